@@ -1,0 +1,24 @@
+//! Catalogues: Cliente, Producto, Sucursal, Bodega, and the view of them that decisions read.
+//! (Descuento has an issue of its own; its folder goes beside these.)
+
+pub mod bodega;
+pub mod cliente;
+pub mod producto;
+pub mod sucursal;
+
+use chrono::NaiveDate;
+
+use super::valores::Id;
+use super::{numeracion, valores};
+
+/// What decisions read of other aggregates: replicas kept by the processor. Never a query to another actor.
+pub trait Catalogo {
+    fn cliente(&self, id: &Id) -> Option<&cliente::Cliente>;
+    fn producto(&self, id: &Id) -> Option<&producto::Producto>;
+    fn sucursal(&self, id: &Id) -> Option<&sucursal::Sucursal>;
+    fn bodega(&self, id: &Id) -> Option<&bodega::Bodega>;
+    /// The first bodega of the sucursal, by id, active ones first.
+    fn bodega_de(&self, sucursal: &Id) -> Option<Id>;
+    /// Ids of the ranges of (sucursal, tipo) in force on the date, the soonest to expire first, ties by id.
+    fn rangos_vigentes(&self, sucursal: &Id, tipo: numeracion::TipoDocumento, fecha: NaiveDate) -> Vec<valores::Id>;
+}

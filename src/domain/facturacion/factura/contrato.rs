@@ -1,0 +1,340 @@
+//! Commands, events and saga messages of Factura.
+
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+
+use crate::domain::{
+    Comando, ResultadoPaso,
+    catalogo::{cliente::DatosCliente, producto::Impuesto},
+    inventario::LoteConsumido,
+    numeracion::NumeroDocumento,
+    reglas::Falla,
+    valores::{Cantidad, CostoTotal, Decimal, Dinero, Id, Instante, PrecioUnitario},
+};
+
+/// Whether a field was absent, null or given: absence takes a default, null means none.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Campo<T> {
+    #[default]
+    Ausente,
+    Nulo,
+    Valor(T),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FormaPagoTipo {
+    Contado,
+    Credito,
+}
+
+impl FormaPagoTipo {
+    pub fn nombre(self) -> &'static str {
+        match self {
+            Self::Contado => "CONTADO",
+            Self::Credito => "CREDITO",
+        }
+    }
+
+    pub fn de_nombre(nombre: &str) -> Option<Self> {
+        [Self::Contado, Self::Credito].into_iter().find(|f| f.nombre() == nombre)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct FormaPago {
+    pub forma: FormaPagoTipo,
+    /// Means code, 1–32 characters: `EFECTIVO`, `10`…
+    pub medio: Arc<str>,
+    pub monto: Dinero,
+    pub fecha_vencimiento: Option<NaiveDate>,
+}
+
+/// A line as the caller states it; amounts unchecked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LineaPedida {
+    pub producto_id: Option<Id>,
+    pub bodega_id: Option<Id>,
+    pub descripcion: Option<Arc<str>>,
+    pub cantidad: Decimal,
+    /// Absent = the product's price.
+    pub precio_unitario: Option<Decimal>,
+    /// Absent = the product's tax, or excluded without product; null = excluded.
+    pub impuesto: Campo<Impuesto>,
+}
+
+/// An invoice as the caller states it; absent fields take their defaults when decided.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DatosFactura {
+    pub cliente_id: Id,
+    pub sucursal_id: Option<Id>,
+    pub bodega_id: Option<Id>,
+    pub moneda: Option<Arc<str>>,
+    pub fecha_emision: Option<NaiveDate>,
+    pub fecha_autorizacion: Option<NaiveDate>,
+    pub fecha_caducidad: Campo<NaiveDate>,
+    pub canal: Option<Arc<str>>,
+    pub pedido_id: Option<Arc<str>>,
+    pub notas: Option<Arc<str>>,
+    pub orden_compra: Option<Arc<str>>,
+    pub formas_pago: Vec<FormaPago>,
+    /// Stated total; must equal the computed one (`TotalesConsistentes`).
+    pub total: Option<Decimal>,
+    pub lineas: Vec<LineaPedida>,
+}
+
+/// Where a reply goes: a partition of `respuestas` and the request's id there.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct DireccionRespuesta {
+    pub particion: u16,
+    pub peticion: u64,
+}
+
+/// A step of the issuing saga. Its letter ends the step's command id: `factura_id:intento:grupo:letra`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Paso {
+    Reservar,
+    Numerar,
+    Confirmar,
+    Liberar,
+}
+
+impl Paso {
+    pub const TODOS: [Self; 4] = [Self::Reservar, Self::Numerar, Self::Confirmar, Self::Liberar];
+
+    pub fn letra(self) -> &'static str {
+        match self {
+            Self::Reservar => "R",
+            Self::Numerar => "N",
+            Self::Confirmar => "V",
+            Self::Liberar => "X",
+        }
+    }
+
+    pub fn de_letra(letra: &str) -> Option<Self> {
+        Self::TODOS.into_iter().find(|p| p.letra() == letra)
+    }
+}
+
+/// Which step of which saga a message belongs to. For `Numerar`, `grupo` is the index of the candidate range.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct PasoSaga {
+    pub factura_id: Id,
+    pub intento: u32,
+    pub grupo: u16,
+    pub paso: Paso,
+}
+
+impl PasoSaga {
+    /// The derived, repeatable id of the step's command.
+    pub fn command_id(&self) -> Id {
+        let (intento, grupo) = (self.intento.to_string(), self.grupo.to_string());
+        Id::compuesto(&[self.factura_id.as_str(), &intento, &grupo, self.paso.letra()])
+    }
+}
+
+/// A message that the saga sends: a command to another aggregate, answered with a `RespuestaPaso` unless it is a `Liberar`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Envio {
+    pub paso: PasoSaga,
+    pub comando: Comando,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum ComandoFactura {
+    CrearYEmitirFactura {
+        factura_id: Id,
+        datos: Box<DatosFactura>,
+    },
+    /// From an aggregate that took part in the saga.
+    RespuestaPaso {
+        factura_id: Id,
+        intento: u32,
+        grupo: u16,
+        paso: Paso,
+        resultado: ResultadoPaso,
+    },
+    /// From the engine's timer: the deadline of an attempt passed, or the saga is to be driven again. Never on a topic.
+    VencioPlazo {
+        factura_id: Id,
+        intento: u32,
+    },
+}
+
+impl ComandoFactura {
+    pub fn tipo(&self) -> &'static str {
+        match self {
+            Self::CrearYEmitirFactura { .. } => "CrearYEmitirFactura",
+            Self::RespuestaPaso { .. } => "RespuestaPaso",
+            Self::VencioPlazo { .. } => "VencioPlazo",
+        }
+    }
+
+    pub fn factura_id(&self) -> &Id {
+        match self {
+            Self::CrearYEmitirFactura { factura_id, .. }
+            | Self::RespuestaPaso { factura_id, .. }
+            | Self::VencioPlazo { factura_id, .. } => factura_id,
+        }
+    }
+}
+
+/// A line with its defaults resolved, as the draft keeps it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LineaFactura {
+    /// 1 to 500.
+    pub numero: u16,
+    pub producto_id: Option<Id>,
+    /// The bodega its stock leaves; `None` when it moves no stock.
+    pub bodega_id: Option<Id>,
+    pub descripcion: Arc<str>,
+    pub cantidad: Cantidad,
+    pub precio_unitario: PrecioUnitario,
+    pub impuesto: Option<Impuesto>,
+}
+
+/// The amounts of a line (`dominio.md` section 4). Discounts are zero until their issue lands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LineaEmitida {
+    pub linea: LineaFactura,
+    pub bruto: Dinero,
+    /// Line discount.
+    pub descuento: Dinero,
+    /// Part of the document's discount.
+    pub descuento_documento: Dinero,
+    pub subtotal: Dinero,
+    /// Tax value; zero when excluded.
+    pub impuesto: Dinero,
+}
+
+/// A tax of the document: code and rate with its base and value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TotalImpuesto {
+    pub impuesto: Impuesto,
+    pub base: Dinero,
+    pub valor: Dinero,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct TotalesFactura {
+    pub bruto: Dinero,
+    pub descuentos: Dinero,
+    pub subtotal: Dinero,
+    /// In order of code, then rate.
+    pub impuestos: Vec<TotalImpuesto>,
+    pub total: Dinero,
+}
+
+/// The quantity that an invoice takes of one Inventario, all its lines added.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GrupoEmision {
+    pub producto_id: Id,
+    pub bodega_id: Id,
+    pub cantidad: Cantidad,
+    /// Numbers of its lines, ascending.
+    pub lineas: Vec<u16>,
+}
+
+/// A group whose stock has left.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GrupoEmitido {
+    pub grupo: GrupoEmision,
+    pub movimiento_id: Id,
+    pub lotes: Vec<LoteConsumido>,
+    pub costo_total: CostoTotal,
+}
+
+/// The head of an invoice with its defaults resolved.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CabeceraFactura {
+    pub cliente_id: Id,
+    pub sucursal_id: Id,
+    pub bodega_id: Option<Id>,
+    /// ISO 4217.
+    pub moneda: Arc<str>,
+    pub fecha_emision: NaiveDate,
+    pub fecha_autorizacion: NaiveDate,
+    pub fecha_caducidad: Option<NaiveDate>,
+    pub canal: Option<Arc<str>>,
+    pub pedido_id: Option<Arc<str>>,
+    pub notas: Option<Arc<str>>,
+    pub orden_compra: Option<Arc<str>>,
+    pub formas_pago: Vec<FormaPago>,
+    pub total_declarado: Option<Dinero>,
+}
+
+/// The whole issued document.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FacturaEmitida {
+    pub factura_id: Id,
+    pub intento: u32,
+    pub numero: NumeroDocumento,
+    pub emitida_en: Instante,
+    pub cabecera: CabeceraFactura,
+    /// Copy of the client at issue: later changes of the catalogue never alter it.
+    pub cliente: DatosCliente,
+    pub lineas: Vec<LineaEmitida>,
+    pub totales: TotalesFactura,
+    pub costo_ventas: CostoTotal,
+    pub grupos: Vec<GrupoEmitido>,
+}
+
+/// The start of an attempt: everything the rest of the saga needs, so that it survives the processor.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EmisionIniciada {
+    pub factura_id: Id,
+    pub intento: u32,
+    pub cliente: DatosCliente,
+    pub lineas: Vec<LineaEmitida>,
+    pub totales: TotalesFactura,
+    pub grupos: Vec<GrupoEmision>,
+    /// Candidate ranges in the order they are asked.
+    pub rangos: Vec<Id>,
+    pub vence_en: Instante,
+    /// Who waits for the outcome.
+    pub responder_a: Option<DireccionRespuesta>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum EventoFactura {
+    /// Elidable with its lines when the epoch ends in the FacturaEmitida that carries them.
+    FacturaCreada {
+        factura_id: Id,
+        cabecera: Box<CabeceraFactura>,
+    },
+    LineaAgregada {
+        factura_id: Id,
+        linea: LineaFactura,
+    },
+    /// Elidable, like StockAsegurado and NumeracionRecibida, when a later event of the document follows in the epoch.
+    EmisionIniciada(Box<EmisionIniciada>),
+    StockAsegurado {
+        factura_id: Id,
+        intento: u32,
+    },
+    NumeracionRecibida {
+        factura_id: Id,
+        intento: u32,
+        numero: NumeroDocumento,
+    },
+    FacturaEmitida(Box<FacturaEmitida>),
+    FacturaRechazada {
+        factura_id: Id,
+        intento: u32,
+        errores: Vec<Falla>,
+    },
+}
+
+impl EventoFactura {
+    pub fn tipo(&self) -> &'static str {
+        match self {
+            Self::FacturaCreada { .. } => "FacturaCreada",
+            Self::LineaAgregada { .. } => "LineaAgregada",
+            Self::EmisionIniciada(_) => "EmisionIniciada",
+            Self::StockAsegurado { .. } => "StockAsegurado",
+            Self::NumeracionRecibida { .. } => "NumeracionRecibida",
+            Self::FacturaEmitida(_) => "FacturaEmitida",
+            Self::FacturaRechazada { .. } => "FacturaRechazada",
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! State of a Factura.
+
+use super::{CabeceraFactura, EmisionIniciada, FacturaEmitida, LineaFactura};
+use crate::domain::{
+    inventario::LoteConsumido,
+    numeracion::NumeroDocumento,
+    reglas::Falla,
+    valores::{CostoTotal, Id},
+};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EstadoFactura {
+    Borrador,
+    EnEmision,
+    Emitida,
+    Rechazada,
+}
+
+impl EstadoFactura {
+    pub const TODOS: [Self; 4] = [Self::Borrador, Self::EnEmision, Self::Emitida, Self::Rechazada];
+
+    pub fn nombre(self) -> &'static str {
+        match self {
+            Self::Borrador => "BORRADOR",
+            Self::EnEmision => "EN_EMISION",
+            Self::Emitida => "EMITIDA",
+            Self::Rechazada => "RECHAZADA",
+        }
+    }
+
+    pub fn de_nombre(nombre: &str) -> Option<Self> {
+        Self::TODOS.into_iter().find(|e| e.nombre() == nombre)
+    }
+}
+
+/// How far an attempt's recorded steps have come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FaseEmision {
+    /// EmisionIniciada: asking for reservations; the deadline applies.
+    Reservando,
+    /// StockAsegurado: asking for a number.
+    Numerando,
+    /// NumeracionRecibida: point of no return.
+    Confirmando,
+}
+
+/// What has been answered within a phase. Not recorded: after a restart the steps are sent again and answer the same.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Progreso {
+    /// Per group: granted, or refused with these failures.
+    pub reservas: Vec<Option<Result<(), Vec<Falla>>>>,
+    /// Per group: lots and cost.
+    pub confirmaciones: Vec<Option<(Vec<LoteConsumido>, CostoTotal)>>,
+    /// Ranges that refused, in the order they were asked.
+    pub rangos_negados: Vec<Vec<Falla>>,
+}
+
+/// An attempt in course.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Emision {
+    pub inicio: EmisionIniciada,
+    pub fase: FaseEmision,
+    pub numero: Option<NumeroDocumento>,
+    pub progreso: Progreso,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Factura {
+    pub factura_id: Id,
+    pub estado: EstadoFactura,
+    pub cabecera: CabeceraFactura,
+    pub lineas: Vec<LineaFactura>,
+    /// Attempts to issue, from 1; 0 before the first.
+    pub intento: u32,
+    pub emision: Option<Box<Emision>>,
+    /// The document once issued.
+    pub emitida: Option<Box<FacturaEmitida>>,
+    /// Failures of the last refused attempt.
+    pub errores: Vec<Falla>,
+}
+
+/// A fact of the saga that is not recorded (see [`Progreso`]).
+#[derive(Debug, Clone, PartialEq)]
+pub enum NotaSaga {
+    ReservaRespondida { grupo: u16, resultado: Result<(), Vec<Falla>> },
+    NumeroNegado { errores: Vec<Falla> },
+    ReservaConfirmada { grupo: u16, lotes: Vec<LoteConsumido>, costo_total: CostoTotal },
+}
+
+/// What a Factura decides on one message: facts to record, facts to remember, messages to send.
+/// Order of application: `eventos`, then `notas`; then `envios` leave in order.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct DecisionFactura {
+    pub eventos: Vec<super::EventoFactura>,
+    pub notas: Vec<NotaSaga>,
+    pub envios: Vec<super::Envio>,
+}

@@ -1,0 +1,3 @@
+//! Documents: Factura (NotaCredito will stand beside it) and the totals both share.
+
+pub mod factura;

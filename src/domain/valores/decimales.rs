@@ -1,0 +1,157 @@
+//! Exact decimals. Limits are checked before any arithmetic, because a 96-bit decimal rounds silently beyond 28 digits.
+
+use std::fmt;
+
+use rust_decimal::Decimal;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorDecimal {
+    /// Not a decimal number at all.
+    Formato,
+    /// More digits or decimals than the type holds (`PrecisionExcedida`).
+    Precision,
+    /// Outside the type's range (negative, above its maximum).
+    Rango,
+}
+
+/// Exact parse of a JSON number or text (`12`, `-0.50`, `1e3`): never rounds.
+///
+/// # Errors
+/// `Formato` when it is no number; `Precision` when it has more than 28 significant digits or decimals.
+pub fn decimal_exacto(texto: &str) -> Result<Decimal, ErrorDecimal> {
+    let (mantisa, exponente) = match texto.find(['e', 'E']) {
+        Some(i) => (&texto[..i], texto[i + 1..].parse::<i32>().map_err(|_| error_de_exponente(&texto[i + 1..]))?),
+        None => (texto, 0),
+    };
+    let (negativo, digitos) = match mantisa.strip_prefix('-') {
+        Some(resto) => (true, resto),
+        None => (false, mantisa),
+    };
+    let (enteros, decimales) = digitos.split_once('.').unwrap_or((digitos, ""));
+    let con_punto_vacio = digitos.contains('.') && decimales.is_empty();
+    if enteros.is_empty() || con_punto_vacio || !enteros.bytes().chain(decimales.bytes()).all(|b| b.is_ascii_digit()) {
+        return Err(ErrorDecimal::Formato);
+    }
+    let todos: String = enteros.chars().chain(decimales.chars()).collect();
+    let escala = i64::try_from(decimales.len()).map_err(|_| ErrorDecimal::Precision)? - i64::from(exponente);
+    armar(negativo, &todos, escala)
+}
+
+fn error_de_exponente(texto: &str) -> ErrorDecimal {
+    let sin_signo = texto.strip_prefix(['-', '+']).unwrap_or(texto);
+    let numerico = !sin_signo.is_empty() && sin_signo.bytes().all(|b| b.is_ascii_digit());
+    if numerico { ErrorDecimal::Precision } else { ErrorDecimal::Formato }
+}
+
+fn armar(negativo: bool, digitos: &str, escala: i64) -> Result<Decimal, ErrorDecimal> {
+    let sin_ceros = digitos.trim_start_matches('0');
+    let significativos = sin_ceros.trim_end_matches('0');
+    if significativos.is_empty() {
+        return Ok(Decimal::ZERO);
+    }
+    let escala = escala - i64::try_from(sin_ceros.len() - significativos.len()).map_err(|_| ErrorDecimal::Precision)?;
+    if significativos.len() > 28 || escala > 28 || escala < -28 {
+        return Err(ErrorDecimal::Precision);
+    }
+    let mut valor: i128 = significativos.parse().map_err(|_| ErrorDecimal::Precision)?;
+    let mut escala_final = escala;
+    while escala_final < 0 {
+        valor = valor.checked_mul(10).ok_or(ErrorDecimal::Precision)?;
+        escala_final += 1;
+    }
+    let escala_u32 = u32::try_from(escala_final).map_err(|_| ErrorDecimal::Precision)?;
+    let firmado = if negativo { -valor } else { valor };
+    Decimal::try_from_i128_with_scale(firmado, escala_u32).map_err(|_| ErrorDecimal::Precision)
+}
+
+/// At most `decimales` decimals and `significativos` significant digits, trailing zeros apart.
+fn cabe(valor: Decimal, decimales: u32, significativos: usize) -> bool {
+    let normal = valor.normalize();
+    let mut mantisa = normal.mantissa().unsigned_abs();
+    let mut digitos = 0usize;
+    while mantisa > 0 {
+        mantisa /= 10;
+        digitos += 1;
+    }
+    normal.scale() <= decimales && digitos <= significativos
+}
+
+/// A decimal newtype with its limits; `nuevo` is the only way in.
+macro_rules! decimal_con_limites {
+    ($(#[$doc:meta])* $nombre:ident, $revisar:expr) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+        pub struct $nombre(Decimal);
+
+        impl $nombre {
+            pub const CERO: Self = Self(Decimal::ZERO);
+
+            /// # Errors
+            /// `Rango` or `Precision`, by the limits of the type.
+            pub fn nuevo(valor: Decimal) -> Result<Self, ErrorDecimal> {
+                let revisar: fn(Decimal) -> Result<(), ErrorDecimal> = $revisar;
+                revisar(valor)?;
+                Ok(Self(valor))
+            }
+
+            pub fn valor(self) -> Decimal {
+                self.0
+            }
+
+            pub fn es_cero(self) -> bool {
+                self.0.is_zero()
+            }
+        }
+
+        impl fmt::Display for $nombre {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&self.0, f)
+            }
+        }
+    };
+}
+
+fn no_negativo(valor: Decimal) -> Result<(), ErrorDecimal> {
+    if valor.is_sign_negative() && !valor.is_zero() { Err(ErrorDecimal::Rango) } else { Ok(()) }
+}
+
+fn hasta(valor: Decimal, decimales: u32, digitos: usize) -> Result<(), ErrorDecimal> {
+    if cabe(valor, decimales, digitos) { Ok(()) } else { Err(ErrorDecimal::Precision) }
+}
+
+/// `valor` below 10^exponente in absolute value, with at most `decimales` decimals.
+fn menor_que_potencia(valor: Decimal, exponente: u32, decimales: u32) -> Result<(), ErrorDecimal> {
+    let tope = Decimal::from_i128_with_scale(10_i128.pow(exponente), 0);
+    if valor.abs() < tope && valor.normalize().scale() <= decimales { Ok(()) } else { Err(ErrorDecimal::Precision) }
+}
+
+decimal_con_limites!(
+    /// Quantity of goods: >= 0, at most 6 decimals and 14 significant digits. Wire: `decimal(20,6)`.
+    Cantidad,
+    |v| no_negativo(v).and_then(|()| hasta(v, 6, 14))
+);
+decimal_con_limites!(
+    /// Unit price: > 0, at most 6 decimals and 14 significant digits. Wire: `decimal(20,6)`.
+    PrecioUnitario,
+    |v| if v > Decimal::ZERO { hasta(v, 6, 14) } else { Err(ErrorDecimal::Rango) }
+);
+decimal_con_limites!(
+    /// Unit cost: >= 0, at most 6 decimals and 14 significant digits. Wire: `decimal(20,6)`.
+    CostoUnitario,
+    |v| no_negativo(v).and_then(|()| hasta(v, 6, 14))
+);
+decimal_con_limites!(
+    /// Document amount: two decimals, below 10^15 in absolute value. Wire: `decimal(20,2)`.
+    Dinero,
+    |v| menor_que_potencia(v, 15, 2)
+);
+decimal_con_limites!(
+    /// Cost total or inventory value: exact, up to 12 decimals, from 0 to below 10^16. Wire: `decimal(28,12)`.
+    CostoTotal,
+    |v| no_negativo(v).and_then(|()| menor_que_potencia(v, 16, 12))
+);
+decimal_con_limites!(
+    /// 0 to 100, at most 4 decimals. Wire: `decimal(7,4)`.
+    Porcentaje,
+    |v| if v < Decimal::ZERO || v > Decimal::ONE_HUNDRED { Err(ErrorDecimal::Rango) } else { hasta(v, 4, 7) }
+);

@@ -1,0 +1,90 @@
+//! Ids, names, mail and postal addresses. Text arrives NFC-normalised from the edge.
+
+use std::{borrow::Borrow, fmt, sync::Arc};
+
+/// 1 to 64 characters `[A-Za-z0-9._-]`; compound keys (`a:b`, `a:b:c`) join such parts with colons.
+/// Cloning is a reference count.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Id(Arc<str>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdInvalido;
+
+impl Id {
+    pub const MAX: usize = 64;
+
+    /// # Errors
+    /// When the text is empty, longer than 64 or has another character.
+    pub fn new(texto: &str) -> Result<Self, IdInvalido> {
+        if Self::es_simple(texto) { Ok(Self(Arc::from(texto))) } else { Err(IdInvalido) }
+    }
+
+    fn es_simple(texto: &str) -> bool {
+        (1..=Self::MAX).contains(&texto.len())
+            && texto.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+    }
+
+    /// `partes` joined by `:`; each part was a valid simple id or is empty (an empty number prefix).
+    pub fn compuesto(partes: &[&str]) -> Self {
+        Self(Arc::from(partes.join(":")))
+    }
+
+    /// Any key as it stands on the log: simple or compound, at most 200 characters, parts valid or empty.
+    ///
+    /// # Errors
+    /// When a part is not an id.
+    pub fn de_clave(texto: &str) -> Result<Self, IdInvalido> {
+        let valida =
+            !texto.is_empty() && texto.len() <= 200 && texto.split(':').all(|parte| parte.is_empty() || Self::es_simple(parte));
+        if valida { Ok(Self(Arc::from(texto))) } else { Err(IdInvalido) }
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub fn partes(&self) -> impl Iterator<Item = &str> {
+        self.0.split(':')
+    }
+}
+
+impl Borrow<str> for Id {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", &*self.0)
+    }
+}
+
+/// Postal address; plain text becomes `linea`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Direccion {
+    /// 1–300 characters.
+    pub linea: Arc<str>,
+    pub ciudad: Option<Arc<str>>,
+    pub region: Option<Arc<str>>,
+    pub pais: Option<Arc<str>>,
+}
+
+/// One `@` with text before it and a dotted domain after it.
+pub fn correo_valido(correo: &str) -> bool {
+    let Some((usuario, dominio)) = correo.split_once('@') else { return false };
+    let sin_raros = !correo.chars().any(|c| c.is_whitespace() || c.is_control());
+    let etiquetas_llenas = dominio.split('.').all(|e| !e.is_empty());
+    sin_raros && !usuario.is_empty() && !dominio.contains('@') && dominio.contains('.') && etiquetas_llenas && correo.len() <= 254
+}
+
+/// 1–300 characters after trimming, no control characters.
+pub fn nombre_valido(nombre: &str) -> bool {
+    (1..=300).contains(&nombre.trim().chars().count()) && !nombre.chars().any(char::is_control)
+}

@@ -1,0 +1,4 @@
+//! The processor: core (sans I/O), shells, recovery, snapshots.
+
+pub mod gateway;
+pub mod ports;

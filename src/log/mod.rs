@@ -1,0 +1,258 @@
+//! Port `Log`: a partitioned log with transactions. Adapters: `embedded` (this binary's own), later `kafka` and `simulated`.
+//!
+//! Semantics every adapter keeps (`conformance` proves them):
+//! * positions of a partition are consecutive for a reader of the embedded log and ascending everywhere; readers tolerate gaps;
+//! * [`Log::commit`] is all or nothing: records of several partitions and the consumed positions become durable together;
+//! * [`Log::read`] returns only durable, committed records; a [`Subscription`] of an adapter whose commits follow appends in one
+//!   durable order may deliver records that are not yet durable, because no outcome of them can be durable before they are;
+//! * a token of [`Log::claim`] fences every older token of the same owner name.
+
+use std::{fmt, time::Duration};
+
+use bytes::Bytes;
+
+use crate::domain::{Contexto, valores::Instante};
+
+/// The topics of the system, by name on the wire `comandos.facturacion`…
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Topic {
+    Comandos(Contexto),
+    Eventos(Contexto),
+    Instantaneas(Contexto),
+    Dlq(Contexto),
+    DlqProyecciones,
+    Respuestas,
+    Auditoria,
+    AuditoriaSellos,
+}
+
+impl Topic {
+    /// All topics, in the order of their codes.
+    pub fn todos() -> impl Iterator<Item = Topic> {
+        (0..=19).filter_map(Topic::de_codigo)
+    }
+
+    /// Stable code on disk, 0 to 19.
+    pub fn codigo(self) -> u16 {
+        match self {
+            Self::Comandos(c) => c as u16,
+            Self::Eventos(c) => 4 + c as u16,
+            Self::Instantaneas(c) => 8 + c as u16,
+            Self::Dlq(c) => 12 + c as u16,
+            Self::DlqProyecciones => 16,
+            Self::Respuestas => 17,
+            Self::Auditoria => 18,
+            Self::AuditoriaSellos => 19,
+        }
+    }
+
+    pub fn de_codigo(codigo: u16) -> Option<Self> {
+        let contexto = Contexto::TODOS[usize::from(codigo % 4)];
+        match codigo {
+            0..=3 => Some(Self::Comandos(contexto)),
+            4..=7 => Some(Self::Eventos(contexto)),
+            8..=11 => Some(Self::Instantaneas(contexto)),
+            12..=15 => Some(Self::Dlq(contexto)),
+            16 => Some(Self::DlqProyecciones),
+            17 => Some(Self::Respuestas),
+            18 => Some(Self::Auditoria),
+            19 => Some(Self::AuditoriaSellos),
+            _ => None,
+        }
+    }
+
+    pub fn nombre(self) -> String {
+        match self {
+            Self::Comandos(c) => format!("comandos.{}", c.nombre()),
+            Self::Eventos(c) => format!("eventos.{}", c.nombre()),
+            Self::Instantaneas(c) => format!("instantaneas.{}", c.nombre()),
+            Self::Dlq(c) => format!("dlq.{}", c.nombre()),
+            Self::DlqProyecciones => "dlq.proyecciones".to_owned(),
+            Self::Respuestas => "respuestas".to_owned(),
+            Self::Auditoria => "auditoria".to_owned(),
+            Self::AuditoriaSellos => "auditoria.sellos".to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for Topic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.nombre())
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TopicPartition {
+    pub topic: Topic,
+    pub partition: u16,
+}
+
+impl TopicPartition {
+    pub fn new(topic: Topic, partition: u16) -> Self {
+        Self { topic, partition }
+    }
+}
+
+impl fmt::Display for TopicPartition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.topic, self.partition)
+    }
+}
+
+/// Offset of a record in its partition, from 0. A *position to read* is the next record's.
+pub type Position = u64;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header {
+    pub name: &'static str,
+    pub value: Bytes,
+}
+
+/// A record to write. Limits: key ≤ 200 bytes, value ≤ 1 MiB, headers ≤ 16.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    pub key: Bytes,
+    pub value: Bytes,
+    pub headers: Vec<Header>,
+    pub timestamp: Instante,
+}
+
+/// A record as read. Header names unknown to this version are kept out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredRecord {
+    pub position: Position,
+    pub record: Record,
+}
+
+/// Proof of ownership: higher epochs fence lower ones of the same owner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnerToken {
+    pub owner: String,
+    pub epoch: u64,
+}
+
+/// What one epoch leaves behind: everything or nothing.
+#[derive(Debug, Clone)]
+pub struct Transaction {
+    pub token: OwnerToken,
+    pub group: String,
+    /// In order within each partition.
+    pub records: Vec<(TopicPartition, Record)>,
+    /// Next position to read of each consumed partition.
+    pub positions: Vec<(TopicPartition, Position)>,
+}
+
+/// Where the records of a commit went: per touched partition, the position after its last record.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Committed {
+    pub ends: Vec<(TopicPartition, Position)>,
+}
+
+/// `first` ≤ `stable` ≤ `end`: kept from, durable and committed up to, appended up to (all exclusive but `first`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Watermarks {
+    pub first: Position,
+    pub stable: Position,
+    pub end: Position,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    #[error("la posición {wanted} de {partition} ya no está en el registro (lo primero que hay es {first})")]
+    PositionGone { partition: TopicPartition, wanted: Position, first: Position },
+    #[error("otro proceso tomó el lugar de «{owner}» (época {found}, ésta tenía {held})")]
+    Fenced { owner: String, held: u64, found: u64 },
+    #[error("registro demasiado grande para {partition}: {what}")]
+    TooLarge { partition: TopicPartition, what: String },
+    #[error("no existe la partición {0}")]
+    UnknownPartition(TopicPartition),
+    #[error("bloque dañado en {partition} posición {position}: {what}")]
+    Corrupt { partition: TopicPartition, position: Position, what: String },
+    #[error("sin espacio en disco en {path}: libere espacio y vuelva a iniciar; lo confirmado está a salvo")]
+    DiskFull { path: String },
+    #[error("el registro dejó de aceptar escrituras tras un fallo del disco: {0}; reinicie el proceso")]
+    Poisoned(String),
+    #[error("{0}")]
+    Storage(String),
+}
+
+/// An append waiting to be durable.
+pub trait PendingAppend: Send {
+    /// Positions given to the records, in the order they were handed over.
+    fn positions(&self) -> &[Position];
+    /// Blocks until the records are durable.
+    ///
+    /// # Errors
+    /// When the fsync failed: the outcome is unknown and the log is poisoned.
+    fn wait(self: Box<Self>) -> Result<(), LogError>;
+}
+
+/// What a subscription delivers.
+#[derive(Debug)]
+pub enum Delivery {
+    /// These partitions are now this member's. Records of them follow from their committed positions (or 0).
+    Assigned(Vec<TopicPartition>),
+    /// Stop with these partitions; the epochs in hand were closed before this is answered.
+    Revoked(Vec<TopicPartition>),
+    /// Records of one partition, ascending.
+    Records(TopicPartition, Vec<StoredRecord>),
+    /// Nothing came within the time.
+    Idle,
+}
+
+/// A member of a consumer group.
+pub trait Subscription: Send {
+    /// Next delivery: at most `max_records` and about `max_bytes`, waiting at most `timeout`. Partitions take turns.
+    ///
+    /// # Errors
+    /// Storage and position errors.
+    fn poll(&mut self, max_records: usize, max_bytes: usize, timeout: Duration) -> Result<Delivery, LogError>;
+    /// Reads a partition again from `position` (after an abort).
+    fn seek(&mut self, partition: TopicPartition, position: Position);
+}
+
+/// The port. All calls block; shells call them from their own threads.
+pub trait Log: Send + Sync + 'static {
+    /// Number of partitions of a topic.
+    fn partitions(&self, topic: Topic) -> u16;
+    /// Appends outside any transaction, in order; one group commit covers many callers.
+    ///
+    /// # Errors
+    /// `TooLarge`, `UnknownPartition`, `DiskFull`, `Poisoned`, `Storage`; then nothing was appended.
+    fn append(&self, records: Vec<(TopicPartition, Record)>) -> Result<Box<dyn PendingAppend>, LogError>;
+    /// Writes a transaction and returns when it is durable.
+    ///
+    /// # Errors
+    /// `Fenced` and limits: nothing was written. `Poisoned`, `Storage`: the outcome is unknown; reload from the log.
+    fn commit(&self, transaction: Transaction) -> Result<Committed, LogError>;
+    /// Durable records from `from` on, up to `max_bytes` of values (at least one when there is one).
+    ///
+    /// # Errors
+    /// `PositionGone`, `Corrupt`, `Storage`.
+    fn read(&self, partition: TopicPartition, from: Position, max_bytes: usize) -> Result<Vec<StoredRecord>, LogError>;
+    /// # Errors
+    /// `UnknownPartition`, `Storage`.
+    fn watermarks(&self, partition: TopicPartition) -> Result<Watermarks, LogError>;
+    /// Committed position of a group, if any.
+    ///
+    /// # Errors
+    /// `Storage`.
+    fn position(&self, group: &str, partition: TopicPartition) -> Result<Option<Position>, LogError>;
+    /// Takes the owner's place; older tokens of the same name are fenced from now on.
+    ///
+    /// # Errors
+    /// `Storage`.
+    fn claim(&self, owner: &str) -> Result<OwnerToken, LogError>;
+    /// Joins a consumer group.
+    ///
+    /// # Errors
+    /// `Storage`.
+    fn subscribe(&self, group: &str, topics: &[Topic]) -> Result<Box<dyn Subscription>, LogError>;
+    /// Blocks until the stable watermark of any partition moves past what it was at `seen` (a counter), or the timeout; returns the new counter.
+    fn wait_stable(&self, seen: u64, timeout: Duration) -> u64;
+    /// Removes command and reply blocks older than their topic's retention, never what the group has not consumed.
+    ///
+    /// # Errors
+    /// `Storage`.
+    fn retain(&self, now: Instante) -> Result<u64, LogError>;
+}

@@ -1,0 +1,1 @@
+//! Read models: one file each, and the sink actor that feeds them.

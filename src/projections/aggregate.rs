@@ -9,7 +9,10 @@ use super::{
 };
 use crate::{
     contracts::EventEnvelope,
-    domain::{Evento, EventoCuarentena, TipoAgregado, valores::{Id, Instante}},
+    domain::{
+        Evento, EventoCuarentena, TipoAgregado,
+        valores::{Id, Instante},
+    },
     tables::{Row, Table, TablesError, Value, Write},
 };
 

@@ -34,6 +34,15 @@ impl<K: Eq + Hash, V> GenerationalCache<K, V> {
         self.young.entry(key).insert(value).into_mut()
     }
 
+    pub fn remove<Q>(&mut self, key: &Q)
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
+        self.young.remove(key);
+        self.old.remove(key);
+    }
+
     /// Ages the memory. Called between batches only, so that nothing unwritten is dropped.
     pub fn age(&mut self) {
         if self.young.len() > self.capacity {

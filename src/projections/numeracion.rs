@@ -1,14 +1,11 @@
 //! `numeracion`: the ranges of document numbers and how far each has come.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
     aggregate::{AggregateFold, AggregateModel},
     projection::ProjectionSpec,
-    rows::{Columns, boolean, date, id_value, int, int_value, optional_date, text, text_value, timestamp},
+    rows::{Columns, boolean, date, id_value, int, int_value, optional_date, optional_id, text, text_value, timestamp},
 };
 use crate::{
     domain::{
@@ -36,6 +33,9 @@ pub static NUMERACION: Table = Table {
         text("resolucion"),
         date("fecha_resolucion"),
         int("siguiente"),
+        int("ultimo_numero"),
+        text("ultimo_documento"),
+        text("inutilizados"),
         boolean("avisado"),
         timestamp("creado_en"),
         timestamp("actualizado_en"),
@@ -80,11 +80,14 @@ impl AggregateModel for RangoModel {
             Value::Text(Arc::clone(&autorizacion.resolucion)),
             optional_date(autorizacion.fecha_resolucion),
             int_value(rango.siguiente),
+            rango.recientes.back().map_or(Value::Null, |(_, numero)| int_value(*numero)),
+            optional_id(rango.recientes.back().map(|(documento, _)| documento)),
+            text_value(&juntar(&rango.inutilizados)),
             Value::Bool(rango.avisado),
         ]
     }
 
-    /// The memory of documents already numbered serves decisions only, so a row does without it.
+    /// Of the memory of numbered documents, which serves decisions, a row keeps the last one only: the fold needs no more.
     fn read(id: &Id, columns: &Columns<'_>) -> Result<Option<RangoNumeracion>, TablesError> {
         let Some(sucursal_id) = columns.optional_id("sucursal_id")? else { return Ok(None) };
         let tipo_documento = TipoDocumento::de_nombre(columns.text("tipo_documento")?)
@@ -97,6 +100,8 @@ impl AggregateModel for RangoModel {
             resolucion: Arc::clone(columns.text("resolucion")?),
             fecha_resolucion: columns.optional_date("fecha_resolucion")?,
         };
+        let ultimo = columns.optional_id("ultimo_documento")?.zip(columns.optional_int("ultimo_numero")?);
+        let resoluciones = vec![(autorizacion.desde, Arc::clone(&autorizacion.resolucion))];
         Ok(Some(RangoNumeracion {
             rango_id: id.clone(),
             sucursal_id,
@@ -104,13 +109,24 @@ impl AggregateModel for RangoModel {
             prefijo: Arc::clone(columns.text("prefijo")?),
             autorizacion,
             siguiente: columns.int("siguiente")?,
-            recientes: VecDeque::new(),
-            por_documento: HashMap::new(),
+            recientes: ultimo.iter().cloned().collect(),
+            por_documento: ultimo.into_iter().collect(),
             avisado: columns.boolean("avisado")?,
+            inutilizados: separar(columns.text("inutilizados")?),
+            resoluciones,
         }))
     }
 
     fn index_keys(_state: Option<&RangoNumeracion>) {}
 
     fn index_writes(_id: &Id, (): (), (): (), _version: u64, _out: &mut Vec<Write>) {}
+}
+
+/// Voided numbers as the column holds them: `7,9`.
+fn juntar(numeros: &BTreeSet<u64>) -> String {
+    numeros.iter().map(u64::to_string).collect::<Vec<_>>().join(",")
+}
+
+fn separar(texto: &str) -> BTreeSet<u64> {
+    texto.split(',').filter_map(|numero| numero.parse().ok()).collect()
 }

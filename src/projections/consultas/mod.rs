@@ -16,7 +16,7 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use serde_json::Value;
 
-use super::{projection::Decoder, progress::Progress};
+use super::{progress::Progress, projection::Decoder};
 use crate::{
     domain::valores::Id,
     engine::ports::{Clock, SystemClock},

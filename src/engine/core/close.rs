@@ -219,7 +219,7 @@ impl Core {
 
     /// The row of an actor as it is now, and its encoded snapshot if it has a state.
     #[allow(clippy::type_complexity)]
-    fn row_of(&mut self, target: &Direccionado) -> Result<Option<(StoreWrite, Option<bytes::Bytes>)>, CoreError> {
+    pub(super) fn row_of(&mut self, target: &Direccionado) -> Result<Option<(StoreWrite, Option<bytes::Bytes>)>, CoreError> {
         let Some(slot) = self.slots.get(target) else { return Ok(None) };
         let snapshot = match slot.snapshot_state(target, &self.replicas) {
             None => None,

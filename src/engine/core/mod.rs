@@ -13,6 +13,7 @@ mod close;
 mod deliver;
 mod epoch;
 mod outcomes;
+mod recover;
 mod replicas;
 mod slot;
 #[cfg(test)]
@@ -26,6 +27,7 @@ use std::{
 
 use hashbrown::HashMap;
 
+pub use recover::Refold;
 pub use epoch::{ClosedEpoch, ClosedEvent, ClosedRow, ClosedSnapshot};
 pub use slot::{Slot, SlotState};
 
@@ -78,6 +80,8 @@ pub enum CoreError {
     State { target: String, cause: CodecError },
     #[error("no se pudo codificar {what}: {cause}")]
     Encode { what: String, cause: CodecError },
+    #[error("falta la versión {expected} de {target} en el registro (se encontró la {found})")]
+    Hole { target: String, expected: u64, found: u64 },
     #[error("la entrada {0} produjo demasiados mensajes")]
     TooManyHops(TopicPartition),
 }

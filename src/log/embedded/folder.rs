@@ -27,6 +27,21 @@ impl Folder {
     /// Creates the folder if needed, locks it and checks that `kind` at `version` wrote it.
     pub(crate) fn open(path: &Path, kind: &str, version: u32) -> Result<Self, FolderError> {
         fs::create_dir_all(path).map_err(|e| failed(path, &e))?;
+        let folder = Self::lock(path)?;
+        check_format(path, kind, version)?;
+        Ok(folder)
+    }
+
+    /// Locks an existing folder that holds a store of this kind, whatever its version.
+    pub(crate) fn hold(path: &Path, kind: &str) -> Result<Self, FolderError> {
+        let format = fs::read_to_string(path.join(FORMAT)).unwrap_or_default();
+        if !format.starts_with(&format!("factumarket {kind} ")) {
+            return Err(FolderError::Other(format!("la carpeta {} no es un almacén de este tipo y no se toca", path.display())));
+        }
+        Self::lock(path)
+    }
+
+    fn lock(path: &Path) -> Result<Self, FolderError> {
         let lock =
             OpenOptions::new().create(true).truncate(false).write(true).open(path.join(LOCK)).map_err(|e| failed(path, &e))?;
         match lock.try_lock() {
@@ -39,7 +54,6 @@ impl Folder {
             }
             Err(TryLockError::Error(e)) => return Err(failed(path, &e)),
         }
-        check_format(path, kind, version)?;
         Ok(Self { path: path.to_owned(), _lock: lock })
     }
 

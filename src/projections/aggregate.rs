@@ -54,7 +54,7 @@ impl Marks {
             self.creado_en = sobre.ocurrido_en;
         }
         if sobre.aggregate_version != self.version + 1 && !self.incompleta {
-            anomalies.hole();
+            anomalies.count_holes(1);
             self.incompleta = true;
         }
         self.version = sobre.aggregate_version;

@@ -17,8 +17,11 @@ pub mod productos;
 mod progress;
 pub mod projection;
 pub mod rows;
+pub mod runner;
 pub mod sagas;
 pub mod sucursales;
 
 pub use consultas::{ConsultaError, Consultas, FiltroClientes, FiltroFacturas, LIMITE_MAX, Pagina, PaginaDe};
 pub use progress::{Lag, Progress};
+pub use projection::{Anomalies, Decoder, ProjectionSpec};
+pub use runner::{PROYECCIONES, ProjectionRunner, RunnerError, RunnerOptions};

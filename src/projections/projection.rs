@@ -52,6 +52,7 @@ pub struct Entry {
     pub partition: TopicPartition,
     pub position: Position,
     pub timestamp: Instante,
+    pub key: Bytes,
     /// The record's value as it is on the log.
     pub value: Bytes,
     pub content: Content,
@@ -108,24 +109,46 @@ pub trait Projection: Send {
     fn forget(&mut self);
 }
 
-/// Things that should never happen, counted for the metrics.
+/// What the sinks count for the metrics.
 #[derive(Debug, Default)]
 pub struct Anomalies {
     holes: AtomicU64,
+    poisoned: AtomicU64,
+    failures: AtomicU64,
+    restarts: AtomicU64,
+    records: AtomicU64,
+    batches: AtomicU64,
+}
+
+macro_rules! counters {
+    ($($count:ident $name:ident: $doc:literal),* $(,)?) => {
+        impl Anomalies {
+            $(
+                pub(super) fn $count(&self, n: u64) {
+                    self.$name.fetch_add(n, Ordering::Relaxed);
+                }
+
+                #[doc = $doc]
+                pub fn $name(&self) -> u64 {
+                    self.$name.load(Ordering::Relaxed)
+                }
+            )*
+        }
+    };
+}
+
+counters! {
+    count_holes holes: "Holes found in the versions of aggregates: their rows are marked `incompleta`.",
+    count_poisoned poisoned: "Records that could not be projected and went to `dlq.proyecciones`.",
+    count_failures failures: "Batches that failed on tables or log and were tried again.",
+    count_restarts restarts: "Sinks started again by their supervisor.",
+    count_records records: "Records read by the sinks.",
+    count_batches batches: "Batches applied.",
 }
 
 impl Anomalies {
     pub fn new() -> Arc<Self> {
         Arc::default()
-    }
-
-    pub fn hole(&self) {
-        self.holes.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Holes found in the versions of aggregates: their rows are marked `incompleta`.
-    pub fn holes(&self) -> u64 {
-        self.holes.load(Ordering::Relaxed)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
     domain::valores::Id,
     projections::{
         aggregate::Marks,
-        existencias::{EXISTENCIAS, EXISTENCIAS_LOTES},
+        existencias::{EXISTENCIAS, EXISTENCIAS_LOTES, first_lot},
         json::{self, cifra, fecha, fecha_opcional},
         lotes,
         movimientos::MOVIMIENTOS,
@@ -40,7 +40,10 @@ impl Consultas {
         let mut row = self.tables.get(&EXISTENCIAS, &key)?;
         for _ in 0..RELECTURAS {
             let Some(leida) = row else { return Ok(None) };
-            let lotes = self.tables.slice(&EXISTENCIAS_LOTES, &key, &From::Start, false, LOTES_MAX)?;
+            if Columns::new(&EXISTENCIAS, &leida).optional_decimal("stock")?.is_none() {
+                return Ok(None);
+            }
+            let lotes = self.lotes(&key, &leida)?;
             let despues = self.tables.get(&EXISTENCIAS, &key)?;
             // Row and lots are written together: with the same version on both sides, the lots are of that version.
             if despues.as_ref().is_some_and(|d| d.version == leida.version) {
@@ -63,6 +66,11 @@ impl Consultas {
             existencias.extend(self.stock(producto, &bodega)?);
         }
         Ok(existencias)
+    }
+
+    fn lotes(&self, key: &[crate::tables::Value], row: &Row) -> Result<Vec<Row>, ConsultaError> {
+        let Some(from) = first_lot(&Columns::new(&EXISTENCIAS, row))? else { return Ok(Vec::new()) };
+        Ok(self.tables.slice(&EXISTENCIAS_LOTES, key, &from, false, LOTES_MAX)?)
     }
 
     fn existencia(&self, row: &Row, lotes: &[Row]) -> Result<Value, ConsultaError> {

@@ -155,10 +155,9 @@ impl ProjectionRunner {
         let handles: Arc<[Arc<SinkHandle>]> =
             partitions.into_iter().map(|(partition, specs)| SinkHandle::new(partition, specs, &shared)).collect();
         let supervisor = spawn_supervisor(&runtime, &handles, &shared)?;
-        let stopping = Arc::new(AtomicBool::new(false));
-        let watcher =
-            watcher::spawn(Arc::clone(&handles), shared, Arc::clone(&stopping)).map_err(|e| RunnerError::Threads(e.to_string()))?;
-        Ok(Self { progress, anomalies, supervisor, stopping, watcher: Some(watcher), runtime: Some(runtime) })
+        let watcher = watcher::spawn(Arc::clone(&handles), Arc::clone(&shared));
+        let watcher = watcher.map_err(|e| RunnerError::Threads(e.to_string()))?;
+        Ok(Self { progress, anomalies, supervisor, handles, shared, watcher: Some(watcher), runtime: Some(runtime) })
     }
 
     /// Where each sink is.

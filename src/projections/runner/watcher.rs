@@ -15,7 +15,6 @@ const STOP_CHECK: Duration = Duration::from_millis(250);
 pub fn spawn(
     handles: Arc<[Arc<SinkHandle>]>,
     shared: Arc<Shared>,
-    stopping: Arc<AtomicBool>,
 ) -> io::Result<thread::JoinHandle<()>> {
     thread::Builder::new().name("proy-vigia".to_owned()).spawn(move || watch(&handles, &shared))
 }

@@ -54,7 +54,8 @@ mod tabla {
 
     pub fn read<K: Wire + Ord, V: Wire>(r: &mut Reader<'_>) -> Result<BTreeMap<K, V>, CodecError> {
         let mut tabla = BTreeMap::new();
-        r.items(<(K, V)>::read, |(clave, valor)| {
+        // Nodes filled in order stay half full.
+        r.items(2, <(K, V)>::read, |(clave, valor)| {
             tabla.insert(clave, valor);
         })?;
         Ok(tabla)

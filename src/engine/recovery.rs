@@ -14,7 +14,11 @@ use super::{
 };
 use crate::{
     contracts::{Codec, CodecError},
-    domain::{Contexto, Direccionado, TipoAgregado, emisor::Emisor, valores::{Id, Instante}},
+    domain::{
+        Contexto, Direccionado, TipoAgregado,
+        emisor::Emisor,
+        valores::{Id, Instante},
+    },
     log::{Log, LogError, Topic, TopicPartition},
 };
 
@@ -73,7 +77,12 @@ pub type Progress<'a> = &'a mut dyn FnMut(u64, u64);
 ///
 /// # Errors
 /// Those of log and store; [`RecoveryError::is_of_the_store`] says whether a new store helps.
-pub fn recover(log: &dyn Log, parts: CoreParts, now: Instante, progress: Progress<'_>) -> Result<(Core, RecoveryReport), RecoveryError> {
+pub fn recover(
+    log: &dyn Log,
+    parts: CoreParts,
+    now: Instante,
+    progress: Progress<'_>,
+) -> Result<(Core, RecoveryReport), RecoveryError> {
     let CoreParts { emisor, codec, store, ownership, limits } = parts;
     let from = match store.get(store::META_KEY)? {
         Some(bytes) => Some(store::decode_positions(bytes)?),

@@ -52,14 +52,23 @@ pub struct Message {
 }
 
 impl Message {
-    pub fn internal(target: Direccionado, comando: Comando, paso: Option<PasoSaga>, cause: Cause, origin: Rc<Origin>, ahora: Instante) -> Self {
+    pub fn internal(
+        target: Direccionado,
+        comando: Comando,
+        paso: Option<PasoSaga>,
+        cause: Cause,
+        origin: Rc<Origin>,
+        ahora: Instante,
+    ) -> Self {
         Self { target, comando, paso, cause, origin, client: None, ahora, raw: None }
     }
 
     pub fn from_command(command: DecodedCommand, raw: Option<Bytes>) -> Self {
         let DecodedCommand { envelope, huella } = command;
-        let from_saga = envelope.paso.is_some() || matches!(envelope.comando, Comando::Factura(ComandoFactura::RespuestaPaso { .. }));
-        let client = (!from_saga).then_some(ClientCall { responder_a: envelope.responder_a, version_esperada: envelope.version_esperada });
+        let from_saga =
+            envelope.paso.is_some() || matches!(envelope.comando, Comando::Factura(ComandoFactura::RespuestaPaso { .. }));
+        let client =
+            (!from_saga).then_some(ClientCall { responder_a: envelope.responder_a, version_esperada: envelope.version_esperada });
         let origin = Origin {
             command_id: envelope.command_id,
             huella: (!from_saga).then_some(huella),
@@ -199,10 +208,8 @@ impl Core {
     fn apply_events(&mut self, message: &Message, eventos: Vec<Evento>, origin: &Rc<Origin>, input: &Rc<InputContext>) -> Applied {
         let mut applied = Applied { cause: message.cause, finished: false };
         for evento in eventos {
-            applied.finished |= matches!(
-                &evento,
-                Evento::Factura(EventoFactura::FacturaEmitida(_) | EventoFactura::FacturaRechazada { .. })
-            );
+            applied.finished |=
+                matches!(&evento, Evento::Factura(EventoFactura::FacturaEmitida(_) | EventoFactura::FacturaRechazada { .. }));
             self.count(&evento);
             applied.cause = self.push_event(&message.target, evento, message.cause, origin, input);
         }
@@ -336,8 +343,12 @@ fn elide(slot: &mut Slot, events: &mut [PendingEvent], evento: &Evento) -> u64 {
         return 0;
     }
     match evento {
-        Evento::Factura(later) => elide_where(slot, events, |e| matches!(e, Evento::Factura(earlier) if factura::elidibles(later, earlier))),
-        Evento::Inventario(EventoInventario::StockReducido(m)) => m.reserva_id.as_ref().map_or(0, |id| elide_reservation(slot, events, id)),
+        Evento::Factura(later) => {
+            elide_where(slot, events, |e| matches!(e, Evento::Factura(earlier) if factura::elidibles(later, earlier)))
+        }
+        Evento::Inventario(EventoInventario::StockReducido(m)) => {
+            m.reserva_id.as_ref().map_or(0, |id| elide_reservation(slot, events, id))
+        }
         Evento::Inventario(EventoInventario::ReservaLiberada { reserva_id, .. }) => elide_reservation(slot, events, reserva_id),
         _ => 0,
     }

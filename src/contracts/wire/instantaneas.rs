@@ -9,7 +9,7 @@ use crate::{
         TipoAgregado,
         catalogo::{bodega::Bodega, cliente::Cliente, producto::Producto, sucursal::Sucursal},
         facturacion::factura::{Emision, Factura, Progreso},
-        inventario::{Confirmacion, Inventario, Lote, PuestoLote, Reserva},
+        inventario::{Confirmacion, Inventario, Lote, PuestoLote, Reserva, Resumen},
         numeracion::RangoNumeracion,
         valores::Id,
     },
@@ -37,7 +37,7 @@ wire_record!(Inventario {
     confirmadas,
     liberadas,
     bajo_minimo,
-});
+} derivado resumen = Resumen::de(&lotes, &confirmadas, &liberadas));
 
 wire_record!(Factura { factura_id, estado, cabecera, lineas, intento, emision, emitida, errores });
 

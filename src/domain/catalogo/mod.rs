@@ -4,6 +4,7 @@
 pub mod bodega;
 pub mod cliente;
 pub mod producto;
+mod revision;
 pub mod sucursal;
 
 use chrono::NaiveDate;
@@ -22,3 +23,6 @@ pub trait Catalogo {
     /// Ids of the ranges of (sucursal, tipo) in force on the date, the soonest to expire first, ties by id.
     fn rangos_vigentes(&self, sucursal: &Id, tipo: numeracion::TipoDocumento, fecha: NaiveDate) -> Vec<valores::Id>;
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 mod codec;
 mod error;
 mod esquemas;
+mod event_types;
 mod registry;
 mod sobres;
 mod tipos;
@@ -11,6 +12,7 @@ mod wire;
 pub use codec::{Codec, DecodedCommand, EventBody};
 pub use error::CodecError;
 pub use esquemas::self_contained;
+pub use event_types::event_type;
 pub use registry::{EmbeddedRegistry, Registry, RegistryError};
 pub use sobres::*;
 pub use tipos::{Clase, Registro};

@@ -14,7 +14,11 @@ use super::{
 };
 use crate::{
     contracts::{Codec, CodecError},
-    domain::{Contexto, Direccionado, TipoAgregado, emisor::Emisor, valores::{Id, Instante}},
+    domain::{
+        Contexto, Direccionado, TipoAgregado,
+        emisor::Emisor,
+        valores::{Id, Instante},
+    },
     log::{Log, LogError, Topic, TopicPartition},
 };
 
@@ -73,7 +77,12 @@ pub type Progress<'a> = &'a mut dyn FnMut(u64, u64);
 ///
 /// # Errors
 /// Those of log and store; [`RecoveryError::is_of_the_store`] says whether a new store helps.
-pub fn recover(log: &dyn Log, parts: CoreParts, now: Instante, progress: Progress<'_>) -> Result<(Core, RecoveryReport), RecoveryError> {
+pub fn recover(
+    log: &dyn Log,
+    parts: CoreParts,
+    now: Instante,
+    progress: Progress<'_>,
+) -> Result<(Core, RecoveryReport), RecoveryError> {
     let CoreParts { emisor, codec, store, ownership, limits } = parts;
     let from = match store.get(store::META_KEY)? {
         Some(bytes) => Some(store::decode_positions(bytes)?),
@@ -93,7 +102,7 @@ pub fn recover(log: &dyn Log, parts: CoreParts, now: Instante, progress: Progres
         adopt_catalogues(&*store, &mut core)?;
     }
     let total = ends.iter().map(|(tp, end)| end - start.get(tp).copied().unwrap_or_default().min(*end)).sum();
-    let mut refold = Refold { remember_from, ..Refold::default() };
+    let mut refold = Refold::since(remember_from);
     for (tp, end) in &ends {
         let first = start.get(tp).copied().unwrap_or_default();
         read_range(log, *tp, first, *end, &mut |value| {

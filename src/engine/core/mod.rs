@@ -27,8 +27,8 @@ use std::{
 
 use hashbrown::HashMap;
 
-pub use recover::Refold;
 pub use epoch::{ClosedEpoch, ClosedEvent, ClosedRow, ClosedSnapshot};
+pub use recover::Refold;
 pub use slot::{Slot, SlotState};
 
 use crate::{
@@ -363,7 +363,14 @@ impl Core {
     }
 }
 
-fn dead_letter(entrada: Entrada, record: &StoredRecord, etapa: EtapaDlq, codigo: &str, causa: String, now: Instante) -> RegistroDlq {
+fn dead_letter(
+    entrada: Entrada,
+    record: &StoredRecord,
+    etapa: EtapaDlq,
+    codigo: &str,
+    causa: String,
+    now: Instante,
+) -> RegistroDlq {
     RegistroDlq {
         entrada,
         clave: record.record.key.clone(),
@@ -390,4 +397,3 @@ pub(crate) fn origin_of(sobre: &crate::contracts::EventEnvelope) -> store::Origi
         recibido_en: sobre.ocurrido_en,
     }
 }
-

@@ -8,7 +8,10 @@ use hashbrown::HashSet;
 use super::{Core, CoreError, Slot, origin_of};
 use crate::{
     contracts::{ComandoRechazado, EventEnvelope, Instantanea, RegistroAuditoria},
-    domain::{Direccionado, TipoAgregado, valores::{Id, Instante}},
+    domain::{
+        Direccionado, TipoAgregado,
+        valores::{Id, Instante},
+    },
     engine::store::{self, AggregateRow, MemoryOutcome, MemoryRow, Payload, Positions, StoreWrite},
 };
 
@@ -22,9 +25,16 @@ pub struct Refold {
     /// Documents whose row waits in `rows`: they are not in memory.
     waiting: HashSet<Direccionado>,
     /// Outcomes older than this are not remembered.
-    pub remember_from: Instante,
+    remember_from: Instante,
     pub events: u64,
     pub skipped: u64,
+}
+
+impl Refold {
+    /// A fold that remembers the outcomes of clients' commands from an instant on.
+    pub fn since(remember_from: Instante) -> Self {
+        Self { remember_from, ..Self::default() }
+    }
 }
 
 impl Core {
@@ -72,11 +82,19 @@ impl Core {
         let Some(slot) = self.slots.get_mut(&target) else { return Ok(()) };
         if sobre.aggregate_version <= slot.version {
             refold.skipped += 1;
+            if target.tipo != TipoAgregado::Factura {
+                // A snapshot carries the state, not the outcomes that clients may ask for again.
+                self.remember_refolded(refold, &target, &sobre);
+            }
             self.release_if_untouched(&target);
             return Ok(());
         }
         if sobre.aggregate_version != slot.version + 1 {
-            return Err(CoreError::Hole { target: target.id.to_string(), expected: slot.version + 1, found: sobre.aggregate_version });
+            return Err(CoreError::Hole {
+                target: target.id.to_string(),
+                expected: slot.version + 1,
+                found: sobre.aggregate_version,
+            });
         }
         refold.events += 1;
         if body.tipo() == "FacturaEmitida" && !slot.quarantined {
@@ -148,6 +166,35 @@ impl Core {
         Ok(())
     }
 
+    /// Folds what a catalogue command of another node leads to: only for tests of sagas that cross nodes.
+    #[cfg(test)]
+    pub(super) fn adopt_replica(&mut self, comando: &crate::domain::Comando) {
+        let (emisor, target) = (std::sync::Arc::clone(&self.emisor), comando.destino());
+        let ctx = crate::domain::ContextoDecision::new(Instante(1_795_000_000_000_000), &emisor, &self.replicas);
+        let eventos: Vec<crate::domain::Evento> = match comando {
+            crate::domain::Comando::Cliente(c) => {
+                wrap(crate::domain::catalogo::cliente::decidir(None, c, &ctx), crate::domain::Evento::Cliente)
+            }
+            crate::domain::Comando::Producto(c) => {
+                wrap(crate::domain::catalogo::producto::decidir(None, c, &ctx), crate::domain::Evento::Producto)
+            }
+            crate::domain::Comando::Sucursal(c) => {
+                wrap(crate::domain::catalogo::sucursal::decidir(None, c, &ctx), crate::domain::Evento::Sucursal)
+            }
+            crate::domain::Comando::Bodega(c) => {
+                wrap(crate::domain::catalogo::bodega::decidir(None, c, &ctx), crate::domain::Evento::Bodega)
+            }
+            crate::domain::Comando::Rango(c) => {
+                let decided = crate::domain::numeracion::decidir(None, c, &ctx).map(|d| d.eventos);
+                wrap(decided, crate::domain::Evento::Rango)
+            }
+            _ => Vec::new(),
+        };
+        for evento in eventos {
+            self.replicas.fold(&target.id, &evento);
+        }
+    }
+
     fn mark_dirty(&mut self, target: &Direccionado) {
         if let Some(slot) = self.slots.get_mut(target)
             && !slot.dirty
@@ -200,7 +247,7 @@ impl Core {
             slot.stored = true;
             let open = slot.has_open_saga();
             if target.tipo == TipoAgregado::Factura {
-                refold.rows.push((store::open_saga_key(&target.id), open.then(Bytes::new)));
+                refold.rows.push((store::open_saga_key(&target.id), open.then(Vec::new)));
                 if !open {
                     self.slots.remove(&target);
                 }
@@ -220,4 +267,9 @@ impl Core {
 /// A refusal because the id had been used with other content never was that id's outcome.
 fn reused_id(refusal: &ComandoRechazado) -> bool {
     refusal.errores.iter().any(|falla| falla.regla == crate::domain::reglas::Regla::ClaveIdempotenciaEnConflicto)
+}
+
+#[cfg(test)]
+fn wrap<E>(decided: Result<Vec<E>, crate::domain::Rechazo>, into: fn(E) -> crate::domain::Evento) -> Vec<crate::domain::Evento> {
+    decided.expect("el catálogo de prueba es válido").into_iter().map(into).collect()
 }

@@ -375,7 +375,7 @@ impl Mundo {
             return;
         }
         stock.reservas.insert(reserva.clone(), Decimal::from(unidades));
-        let disponible = Cantidad::nuevo(stock.stock() - stock.reservado()).expect("disponible");
+        let disponible = Cantidad::nuevo((stock.stock() - stock.reservado()).max(Decimal::ZERO)).expect("disponible");
         let evento = EventoInventario::StockReservado {
             inventario_id: id(inventario),
             reserva_id: id(&reserva),
@@ -392,7 +392,7 @@ impl Mundo {
         let reserva = format!("{factura}:1:0");
         let stock = self.inventario(inventario);
         stock.reservas.remove(&reserva);
-        let disponible = Cantidad::nuevo(stock.stock() - stock.reservado()).expect("disponible");
+        let disponible = Cantidad::nuevo((stock.stock() - stock.reservado()).max(Decimal::ZERO)).expect("disponible");
         let evento = EventoInventario::ReservaLiberada {
             inventario_id: id(inventario),
             reserva_id: id(&reserva),

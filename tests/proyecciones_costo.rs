@@ -17,6 +17,10 @@ use proyecciones_comun::{
     registro,
 };
 
+/// The allocator of the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn numero(nombre: &str, defecto: u64) -> u64 {
     env::var(nombre).ok().and_then(|v| v.parse().ok()).unwrap_or(defecto)
 }

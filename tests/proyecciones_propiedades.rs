@@ -17,7 +17,7 @@ use factumarket::{
 use proptest::prelude::*;
 use proyecciones_comun::{
     codec,
-    memoria::Memoria,
+    memoria::{Memoria, diferencia},
     mundo::{Mundo, dia, id},
 };
 
@@ -160,13 +160,15 @@ fn sucesos() -> impl Strategy<Value = Vec<[u8; 4]>> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn batches_repeats_and_lost_memory_end_in_the_same_rows(
         sucesos in sucesos(),
         cortes in proptest::collection::vec(any::<(u8, u8)>(), 1..40),
     ) {
         let mundo = mundo_de(&sucesos);
-        prop_assert_eq!(accidentada(&mundo, &cortes).volcado(), referencia(&mundo).volcado());
+        prop_assert_eq!(diferencia(&accidentada(&mundo, &cortes).volcado(), &referencia(&mundo).volcado()), None);
     }
 
     #[test]
@@ -187,7 +189,7 @@ proptest! {
                 .map(|((fecha, secuencia), (cantidad, _))| (fecha.to_string(), Some(*secuencia), cifra(*cantidad)))
                 .collect();
             prop_assert_eq!(lotes, esperados);
-            prop_assert_eq!(&vista["version"], &mundo.version(TipoAgregado::Inventario, inventario).into());
+            prop_assert_eq!(vista["version"].as_u64(), Some(mundo.version(TipoAgregado::Inventario, inventario)));
         }
     }
 

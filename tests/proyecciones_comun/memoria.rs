@@ -211,3 +211,19 @@ impl Tables for Memoria {
         Ok(())
     }
 }
+
+/// The first rows in which two dumps differ.
+pub fn diferencia(a: &[(String, Vec<Row>)], b: &[(String, Vec<Row>)]) -> Option<String> {
+    let tabla = |volcado: &[(String, Vec<Row>)], nombre: &str| {
+        volcado.iter().find(|(n, _)| n == nombre).map(|(_, filas)| filas.clone()).unwrap_or_default()
+    };
+    for nombre in a.iter().chain(b).map(|(nombre, _)| nombre) {
+        let (de_a, de_b) = (tabla(a, nombre), tabla(b, nombre));
+        for n in 0..de_a.len().max(de_b.len()) {
+            if de_a.get(n) != de_b.get(n) {
+                return Some(format!("{nombre}, fila {n}:\n  {:?}\n  {:?}", de_a.get(n), de_b.get(n)));
+            }
+        }
+    }
+    None
+}

@@ -123,13 +123,12 @@ impl Mundo {
             reloj: INICIO,
             eventos: 0,
         };
-        let inicial = Causa::de("inicial");
         let datos = DatosSucursal { nombre: Arc::from("Principal"), direccion: None };
         let creada = EventoSucursal::SucursalCreada { sucursal_id: id("PRINCIPAL"), datos };
-        mundo.evento(TipoAgregado::Sucursal, "PRINCIPAL", Evento::Sucursal(creada), &inicial);
+        mundo.evento(TipoAgregado::Sucursal, "PRINCIPAL", Evento::Sucursal(creada), &Causa::de("inicial-sucursal"));
         let datos = DatosBodega { sucursal_id: id("PRINCIPAL"), nombre: Arc::from("Principal"), direccion: None };
         let creada = EventoBodega::BodegaCreada { bodega_id: id("PRINCIPAL"), datos };
-        mundo.evento(TipoAgregado::Bodega, "PRINCIPAL", Evento::Bodega(creada), &inicial);
+        mundo.evento(TipoAgregado::Bodega, "PRINCIPAL", Evento::Bodega(creada), &Causa::de("inicial-bodega"));
         let autorizacion = Autorizacion {
             desde: 1,
             hasta: 1_000_000,
@@ -145,7 +144,7 @@ impl Mundo {
             prefijo: Arc::from("F"),
             autorizacion,
         };
-        mundo.evento(TipoAgregado::RangoNumeracion, RANGO, Evento::Rango(creado), &inicial);
+        mundo.evento(TipoAgregado::RangoNumeracion, RANGO, Evento::Rango(creado), &Causa::de("inicial-rango"));
         mundo
     }
 

@@ -102,9 +102,9 @@ impl RangoNumeracion {
     /// The first number from `desde` on that is not voided.
     pub(super) fn libre_desde(&self, desde: u64) -> u64 {
         let mut libre = desde;
-        // The set holds at most `INUTILIZADOS_MAX` and each one is skipped once.
-        while self.inutilizados.contains(&libre) {
-            libre = libre.saturating_add(1);
+        // The set holds at most `INUTILIZADOS_MAX` and each one is skipped once; the top of u64 ends the walk.
+        while libre < u64::MAX && self.inutilizados.contains(&libre) {
+            libre += 1;
         }
         libre
     }
@@ -121,7 +121,7 @@ impl RangoNumeracion {
             return 0;
         }
         let inutilizados = self.inutilizados.range(siguiente..=hasta).count() as u64;
-        (hasta - siguiente + 1).saturating_sub(inutilizados)
+        hasta.saturating_add(1).saturating_sub(siguiente).saturating_sub(inutilizados)
     }
 
     fn anotar_asignado(&mut self, documento_id: &Id, consecutivo: u64) {

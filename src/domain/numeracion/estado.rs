@@ -1,7 +1,7 @@
 //! State of a RangoNumeracion, and the fold of its events.
 
 use std::{
-    collections::{BTreeSet, HashMap, VecDeque},
+    collections::{BTreeSet, HashMap, VecDeque, hash_map::Entry},
     sync::Arc,
 };
 
@@ -125,14 +125,17 @@ impl RangoNumeracion {
     }
 
     fn anotar_asignado(&mut self, documento_id: &Id, consecutivo: u64) {
-        if consecutivo < self.siguiente || self.por_documento.contains_key(documento_id) {
+        if consecutivo < self.siguiente {
             return;
         }
+        match self.por_documento.entry(documento_id.clone()) {
+            Entry::Occupied(_) => return,
+            Entry::Vacant(libre) => libre.insert(consecutivo),
+        };
         while self.inutilizados.first().is_some_and(|primero| *primero <= consecutivo) {
             self.inutilizados.pop_first();
         }
         self.siguiente = self.libre_desde(consecutivo.saturating_add(1));
-        self.por_documento.insert(documento_id.clone(), consecutivo);
         self.recientes.push_back((documento_id.clone(), consecutivo));
         if self.recientes.len() > RECIENTES_MAX
             && let Some((olvidado, _)) = self.recientes.pop_front()

@@ -58,7 +58,7 @@ fn armar(negativo: bool, digitos: &str, escala: i64) -> Result<Decimal, ErrorDec
         return Ok(Decimal::ZERO);
     }
     let escala = escala - i64::try_from(sin_ceros.len() - significativos.len()).map_err(|_| ErrorDecimal::Precision)?;
-    if significativos.len() > 28 || escala > 28 || escala < -28 {
+    if significativos.len() > 28 || !(-28..=28).contains(&escala) {
         return Err(ErrorDecimal::Precision);
     }
     let mut valor: i128 = significativos.parse().map_err(|_| ErrorDecimal::Precision)?;

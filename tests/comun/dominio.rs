@@ -1,6 +1,6 @@
 //! Samples of commands, events and states.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 
 use factumarket::domain::{
     Comando, Evento, EventoCuarentena, ResultadoPaso,
@@ -404,26 +404,25 @@ impl Muestras {
     pub fn inventario(&mut self) -> Inventario {
         let lotes = self.lista(|g| (PuestoLote { fecha_ingreso: g.fecha(), secuencia: g.entero() }, g.lote()));
         let reservas = self.lista(|g| (g.id(), Reserva { cantidad: g.cantidad(), fecha: g.fecha() }));
-        let confirmadas: VecDeque<_> = self
-            .lista(|g| Confirmacion { reserva_id: g.id(), lotes: g.lista(Self::lote_consumido), costo_total: g.costo_total() })
-            .into();
-        let lotes: BTreeMap<_, _> = lotes.into_iter().collect();
-        let liberadas: VecDeque<_> = self.lista(Self::id).into();
-        Inventario {
+        let confirmadas =
+            self.lista(|g| Confirmacion { reserva_id: g.id(), lotes: g.lista(Self::lote_consumido), costo_total: g.costo_total() });
+        let mut inventario = Inventario {
             inventario_id: self.id(),
             producto_id: self.id(),
             bodega_id: self.id(),
             stock_minimo: self.opcion(Self::cantidad),
-            resumen: Resumen::de(&lotes, &confirmadas, &liberadas),
-            lotes,
+            lotes: lotes.into_iter().collect::<BTreeMap<_, _>>(),
             siguiente_secuencia: self.entero(),
             stock: self.cantidad(),
             reservado: self.cantidad(),
             reservas: reservas.into_iter().collect(),
-            confirmadas,
-            liberadas,
+            confirmadas: confirmadas.into(),
+            liberadas: self.lista(Self::id).into(),
             bajo_minimo: self.bool(),
-        }
+            resumen: Resumen::default(),
+        };
+        inventario.resumen = Resumen::de(&inventario.lotes, &inventario.confirmadas, &inventario.liberadas);
+        inventario
     }
 
     pub fn rango(&mut self) -> RangoNumeracion {

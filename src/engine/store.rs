@@ -11,7 +11,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes};
 
 use crate::{
     contracts::Huella,
@@ -20,13 +20,14 @@ use crate::{
         valores::{Id, Instante},
     },
     log::{Position, Topic, TopicPartition},
+    tables::kv::{KvError, KvStore},
 };
 
 /// Format of the rows below; another one is rebuilt from the log.
 const FORMAT: u8 = 1;
 
 /// Write of the store: `None` removes.
-pub type StoreWrite = (Vec<u8>, Option<Bytes>);
+pub type StoreWrite = (Vec<u8>, Option<Vec<u8>>);
 
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -79,7 +80,7 @@ impl StateStore for MemoryStore {
         let mut rows = self.rows();
         for (key, value) in batch {
             match value {
-                Some(value) => rows.insert(key, value),
+                Some(value) => rows.insert(key, Bytes::from(value)),
                 None => rows.remove(&key),
             };
         }
@@ -87,8 +88,12 @@ impl StateStore for MemoryStore {
     }
 
     fn scan(&self, prefix: &[u8], visit: &mut dyn FnMut(&[u8], Bytes) -> Result<(), StoreError>) -> Result<(), StoreError> {
-        let found: Vec<_> =
-            self.rows().range(prefix.to_vec()..).take_while(|(k, _)| k.starts_with(prefix)).map(|(k, v)| (k.clone(), v.clone())).collect();
+        let found: Vec<_> = self
+            .rows()
+            .range(prefix.to_vec()..)
+            .take_while(|(k, _)| k.starts_with(prefix))
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect();
         found.into_iter().try_for_each(|(key, value)| visit(&key, value))
     }
 
@@ -169,13 +174,13 @@ pub struct AggregateRow {
 }
 
 impl AggregateRow {
-    pub fn encode(&self) -> Bytes {
+    pub fn encode(&self) -> Vec<u8> {
         let (kind, payload): (u8, &[u8]) = match &self.payload {
             Payload::Nothing => (0, &[]),
             Payload::Snapshot(bytes) => (1, bytes),
             Payload::Document(bytes) => (2, bytes),
         };
-        let mut out = BytesMut::with_capacity(payload.len() + 64);
+        let mut out = Vec::with_capacity(payload.len() + 64);
         out.put_u8(FORMAT);
         out.put_u64(self.version);
         out.put_u8(u8::from(self.quarantined));
@@ -190,7 +195,7 @@ impl AggregateRow {
         }
         out.put_u8(kind);
         out.put_slice(payload);
-        out.freeze()
+        out
     }
 
     /// # Errors
@@ -242,8 +247,8 @@ pub enum MemoryOutcome {
 }
 
 impl MemoryRow {
-    pub fn encode(&self) -> Bytes {
-        let mut out = BytesMut::with_capacity(64);
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(64);
         out.put_u8(FORMAT);
         out.put_i64(self.recibido_en.micros());
         out.put_u8(u8::from(self.huella.is_some()));
@@ -258,7 +263,7 @@ impl MemoryRow {
                 out.put_slice(bytes);
             }
         }
-        out.freeze()
+        out
     }
 
     /// # Errors
@@ -284,15 +289,15 @@ impl MemoryRow {
 /// Checkpoint: for each partition that recovery folds, the position up to which its records are in the store.
 pub type Positions = BTreeMap<TopicPartition, Position>;
 
-pub fn encode_positions(positions: &Positions) -> Bytes {
-    let mut out = BytesMut::with_capacity(1 + positions.len() * 12);
+pub fn encode_positions(positions: &Positions) -> Vec<u8> {
+    let mut out = Vec::with_capacity(1 + positions.len() * 12);
     out.put_u8(FORMAT);
     for (tp, position) in positions {
         out.put_u16(tp.topic.codigo());
         out.put_u16(tp.partition);
         out.put_u64(*position);
     }
-    out.freeze()
+    out
 }
 
 /// # Errors
@@ -320,7 +325,7 @@ fn take_u8(bytes: &mut Bytes) -> Result<u8, StoreError> {
 }
 
 /// Texts of a row: at most 255 bytes (ids, users).
-fn put_text(out: &mut BytesMut, text: &str) {
+fn put_text(out: &mut Vec<u8>, text: &str) {
     let bytes = &text.as_bytes()[..text.len().min(255)];
     out.put_u8(bytes.len() as u8);
     out.put_slice(bytes);
@@ -336,6 +341,37 @@ fn take_text(bytes: &mut Bytes) -> Result<String, StoreError> {
 
 fn take_id(bytes: &mut Bytes) -> Result<Id, StoreError> {
     Id::de_clave(&take_text(bytes)?).map_err(|_| StoreError::Corrupt("id ilegible".to_owned()))
+}
+
+impl From<KvError> for StoreError {
+    fn from(error: KvError) -> Self {
+        match error {
+            KvError::Corrupt { .. } => Self::Corrupt(error.to_string()),
+            other => Self::Storage(other.to_string()),
+        }
+    }
+}
+
+impl StateStore for KvStore {
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
+        Ok(KvStore::get(self, key)?)
+    }
+
+    fn write(&self, batch: Vec<StoreWrite>) -> Result<(), StoreError> {
+        Ok(KvStore::write(self, batch)?)
+    }
+
+    fn scan(&self, prefix: &[u8], visit: &mut dyn FnMut(&[u8], Bytes) -> Result<(), StoreError>) -> Result<(), StoreError> {
+        for item in self.scan_prefix(prefix) {
+            let (key, value) = item?;
+            visit(&key, value)?;
+        }
+        Ok(())
+    }
+
+    fn flush(&self) -> Result<(), StoreError> {
+        Ok(KvStore::flush(self)?)
+    }
 }
 
 #[cfg(test)]
@@ -355,22 +391,25 @@ mod tests {
             usuario: Some(Arc::from("ana")),
             recibido_en: Instante(1_700_000_000_000_000),
         };
-        for payload in [Payload::Nothing, Payload::Snapshot(Bytes::from_static(b"abc")), Payload::Document(Bytes::from_static(b"xyz"))] {
+        for payload in
+            [Payload::Nothing, Payload::Snapshot(Bytes::from_static(b"abc")), Payload::Document(Bytes::from_static(b"xyz"))]
+        {
             for origin in [None, Some(origin.clone())] {
                 let row = AggregateRow { version: 9, quarantined: true, origin, payload: payload.clone() };
-                assert_eq!(AggregateRow::decode(row.encode()).expect("row"), row);
+                assert_eq!(AggregateRow::decode(row.encode().into()).expect("row"), row);
             }
         }
         for outcome in [MemoryOutcome::Accepted { version: 3 }, MemoryOutcome::Refused(Bytes::from_static(b"no"))] {
             let row = MemoryRow { huella: Some([1; 16]), recibido_en: Instante(5), outcome };
-            assert_eq!(MemoryRow::decode(row.encode()).expect("row"), row);
+            assert_eq!(MemoryRow::decode(row.encode().into()).expect("row"), row);
         }
     }
 
     #[test]
     fn every_truncation_is_an_error_or_a_shorter_payload_and_never_a_panic() {
         let origin = Origin { command_id: id("c"), huella: None, correlation_id: id("f"), usuario: None, recibido_en: Instante(1) };
-        let row = AggregateRow { version: 1, quarantined: false, origin: Some(origin), payload: Payload::Nothing }.encode();
+        let row = AggregateRow { version: 1, quarantined: false, origin: Some(origin), payload: Payload::Nothing };
+        let row = Bytes::from(row.encode());
         for length in 0..row.len() {
             assert!(AggregateRow::decode(row.slice(..length)).is_err(), "{length}");
         }
@@ -379,6 +418,6 @@ mod tests {
     #[test]
     fn positions_come_back_in_order() {
         let positions: Positions = Topic::todos().map(|t| (TopicPartition::new(t, 3), u64::from(t.codigo()) * 10)).collect();
-        assert_eq!(decode_positions(encode_positions(&positions)).expect("positions"), positions);
+        assert_eq!(decode_positions(encode_positions(&positions).into()).expect("positions"), positions);
     }
 }

@@ -6,7 +6,9 @@ use hashbrown::HashMap;
 
 use super::{
     Core, CoreError, SERVICE,
-    epoch::{Cause, ClosedEpoch, ClosedEvent, ClosedRow, ClosedSnapshot, Epoch, PendingEvent, PendingReply, RemoteMessage, event_id},
+    epoch::{
+        Cause, ClosedEpoch, ClosedEvent, ClosedRow, ClosedSnapshot, Epoch, PendingEvent, PendingReply, RemoteMessage, event_id,
+    },
     outcomes,
 };
 use crate::{
@@ -86,7 +88,8 @@ impl Core {
         rows.extend(self.checkpoint_step(number, quota)?.into_iter().map(ClosedRow::Ready));
         self.passivate(touched.len() + FLUSH_MIN);
         self.number += 1;
-        let dead = dead.into_iter().map(|(contexto, partition, d)| (TopicPartition::new(Topic::Dlq(contexto), partition), d)).collect();
+        let dead =
+            dead.into_iter().map(|(contexto, partition, d)| (TopicPartition::new(Topic::Dlq(contexto), partition), d)).collect();
         let positions = positions.into_iter().collect();
         Ok(ClosedEpoch {
             number,
@@ -143,7 +146,7 @@ impl Core {
     fn settle_slot(
         &mut self,
         target: &Direccionado,
-        documents: &HashMap<&Id, u32>,
+        documents: &HashMap<Id, u32>,
         rows: &mut Vec<ClosedRow>,
         snapshots: &mut Vec<ClosedSnapshot>,
     ) -> Result<(), CoreError> {
@@ -163,7 +166,7 @@ impl Core {
     fn settle_document(
         &mut self,
         target: &Direccionado,
-        documents: &HashMap<&Id, u32>,
+        documents: &HashMap<Id, u32>,
         rows: &mut Vec<ClosedRow>,
     ) -> Result<(), CoreError> {
         let Some(slot) = self.slots.get_mut(target) else { return Ok(()) };
@@ -180,7 +183,7 @@ impl Core {
             }
         }
         if open {
-            rows.push(ClosedRow::Ready((store::open_saga_key(&target.id), Some(bytes::Bytes::new()))));
+            rows.push(ClosedRow::Ready((store::open_saga_key(&target.id), Some(Vec::new()))));
         } else {
             if was_open {
                 rows.push(ClosedRow::Ready((store::open_saga_key(&target.id), None)));
@@ -219,7 +222,7 @@ impl Core {
 
     /// The row of an actor as it is now, and its encoded snapshot if it has a state.
     #[allow(clippy::type_complexity)]
-    fn row_of(&mut self, target: &Direccionado) -> Result<Option<(StoreWrite, Option<bytes::Bytes>)>, CoreError> {
+    pub(super) fn row_of(&mut self, target: &Direccionado) -> Result<Option<(StoreWrite, Option<bytes::Bytes>)>, CoreError> {
         let Some(slot) = self.slots.get(target) else { return Ok(None) };
         let snapshot = match slot.snapshot_state(target, &self.replicas) {
             None => None,
@@ -367,7 +370,8 @@ impl Causes {
                     None => std::sync::Arc::clone(&texts[at as usize]),
                 },
             };
-            let id = pending.evento.as_ref().map(|_| event_id(pending.input.now, &pending.input.entrada, pending.ordinal).to_string());
+            let id =
+                pending.evento.as_ref().map(|_| event_id(pending.input.now, &pending.input.entrada, pending.ordinal).to_string());
             own.push(id);
             texts.push(text);
         }
@@ -402,11 +406,11 @@ fn answer(reply: PendingReply, closed: &[ClosedEvent], index: &[u32]) -> (u16, R
 }
 
 /// Documents issued in this epoch, and the place of their event. Looked up by id, never iterated.
-fn issued_documents(closed: &[ClosedEvent]) -> HashMap<&Id, u32> {
+fn issued_documents(closed: &[ClosedEvent]) -> HashMap<Id, u32> {
     let mut documents = HashMap::new();
     for (at, event) in closed.iter().enumerate() {
         if matches!(event.record.evento, Evento::Factura(EventoFactura::FacturaEmitida(_))) {
-            documents.insert(&event.record.sobre.aggregate_id, at as u32);
+            documents.insert(event.record.sobre.aggregate_id.clone(), at as u32);
         }
     }
     documents

@@ -23,6 +23,7 @@ use crate::{
         facturacion::factura::{self, ComandoFactura, DireccionRespuesta, Envio, EventoFactura, NotaSaga, Paso, PasoSaga},
         inventario::{self, EventoInventario},
         numeracion,
+        reglas::{Falla, Regla},
         valores::{Id, Instante},
     },
     engine::store::Origin,
@@ -52,14 +53,23 @@ pub struct Message {
 }
 
 impl Message {
-    pub fn internal(target: Direccionado, comando: Comando, paso: Option<PasoSaga>, cause: Cause, origin: Rc<Origin>, ahora: Instante) -> Self {
+    pub fn internal(
+        target: Direccionado,
+        comando: Comando,
+        paso: Option<PasoSaga>,
+        cause: Cause,
+        origin: Rc<Origin>,
+        ahora: Instante,
+    ) -> Self {
         Self { target, comando, paso, cause, origin, client: None, ahora, raw: None }
     }
 
     pub fn from_command(command: DecodedCommand, raw: Option<Bytes>) -> Self {
         let DecodedCommand { envelope, huella } = command;
-        let from_saga = envelope.paso.is_some() || matches!(envelope.comando, Comando::Factura(ComandoFactura::RespuestaPaso { .. }));
-        let client = (!from_saga).then_some(ClientCall { responder_a: envelope.responder_a, version_esperada: envelope.version_esperada });
+        let from_saga =
+            envelope.paso.is_some() || matches!(envelope.comando, Comando::Factura(ComandoFactura::RespuestaPaso { .. }));
+        let client =
+            (!from_saga).then_some(ClientCall { responder_a: envelope.responder_a, version_esperada: envelope.version_esperada });
         let origin = Origin {
             command_id: envelope.command_id,
             huella: (!from_saga).then_some(huella),
@@ -146,6 +156,9 @@ impl Core {
             unreachable!("el actor fue activado al entregar");
         };
         slot.used_in = self.number;
+        if let Some(stale) = stale_version(slot, &message) {
+            return self.refuse(message, Rechazo::de(stale), input);
+        }
         let decided = decide(&self.emisor, &self.replicas, slot, &message);
         match decided {
             Ok(Ok(decision)) => self.apply(message, decision, input),
@@ -199,10 +212,8 @@ impl Core {
     fn apply_events(&mut self, message: &Message, eventos: Vec<Evento>, origin: &Rc<Origin>, input: &Rc<InputContext>) -> Applied {
         let mut applied = Applied { cause: message.cause, finished: false };
         for evento in eventos {
-            applied.finished |= matches!(
-                &evento,
-                Evento::Factura(EventoFactura::FacturaEmitida(_) | EventoFactura::FacturaRechazada { .. })
-            );
+            applied.finished |=
+                matches!(&evento, Evento::Factura(EventoFactura::FacturaEmitida(_) | EventoFactura::FacturaRechazada { .. }));
             self.count(&evento);
             applied.cause = self.push_event(&message.target, evento, message.cause, origin, input);
         }
@@ -330,14 +341,25 @@ fn may_be_elided(evento: &Evento) -> bool {
     }
 }
 
+/// The failure of `version_esperada`, when the caller gave one and the aggregate has moved on.
+fn stale_version(slot: &Slot, message: &Message) -> Option<Falla> {
+    let expected = message.client.as_ref()?.version_esperada?;
+    let version = slot.version_now();
+    (expected != version).then(|| Falla::simple(Regla::VersionEsperada, "").con("esperada", expected).con("actual", version))
+}
+
 /// Drops what `evento` makes unobservable; how many.
 fn elide(slot: &mut Slot, events: &mut [PendingEvent], evento: &Evento) -> u64 {
     if slot.elidable.is_empty() {
         return 0;
     }
     match evento {
-        Evento::Factura(later) => elide_where(slot, events, |e| matches!(e, Evento::Factura(earlier) if factura::elidibles(later, earlier))),
-        Evento::Inventario(EventoInventario::StockReducido(m)) => m.reserva_id.as_ref().map_or(0, |id| elide_reservation(slot, events, id)),
+        Evento::Factura(later) => {
+            elide_where(slot, events, |e| matches!(e, Evento::Factura(earlier) if factura::elidibles(later, earlier)))
+        }
+        Evento::Inventario(EventoInventario::StockReducido(m)) => {
+            m.reserva_id.as_ref().map_or(0, |id| elide_reservation(slot, events, id))
+        }
         Evento::Inventario(EventoInventario::ReservaLiberada { reserva_id, .. }) => elide_reservation(slot, events, reserva_id),
         _ => 0,
     }

@@ -6,8 +6,12 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use crate::{
-    contracts::{CommandEnvelope, ComandoRechazado, Entrada, RecordedEvent, RegistroDlq, Resultado, VersionAgregado},
-    domain::{Contexto, Direccionado, Evento, facturacion::factura::DireccionRespuesta, valores::{Id, Instante}},
+    contracts::{ComandoRechazado, CommandEnvelope, Entrada, RecordedEvent, RegistroDlq, Resultado, VersionAgregado},
+    domain::{
+        Contexto, Direccionado, Evento,
+        facturacion::factura::DireccionRespuesta,
+        valores::{Id, Instante},
+    },
     engine::store::{Origin, StoreWrite},
     log::{Position, TopicPartition},
 };
@@ -48,7 +52,6 @@ pub struct PendingReply {
     pub repetido: bool,
     pub resultado: Resultado,
     pub versions: Vec<VersionAgregado>,
-    pub target: Direccionado,
     /// Events of the input it answers: from here on…
     pub first_event: u32,
     /// …up to here, set when the input has run to completion.
@@ -98,7 +101,11 @@ pub struct ClosedEvent {
 pub enum ClosedRow {
     Ready(StoreWrite),
     /// The row of a document, whose payload is the encoded event at this index.
-    Document { key: Vec<u8>, event: u32, version: u64 },
+    Document {
+        key: Vec<u8>,
+        event: u32,
+        version: u64,
+    },
 }
 
 /// A snapshot for `instantaneas.*`, already encoded.
@@ -150,7 +157,10 @@ mod tests {
 
     #[test]
     fn event_ids_are_version_seven_distinct_and_repeatable() {
-        let entrada = |partition, posicion| Entrada { particion: TopicPartition::new(Topic::Comandos(Contexto::Facturacion), partition), posicion };
+        let entrada = |partition, posicion| Entrada {
+            particion: TopicPartition::new(Topic::Comandos(Contexto::Facturacion), partition),
+            posicion,
+        };
         let at = Instante(1_700_000_000_123_456);
         let mut seen = std::collections::BTreeSet::new();
         for partition in 0..12 {

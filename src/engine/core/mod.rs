@@ -13,6 +13,7 @@ mod close;
 mod deliver;
 mod epoch;
 mod outcomes;
+mod recover;
 mod replicas;
 mod slot;
 #[cfg(test)]
@@ -27,6 +28,7 @@ use std::{
 use hashbrown::HashMap;
 
 pub use epoch::{ClosedEpoch, ClosedEvent, ClosedRow, ClosedSnapshot};
+pub use recover::Refold;
 pub use slot::{Slot, SlotState};
 
 use crate::{
@@ -78,6 +80,8 @@ pub enum CoreError {
     State { target: String, cause: CodecError },
     #[error("no se pudo codificar {what}: {cause}")]
     Encode { what: String, cause: CodecError },
+    #[error("falta la versión {expected} de {target} en el registro (se encontró la {found})")]
+    Hole { target: String, expected: u64, found: u64 },
     #[error("la entrada {0} produjo demasiados mensajes")]
     TooManyHops(TopicPartition),
 }
@@ -359,7 +363,14 @@ impl Core {
     }
 }
 
-fn dead_letter(entrada: Entrada, record: &StoredRecord, etapa: EtapaDlq, codigo: &str, causa: String, now: Instante) -> RegistroDlq {
+fn dead_letter(
+    entrada: Entrada,
+    record: &StoredRecord,
+    etapa: EtapaDlq,
+    codigo: &str,
+    causa: String,
+    now: Instante,
+) -> RegistroDlq {
     RegistroDlq {
         entrada,
         clave: record.record.key.clone(),
@@ -386,4 +397,3 @@ pub(crate) fn origin_of(sobre: &crate::contracts::EventEnvelope) -> store::Origi
         recibido_en: sobre.ocurrido_en,
     }
 }
-

@@ -10,7 +10,7 @@ use super::{
     epoch::{InputContext, PendingReply, event_id},
 };
 use crate::{
-    contracts::{ComandoRechazado, EtapaDlq, RegistroAuditoria, RegistroDlq, Respuesta, ResumenFactura, Resultado},
+    contracts::{ComandoRechazado, EtapaDlq, RegistroAuditoria, RegistroDlq, Respuesta, Resultado, ResumenFactura},
     domain::{
         Direccionado, Rechazo, ResultadoPaso, TipoAgregado,
         facturacion::factura::{DireccionRespuesta, EstadoFactura, Factura},
@@ -45,13 +45,19 @@ impl Core {
                 version = then;
                 Resultado::Aceptado { factura: None }
             }
-            Remembered::Row(MemoryRow { outcome: MemoryOutcome::Refused(bytes), .. }) => self.decode_refusal(&message.target, &bytes)?,
+            Remembered::Row(MemoryRow { outcome: MemoryOutcome::Refused(bytes), .. }) => {
+                self.decode_refusal(&message.target, &bytes)?
+            }
         };
         self.reply(address.clone(), message, resultado, true, Some(version));
         Ok(true)
     }
 
-    fn recall(&self, target: &Direccionado, command_id: &Id) -> Result<Option<(Remembered, Option<crate::contracts::Huella>)>, CoreError> {
+    fn recall(
+        &self,
+        target: &Direccionado,
+        command_id: &Id,
+    ) -> Result<Option<(Remembered, Option<crate::contracts::Huella>)>, CoreError> {
         let Some(slot) = self.slots.get(target) else { return Ok(None) };
         if let Some(origin) = slot.origin.as_ref().filter(|origin| origin.command_id == *command_id) {
             return Ok(Some((Remembered::Document, origin.huella)));
@@ -184,7 +190,14 @@ impl Core {
         }
     }
 
-    fn reply(&mut self, address: DireccionRespuesta, message: &Message, resultado: Resultado, repetido: bool, version: Option<u64>) {
+    fn reply(
+        &mut self,
+        address: DireccionRespuesta,
+        message: &Message,
+        resultado: Resultado,
+        repetido: bool,
+        version: Option<u64>,
+    ) {
         self.reply_to(address, &message.origin.command_id, &message.target, resultado, repetido, version);
     }
 
@@ -207,7 +220,6 @@ impl Core {
             repetido,
             resultado,
             versions,
-            target: target.clone(),
             first_event: 0,
             end_event: 0,
         });

@@ -81,7 +81,7 @@ impl Replicas {
 }
 
 fn entry<'a, T>(map: &'a mut HashMap<Id, Option<T>>, id: &Id) -> &'a mut Option<T> {
-    map.entry_ref(id).or_insert(None)
+    map.entry(id.clone()).or_insert(None)
 }
 
 impl Catalogo for Replicas {
@@ -110,8 +110,7 @@ impl Catalogo for Replicas {
     fn rangos_vigentes(&self, sucursal: &Id, tipo: TipoDocumento, fecha: NaiveDate) -> Vec<Id> {
         let Some(ranges) = self.ranges.get(&(sucursal.clone(), tipo)) else { return Vec::new() };
         let in_force = |v: &Validity| v.from <= fecha && fecha <= v.to;
-        let mut candidates: Vec<(NaiveDate, &Id)> =
-            ranges.iter().filter(|(_, v)| in_force(v)).map(|(id, v)| (v.to, id)).collect();
+        let mut candidates: Vec<(NaiveDate, &Id)> = ranges.iter().filter(|(_, v)| in_force(v)).map(|(id, v)| (v.to, id)).collect();
         candidates.sort();
         candidates.into_iter().map(|(_, id)| id.clone()).collect()
     }

@@ -95,7 +95,9 @@ impl Slot {
             (SlotState::Inventario(state), Evento::Inventario(e)) => inventario::evolucionar(state, e),
             (SlotState::Rango(state), Evento::Rango(e)) => numeracion::evolucionar(state, e),
             (SlotState::Factura(state), Evento::Factura(e)) => factura::evolucionar(state, e),
-            (_, Evento::Cuarentena(e)) => self.quarantined = matches!(e, crate::domain::EventoCuarentena::AgregadoEnCuarentena { .. }),
+            (_, Evento::Cuarentena(e)) => {
+                self.quarantined = matches!(e, crate::domain::EventoCuarentena::AgregadoEnCuarentena { .. })
+            }
             _ => {}
         }
         replicas.fold(id, evento);
@@ -128,8 +130,12 @@ impl Slot {
             (SlotState::Rango(state), _) => state.clone().map(|s| EstadoAgregado::Rango(Box::new(s))),
             (SlotState::Factura(state), _) => state.clone().map(|s| EstadoAgregado::Factura(Box::new(s))),
             (SlotState::Catalogo, TipoAgregado::Cliente) => cloned(replicas.clientes.get(&target.id)).map(EstadoAgregado::Cliente),
-            (SlotState::Catalogo, TipoAgregado::Producto) => cloned(replicas.productos.get(&target.id)).map(EstadoAgregado::Producto),
-            (SlotState::Catalogo, TipoAgregado::Sucursal) => cloned(replicas.sucursales.get(&target.id)).map(EstadoAgregado::Sucursal),
+            (SlotState::Catalogo, TipoAgregado::Producto) => {
+                cloned(replicas.productos.get(&target.id)).map(EstadoAgregado::Producto)
+            }
+            (SlotState::Catalogo, TipoAgregado::Sucursal) => {
+                cloned(replicas.sucursales.get(&target.id)).map(EstadoAgregado::Sucursal)
+            }
             (SlotState::Catalogo, _) => cloned(replicas.bodegas.get(&target.id)).map(EstadoAgregado::Bodega),
         }
     }

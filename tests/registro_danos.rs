@@ -11,7 +11,7 @@ use std::{
 use factumarket::log::{Log, LogError, StoredRecord, TopicPartition, embedded::EmbeddedLogOptions};
 use registro_comun::*;
 
-const FLIPS: u64 = 400;
+const FLIPS: u64 = 320;
 
 type Contents = Vec<(TopicPartition, Vec<StoredRecord>)>;
 

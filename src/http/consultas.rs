@@ -19,7 +19,7 @@ use crate::domain::{
 };
 
 const LIMITE_POR_DEFECTO: usize = 50;
-const LIMITE_MAXIMO: usize = 500;
+const LIMITE_MAXIMO: usize = 100;
 /// Days that one query of invoices may span.
 const DIAS_MAXIMOS: i64 = 366;
 const LARGO_CURSOR: usize = 4_096;
@@ -71,7 +71,7 @@ async fn recurso(p: &Peticion, que: &str, recurso: Recurso, agregado: Option<(Ti
         let version: u64 = texto
             .parse()
             .map_err(|_| Problema::parametro("version_minima", "ParametroInvalido", "la versión es un número entero, desde 1"))?;
-        let a_tiempo = p.leer(move |l| l.esperar_version(tipo, &id, version, token::ESPERA)).await?;
+        let a_tiempo = p.estado.partes.lecturas.esperar_version(tipo, &id, version, token::ESPERA).await;
         if !a_tiempo {
             return Err(Problema::aun_no_visible());
         }
@@ -180,7 +180,7 @@ async fn listar(p: &Peticion, lista: Lista) -> Respondido {
     let pagina = pagina(p)?;
     if let Some(texto) = p.parametro("despues_de") {
         let posiciones = token::leer(texto)?;
-        let a_tiempo = p.leer(move |l| l.esperar_posiciones(&posiciones, token::ESPERA)).await?;
+        let a_tiempo = p.estado.partes.lecturas.esperar_posiciones(&posiciones, token::ESPERA).await;
         if !a_tiempo {
             return Err(Problema::aun_no_visible());
         }

@@ -1,6 +1,6 @@
 //! What the edge asks of the read side, as one small port: the projections answer it, tests play it.
 
-use std::time::Duration;
+use std::{future::Future, pin::Pin, time::Duration};
 
 use chrono::NaiveDate;
 use serde_json::Value;
@@ -65,7 +65,7 @@ pub enum Lista {
 /// Which page of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pagina {
-    /// 1 to 500.
+    /// 1 to 100.
     pub limite: usize,
     /// Cursor of the page before.
     pub despues: Option<String>,
@@ -84,26 +84,29 @@ pub enum ErrorLectura {
     /// The cursor is not one of ours, or of another list.
     #[error("cursor inválido")]
     Cursor,
+    /// A filter or limit that the read side refuses, in Spanish.
+    #[error("{0}")]
+    Parametro(String),
+    /// What is stored cannot be read back; says what to do.
+    #[error("{0}")]
+    Ilegible(String),
     #[error(transparent)]
     Tablas(#[from] TablesError),
 }
 
-/// The read side. Calls block; the edge makes them off its own threads.
+/// A wait that ends by itself; false when the time ran out.
+pub type Espera<'a> = Pin<Box<dyn Future<Output = bool> + Send + 'a>>;
+
+/// The read side. Reads block; the edge makes them off its own threads.
 pub trait Lecturas: Send + Sync + 'static {
     /// # Errors
     /// When the tables cannot be read.
     fn obtener(&self, recurso: &Recurso) -> Result<Option<Value>, ErrorLectura>;
     /// # Errors
-    /// `Cursor`, or when the tables cannot be read.
+    /// `Cursor`, `Parametro`, or when the tables cannot be read.
     fn listar(&self, lista: &Lista, pagina: &Pagina) -> Result<PaginaLeida, ErrorLectura>;
-    /// Waits until the rows of an aggregate show at least a version; false when the time ran out.
-    ///
-    /// # Errors
-    /// When the tables cannot be read.
-    fn esperar_version(&self, tipo: TipoAgregado, id: &Id, version: u64, plazo: Duration) -> Result<bool, ErrorLectura>;
-    /// Waits until every sink is past these positions; false when the time ran out.
-    ///
-    /// # Errors
-    /// When the tables cannot be read.
-    fn esperar_posiciones(&self, posiciones: &[(TopicPartition, Position)], plazo: Duration) -> Result<bool, ErrorLectura>;
+    /// Waits until the rows of an aggregate show at least a version.
+    fn esperar_version<'a>(&'a self, tipo: TipoAgregado, id: &'a Id, version: u64, plazo: Duration) -> Espera<'a>;
+    /// Waits until every sink is past these positions.
+    fn esperar_posiciones<'a>(&'a self, posiciones: &'a [(TopicPartition, Position)], plazo: Duration) -> Espera<'a>;
 }

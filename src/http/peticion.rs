@@ -132,6 +132,11 @@ impl Peticion {
             Ok(Err(ErrorLectura::Cursor)) => {
                 Err(Problema::parametro("despues", "CursorInvalido", "el cursor no es de esta lista: empiece sin «despues»"))
             }
+            Ok(Err(ErrorLectura::Parametro(mensaje))) => Err(Problema::parametro("", "ParametroInvalido", mensaje)),
+            Ok(Err(ErrorLectura::Ilegible(error))) => {
+                tracing::error!(codigo = "ConsultaIlegible", error, "lo guardado no se puede leer");
+                Err(Problema::interno())
+            }
             Ok(Err(ErrorLectura::Tablas(error))) => Err(Problema::de_tablas(&error)),
             Err(error) => {
                 tracing::error!(codigo = "LecturaInterrumpida", %error, "una lectura terminó de golpe");

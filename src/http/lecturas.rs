@@ -1,6 +1,6 @@
 //! What the edge asks of the read side, as one small port: the projections answer it, tests play it.
 
-use std::{future::Future, pin::Pin, time::Duration};
+use std::time::Duration;
 
 use chrono::NaiveDate;
 use serde_json::Value;
@@ -94,10 +94,7 @@ pub enum ErrorLectura {
     Tablas(#[from] TablesError),
 }
 
-/// A wait that ends by itself; false when the time ran out.
-pub type Espera<'a> = Pin<Box<dyn Future<Output = bool> + Send + 'a>>;
-
-/// The read side. Reads block; the edge makes them off its own threads.
+/// The read side. Calls block; the edge makes them off its own threads.
 pub trait Lecturas: Send + Sync + 'static {
     /// # Errors
     /// When the tables cannot be read.
@@ -105,8 +102,14 @@ pub trait Lecturas: Send + Sync + 'static {
     /// # Errors
     /// `Cursor`, `Parametro`, or when the tables cannot be read.
     fn listar(&self, lista: &Lista, pagina: &Pagina) -> Result<PaginaLeida, ErrorLectura>;
-    /// Waits until the rows of an aggregate show at least a version.
-    fn esperar_version<'a>(&'a self, tipo: TipoAgregado, id: &'a Id, version: u64, plazo: Duration) -> Espera<'a>;
-    /// Waits until every sink is past these positions.
-    fn esperar_posiciones<'a>(&'a self, posiciones: &'a [(TopicPartition, Position)], plazo: Duration) -> Espera<'a>;
+    /// Waits until the rows of an aggregate show at least a version; false when the time ran out.
+    ///
+    /// # Errors
+    /// When the tables cannot be read.
+    fn esperar_version(&self, tipo: TipoAgregado, id: &Id, version: u64, plazo: Duration) -> Result<bool, ErrorLectura>;
+    /// Waits until every sink is past these positions; false when the time ran out.
+    ///
+    /// # Errors
+    /// When the tables cannot be read.
+    fn esperar_posiciones(&self, posiciones: &[(TopicPartition, Position)], plazo: Duration) -> Result<bool, ErrorLectura>;
 }

@@ -25,7 +25,7 @@ use factumarket::{
     },
     http::{
         AppState, Consulta, Health, Opciones, Partes, QueryAudit, Salud,
-        lecturas::{ErrorLectura, Espera, Lecturas, Lista, Pagina, PaginaLeida, Recurso},
+        lecturas::{ErrorLectura, Lecturas, Lista, Pagina, PaginaLeida, Recurso},
         router,
     },
     log::{Position, TopicPartition},
@@ -163,15 +163,13 @@ impl Lecturas for LecturasFalsas {
         Ok(PaginaLeida { items: vec![json!({"id": "1"})], despues: Some("c2".to_owned()), tiene_mas: true })
     }
 
-    fn esperar_version<'a>(&'a self, _: TipoAgregado, _: &'a Id, version: u64, _: Duration) -> Espera<'a> {
-        Box::pin(async move { !self.atrasadas && version <= 7 })
+    fn esperar_version(&self, _: TipoAgregado, _: &Id, version: u64, _: Duration) -> Result<bool, ErrorLectura> {
+        Ok(!self.atrasadas && version <= 7)
     }
 
-    fn esperar_posiciones<'a>(&'a self, posiciones: &'a [(TopicPartition, Position)], _: Duration) -> Espera<'a> {
-        Box::pin(async move {
-            self.esperas.lock().unwrap().push(posiciones.to_vec());
-            !self.atrasadas
-        })
+    fn esperar_posiciones(&self, posiciones: &[(TopicPartition, Position)], _: Duration) -> Result<bool, ErrorLectura> {
+        self.esperas.lock().unwrap().push(posiciones.to_vec());
+        Ok(!self.atrasadas)
     }
 }
 

@@ -166,6 +166,11 @@ async fn la_portada_no_pide_nada_a_nadie() {
     let r = borde().get("/").await;
     assert_eq!((r.status.as_u16(), r.encabezado("content-type")), (200, "text/html; charset=utf-8"));
     assert!(r.texto.contains("<html lang=\"es\">"));
+    assert!(r.texto.contains("localhost:8080/api/v1/clientes"));
+    let otro = borde().pedir("GET", "/", &[("host", "tienda.local:9000")], Body::empty()).await;
+    assert!(otro.texto.contains("tienda.local:9000/api/v1/clientes"));
+    let malo = borde().pedir("GET", "/", &[("host", "<script>")], Body::empty()).await;
+    assert!(!malo.texto.contains("<script>"));
     assert!(!r.texto.contains("http://") && !r.texto.contains("https://"), "ningún anfitrión ajeno");
 }
 

@@ -14,17 +14,28 @@ use uuid::Uuid;
 
 /// A small deterministic generator (splitmix64).
 pub struct Muestras {
+    semilla: u64,
     estado: u64,
+}
+
+/// FNV-1a.
+fn revolver(nombre: &str) -> u64 {
+    nombre.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
 }
 
 impl Muestras {
     pub fn new(semilla: u64) -> Self {
-        Self { estado: semilla }
+        Self { semilla, estado: semilla }
     }
 
-    /// Seeded by a name, so that samples of one record do not depend on the others'.
+    /// Seeded by a name.
     pub fn de(nombre: &str) -> Self {
-        Self::new(nombre.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3)))
+        Self::new(revolver(nombre))
+    }
+
+    /// Starts again for the sample of one record type, so that no other type moves it.
+    pub fn aparte(&mut self, nombre: &str) {
+        self.estado = self.semilla ^ revolver(nombre);
     }
 
     pub fn u64(&mut self) -> u64 {

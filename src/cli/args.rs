@@ -47,6 +47,9 @@ pub enum Orden {
     Config(ConfigArgs),
     /// Revisa la máquina, la carpeta de datos y la configuración
     Doctor(DoctorArgs),
+    /// Genera archivos de ejemplo
+    #[command(hide = true)]
+    Ejemplos(EjemplosArgs),
 }
 
 #[derive(Debug, Args)]

@@ -4,13 +4,15 @@ mod args;
 mod config_ver;
 mod contexto;
 mod doctor;
+mod ejemplo;
+mod ejemplos;
 mod espanol;
 mod fallo;
 mod salida;
 
 use std::process::ExitCode;
 
-use args::{Cli, ConfigAccion, Orden};
+use args::{Cli, ConfigAccion, EjemplosAccion, Orden};
 use contexto::Contexto;
 use espanol::Pedido;
 use fallo::Fallo;
@@ -48,5 +50,9 @@ fn ejecutar(cli: Cli, salida: Salida) -> Result<(), Fallo> {
             config_ver::ver(&Contexto::new(&global, Vec::new(), salida)?, origen)
         }
         Orden::Doctor(_) => doctor::ejecutar(&global, salida),
+        Orden::Ejemplos(args) => {
+            let EjemplosAccion::Generar { archivo } = args.accion;
+            ejemplos::generar(&archivo, salida)
+        }
     }
 }

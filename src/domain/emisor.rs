@@ -114,7 +114,12 @@ impl Emisor {
 
     /// Whether `(codigo, tarifa)` is in the catalogue on `fecha` (rule ImpuestoValido). `19` and `19.00` are the same rate.
     pub fn impuesto_vigente(&self, codigo: &str, tarifa: Porcentaje, fecha: NaiveDate) -> bool {
-        self.impuestos.iter().any(|i| i.codigo == codigo && i.tarifa == tarifa && i.rige_en(fecha))
+        self.impuestos_en(fecha).any(|i| i.codigo == codigo && i.tarifa == tarifa)
+    }
+
+    /// The rates in force on the day, in the order of the catalogue.
+    pub fn impuestos_en(&self, fecha: NaiveDate) -> impl Iterator<Item = &ImpuestoVigente> {
+        self.impuestos.iter().filter(move |i| i.rige_en(fecha))
     }
 
     /// The issuer's calendar day at an instant: UTC-05:00 in both regimes, no daylight saving.

@@ -2,7 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::domain::valores::{Direccion, Id, Identificacion};
+use super::revision;
+use crate::domain::{
+    ContextoDecision, Rechazo,
+    reglas::{Falla, Fallas, Regla},
+    valores::{Direccion, Id, Identificacion, TEXTO_MAX, correo_valido},
+};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum EstadoFiscal {
@@ -106,4 +111,141 @@ pub struct Cliente {
     pub cliente_id: Id,
     pub datos: DatosCliente,
     pub activo: bool,
+}
+
+/// Most fiscal responsibilities of one client.
+const RESPONSABILIDADES_MAX: usize = 50;
+
+/// What a command on a client means. The identification of the event is the canonical one.
+///
+/// # Errors
+/// Every failure at once: YaExiste, ClienteNoExiste, IdentificacionValida, CorreoValido, NombreValido, DireccionValida,
+/// TextoValido, EstadoValido.
+pub fn decidir(
+    estado: Option<&Cliente>,
+    comando: &ComandoCliente,
+    ctx: &ContextoDecision<'_>,
+) -> Result<Vec<EventoCliente>, Rechazo> {
+    match (estado, comando) {
+        (_, ComandoCliente::CrearCliente { cliente_id, datos }) => crear(estado, cliente_id, datos, ctx),
+        (None, _) => Err(Rechazo::de(Falla::simple(Regla::ClienteNoExiste, ""))),
+        (Some(_), ComandoCliente::ActualizarCliente { cliente_id, cambios }) => actualizar(cliente_id, cambios, ctx),
+        (Some(cliente), ComandoCliente::InactivarCliente { cliente_id }) if cliente.activo => {
+            Ok(vec![EventoCliente::ClienteInactivado { cliente_id: cliente_id.clone() }])
+        }
+        (Some(cliente), ComandoCliente::ReactivarCliente { cliente_id }) if !cliente.activo => {
+            Ok(vec![EventoCliente::ClienteReactivado { cliente_id: cliente_id.clone() }])
+        }
+        (Some(_), ComandoCliente::InactivarCliente { .. }) => Err(revision::estado_invalido("el cliente ya está inactivo")),
+        (Some(_), ComandoCliente::ReactivarCliente { .. }) => Err(revision::estado_invalido("el cliente ya está activo")),
+    }
+}
+
+fn crear(
+    estado: Option<&Cliente>,
+    cliente_id: &Id,
+    datos: &DatosCliente,
+    ctx: &ContextoDecision<'_>,
+) -> Result<Vec<EventoCliente>, Rechazo> {
+    let mut fallas = Fallas::new();
+    revision::no_existe(&mut fallas, estado, "un cliente");
+    revision::nombre(&mut fallas, "/nombre", &datos.nombre);
+    let identificacion = canonica(&mut fallas, &datos.identificacion, ctx);
+    revisar_correo(&mut fallas, &datos.correo);
+    revision::direccion(&mut fallas, "/direccion", &datos.direccion);
+    revisar_tributarios(
+        &mut fallas,
+        datos.tipo_persona.as_ref(),
+        &datos.responsabilidades,
+        datos.municipio.as_ref(),
+        datos.departamento.as_ref(),
+    );
+    let datos = DatosCliente { identificacion, ..datos.clone() };
+    fallas.resultado(vec![EventoCliente::ClienteCreado { cliente_id: cliente_id.clone(), datos }])
+}
+
+fn actualizar(cliente_id: &Id, cambios: &CambiosCliente, ctx: &ContextoDecision<'_>) -> Result<Vec<EventoCliente>, Rechazo> {
+    let mut fallas = Fallas::new();
+    revision::algun_cambio(&mut fallas, *cambios != CambiosCliente::default());
+    if let Some(nombre) = &cambios.nombre {
+        revision::nombre(&mut fallas, "/nombre", nombre);
+    }
+    let identificacion = cambios.identificacion.as_ref().map(|i| canonica(&mut fallas, i, ctx));
+    if let Some(correo) = &cambios.correo {
+        revisar_correo(&mut fallas, correo);
+    }
+    if let Some(direccion) = &cambios.direccion {
+        revision::direccion(&mut fallas, "/direccion", direccion);
+    }
+    revisar_tributarios(
+        &mut fallas,
+        cambios.tipo_persona.as_ref(),
+        cambios.responsabilidades.as_deref().unwrap_or_default(),
+        cambios.municipio.as_ref(),
+        cambios.departamento.as_ref(),
+    );
+    let cambios = CambiosCliente { identificacion, ..cambios.clone() };
+    fallas.resultado(vec![EventoCliente::ClienteActualizado { cliente_id: cliente_id.clone(), cambios }])
+}
+
+/// The identification as it will be kept; one that fails comes back as it was, with its failure noted.
+fn canonica(fallas: &mut Fallas, dada: &Identificacion, ctx: &ContextoDecision<'_>) -> Identificacion {
+    match Identificacion::nueva(dada.tipo, &dada.numero, dada.dv, ctx.emisor.verificar_digito_ruc) {
+        Ok(identificacion) => identificacion,
+        Err(motivo) => {
+            fallas.agregar(Falla::new(Regla::IdentificacionValida, "/identificacion", motivo));
+            dada.clone()
+        }
+    }
+}
+
+fn revisar_correo(fallas: &mut Fallas, correo: &str) {
+    fallas.exigir(correo_valido(correo), || {
+        Falla::new(Regla::CorreoValido, "/correo", "el correo debe tener la forma usuario@dominio.com")
+    });
+}
+
+fn revisar_tributarios(
+    fallas: &mut Fallas,
+    tipo_persona: Option<&Arc<str>>,
+    responsabilidades: &[Arc<str>],
+    municipio: Option<&Arc<str>>,
+    departamento: Option<&Arc<str>>,
+) {
+    revision::texto_opcional(fallas, "/tipo_persona", tipo_persona, revision::CODIGO_MAX);
+    revision::texto_opcional(fallas, "/municipio", municipio, TEXTO_MAX);
+    revision::texto_opcional(fallas, "/departamento", departamento, TEXTO_MAX);
+    if responsabilidades.len() > RESPONSABILIDADES_MAX {
+        let mensaje = format!("un cliente tiene como máximo {RESPONSABILIDADES_MAX} responsabilidades");
+        fallas.agregar(Falla::new(Regla::TextoValido, "/responsabilidades", mensaje));
+        return;
+    }
+    for (i, responsabilidad) in responsabilidades.iter().enumerate() {
+        revision::texto(fallas, &format!("/responsabilidades/{i}"), responsabilidad, revision::CODIGO_MAX);
+    }
+}
+
+/// The fold of one event. Total: an event that cannot apply (a second creation, a change of nothing) leaves the state as it is.
+pub fn evolucionar(estado: &mut Option<Cliente>, evento: &EventoCliente) {
+    match (estado, evento) {
+        (estado @ None, EventoCliente::ClienteCreado { cliente_id, datos }) => {
+            *estado = Some(Cliente { cliente_id: cliente_id.clone(), datos: datos.clone(), activo: true });
+        }
+        (Some(cliente), EventoCliente::ClienteActualizado { cambios, .. }) => aplicar(&mut cliente.datos, cambios),
+        (Some(cliente), EventoCliente::ClienteInactivado { .. }) => cliente.activo = false,
+        (Some(cliente), EventoCliente::ClienteReactivado { .. }) => cliente.activo = true,
+        (Some(_), EventoCliente::ClienteCreado { .. }) | (None, _) => {}
+    }
+}
+
+fn aplicar(datos: &mut DatosCliente, cambios: &CambiosCliente) {
+    revision::cambiar(&mut datos.nombre, cambios.nombre.as_ref());
+    revision::cambiar(&mut datos.identificacion, cambios.identificacion.as_ref());
+    revision::cambiar(&mut datos.correo, cambios.correo.as_ref());
+    revision::cambiar(&mut datos.direccion, cambios.direccion.as_ref());
+    revision::cambiar(&mut datos.estado_fiscal, cambios.estado_fiscal.as_ref());
+    revision::cambiar(&mut datos.responsabilidades, cambios.responsabilidades.as_ref());
+    revision::cambiar_opcional(&mut datos.tipo_persona, cambios.tipo_persona.as_ref());
+    revision::cambiar_opcional(&mut datos.municipio, cambios.municipio.as_ref());
+    revision::cambiar_opcional(&mut datos.departamento, cambios.departamento.as_ref());
 }

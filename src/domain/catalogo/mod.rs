@@ -4,6 +4,7 @@
 pub mod bodega;
 pub mod cliente;
 pub mod producto;
+mod revision;
 pub mod sucursal;
 
 use chrono::NaiveDate;

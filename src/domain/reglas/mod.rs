@@ -1,6 +1,10 @@
 //! Validation rules: their names, and the failure that each reports (`dominio.md` section 12).
 
+mod fallas;
+
 use std::fmt;
+
+pub use fallas::Fallas;
 
 /// Name of a rule or refusal, as users and the API see it.
 macro_rules! nombres {

@@ -9,4 +9,4 @@ pub use decimales::{Cantidad, CostoTotal, CostoUnitario, Dinero, ErrorDecimal, P
 pub use fechas::{Instante, fecha_iso};
 pub use identificacion::{Identificacion, TipoIdentificacion};
 pub use rust_decimal::Decimal;
-pub use textos::{Direccion, Id, IdInvalido, correo_valido, nombre_valido};
+pub use textos::{Direccion, Id, IdInvalido, TEXTO_MAX, correo_valido, nombre_valido, texto_valido};

@@ -76,15 +76,37 @@ pub struct Direccion {
     pub pais: Option<Arc<str>>,
 }
 
-/// One `@` with text before it and a dotted domain after it.
-pub fn correo_valido(correo: &str) -> bool {
-    let Some((usuario, dominio)) = correo.split_once('@') else { return false };
-    let sin_raros = !correo.chars().any(|c| c.is_whitespace() || c.is_control());
-    let etiquetas_llenas = dominio.split('.').all(|e| !e.is_empty());
-    sin_raros && !usuario.is_empty() && !dominio.contains('@') && dominio.contains('.') && etiquetas_llenas && correo.len() <= 254
+impl Direccion {
+    /// Plain text as an address: all of it in `linea`.
+    pub fn de_linea(linea: &str) -> Self {
+        Self { linea: Arc::from(linea), ciudad: None, region: None, pais: None }
+    }
+}
+
+/// Longest free text of a catalogue or document, in characters.
+pub const TEXTO_MAX: usize = 300;
+
+/// Longest mail address (RFC 5321), in characters.
+const CORREO_MAX: usize = 254;
+
+/// 1 to `maximo` characters after trimming, no control characters. Counts characters, not bytes.
+pub fn texto_valido(texto: &str, maximo: usize) -> bool {
+    // No text of more bytes than this fits: a huge one is refused without being walked.
+    if texto.len() > maximo.saturating_mul(8).saturating_add(64) {
+        return false;
+    }
+    (1..=maximo).contains(&texto.trim().chars().count()) && !texto.chars().any(char::is_control)
 }
 
 /// 1–300 characters after trimming, no control characters.
 pub fn nombre_valido(nombre: &str) -> bool {
-    (1..=300).contains(&nombre.trim().chars().count()) && !nombre.chars().any(char::is_control)
+    texto_valido(nombre, TEXTO_MAX)
+}
+
+/// One `@` with text before it and a dotted domain after it; no blanks, at most 254 characters.
+pub fn correo_valido(correo: &str) -> bool {
+    let Some((usuario, dominio)) = correo.split_once('@') else { return false };
+    let sin_raros = !correo.chars().any(|c| c.is_whitespace() || c.is_control());
+    let con_punto = dominio.contains('.') && dominio.split('.').all(|etiqueta| !etiqueta.is_empty());
+    sin_raros && !usuario.is_empty() && !dominio.contains('@') && con_punto && correo.chars().count() <= CORREO_MAX
 }

@@ -3,11 +3,15 @@
 mod args;
 mod config_ver;
 mod contexto;
+mod destino;
 mod doctor;
 mod ejemplo;
 mod ejemplos;
 mod espanol;
 mod fallo;
+mod formato;
+mod importar;
+mod peticion;
 mod salida;
 
 use std::process::ExitCode;

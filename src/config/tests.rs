@@ -97,3 +97,13 @@ fn el_emisor_sale_de_su_seccion() {
     assert_eq!((emisor.regimen, emisor.nombre.as_str(), emisor.max_dias_futuro), (Regimen::Ec, "Tienda Ñandú", Some(10)));
     assert_eq!((emisor.redondeo.modo, emisor.plazo_emision_ms), (ModoRedondeo::MitadPar, 5_000));
 }
+
+#[test]
+fn la_identificacion_del_emisor_se_verifica() {
+    let (_carpeta, buenas) = fuentes("[emisor]\nidentificacion = \"800.100.000-1\"\n", &[], &[]);
+    let leida = cargar(&buenas).expect("válida").emisor().identificacion;
+    assert_eq!((&*leida.numero, leida.dv), ("800100000", Some(1)));
+    let hallados = problemas("[emisor]\nidentificacion = \"900123456-1\"\n", &[], &[]);
+    assert!(hallados[0].que.contains("no es un NIT válido"), "{hallados:?}");
+    assert!(hallados[0].donde.ends_with("factumarket.toml:2"), "{hallados:?}");
+}

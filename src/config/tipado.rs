@@ -2,8 +2,11 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use super::{Origen, Problema, Resuelto, Valor};
-use crate::domain::emisor::{Emisor, ModoRedondeo, NivelRedondeo};
+use super::{Problema, Resuelto, Valor};
+use crate::domain::{
+    emisor::{Emisor, ModoRedondeo, NivelRedondeo},
+    valores::Identificacion,
+};
 
 /// Section `servidor`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -171,8 +174,25 @@ fn emisor(tabla: &Tabla<'_>, problemas: &mut Vec<Problema>) -> Emisor {
     emisor
 }
 
+/// The configured identification, then everything that the domain finds wrong with the whole issuer.
 fn identificar(emisor: &mut Emisor, tabla: &Tabla<'_>, problemas: &mut Vec<Problema>) {
-    let _ = (emisor, tabla, problemas);
+    let escrito = tabla.texto("emisor.identificacion").trim();
+    if !escrito.is_empty() {
+        let tipo = emisor.identificacion.tipo;
+        match Identificacion::nueva(tipo, escrito, None, emisor.verificar_digito_ruc) {
+            Ok(identificacion) => emisor.identificacion = identificacion,
+            Err(motivo) => problemas.push(Problema {
+                que: format!("la identificación del emisor «{escrito}» no es un {} válido: {motivo}", tipo.nombre()),
+                donde: tabla.buscar("emisor.identificacion").origen.to_string(),
+                hacer: "Escríbala con su dígito de verificación, por ejemplo 900123456-8.".to_owned(),
+            }),
+        }
+    }
+    problemas.extend(emisor.validar().into_iter().map(|falla| Problema {
+        que: falla.mensaje.clone(),
+        donde: format!("sección emisor{}", falla.campo),
+        hacer: "Corrija la sección [emisor].".to_owned(),
+    }));
 }
 
 /// Reading of the resolved table by name and type. A wrong name or type is a slip in this file, which every test that loads the
@@ -222,10 +242,5 @@ impl<'a> Tabla<'a> {
             Valor::Ruta(ruta) => ruta.clone(),
             otro => panic!("el ajuste {nombre} no es una ruta: {otro}"),
         }
-    }
-
-    #[allow(dead_code)]
-    fn origen(&self, nombre: &str) -> &'a Origen {
-        &self.buscar(nombre).origen
     }
 }

@@ -3,11 +3,13 @@
 
 mod azar;
 mod datos;
+mod envio;
 mod pedidos;
 
 #[cfg(test)]
 mod tests;
 
 pub use azar::Azar;
-pub use datos::{BODEGAS, PRODUCTOS, bodega, cliente, entrada, producto};
+pub use datos::{BODEGAS, PRODUCTOS, cliente};
+pub use envio::{peticiones_de_catalogo, peticiones_de_entrada, ya_estaba};
 pub use pedidos::{PEDIDOS, RECHAZADOS, archivo, pedido_valido};

@@ -5,7 +5,13 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use rust_decimal::RoundingStrategy;
 
-use super::valores::{Decimal, Identificacion, Instante, Porcentaje, TipoIdentificacion};
+use super::{
+    reglas::{Falla, Fallas, Regla},
+    valores::{Decimal, Identificacion, Instante, Porcentaje, TipoIdentificacion, nombre_valido, texto_valido},
+};
+
+/// Longest code of a tax, in characters.
+const CODIGO_IMPUESTO_MAX: usize = 16;
 
 /// Tax regime: fixes currency, rounding and the tax catalogue (`dominio.md` section 3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +90,10 @@ pub struct Emisor {
 impl Emisor {
     /// Default deadline of an invoice's issue, in milliseconds.
     pub const PLAZO_EMISION_MS: i64 = 30_000;
+    /// Shortest deadline that can be configured, in milliseconds.
+    pub const PLAZO_MINIMO_MS: i64 = 1_000;
+    /// Longest deadline that can be configured, in milliseconds.
+    pub const PLAZO_MAXIMO_MS: i64 = 600_000;
 
     /// The issuer of a deployment with nothing configured: Colombia, COP, half to even. Its NIT is made up, with a right
     /// check digit.
@@ -115,6 +125,59 @@ impl Emisor {
     /// Whether `(codigo, tarifa)` is in the catalogue on `fecha` (rule ImpuestoValido). `19` and `19.00` are the same rate.
     pub fn impuesto_vigente(&self, codigo: &str, tarifa: Porcentaje, fecha: NaiveDate) -> bool {
         self.impuestos_en(fecha).any(|i| i.codigo == codigo && i.tarifa == tarifa)
+    }
+
+    /// What is wrong with a configured issuer; empty when it can serve. `campo` points into the issuer's configuration.
+    pub fn validar(&self) -> Vec<Falla> {
+        let mut fallas = Fallas::new();
+        self.validar_identificacion(&mut fallas);
+        fallas.exigir(nombre_valido(&self.nombre), || {
+            Falla::new(Regla::NombreValido, "/nombre", "el nombre del emisor debe tener de 1 a 300 caracteres")
+        });
+        fallas.exigir(self.redondeo.decimales <= 2, || {
+            Falla::new(Regla::PrecisionExcedida, "/redondeo/decimales", "los importes tienen de 0 a 2 decimales")
+        });
+        fallas.exigir((Self::PLAZO_MINIMO_MS..=Self::PLAZO_MAXIMO_MS).contains(&self.plazo_emision_ms), || {
+            let (minimo, maximo) = (Self::PLAZO_MINIMO_MS, Self::PLAZO_MAXIMO_MS);
+            let mensaje = format!("el plazo de emisión debe estar entre {minimo} y {maximo} milisegundos");
+            Falla::new(Regla::EmisionVencida, "/plazo_emision_ms", mensaje)
+        });
+        self.validar_impuestos(&mut fallas);
+        fallas.en_lista()
+    }
+
+    fn validar_identificacion(&self, fallas: &mut Fallas) {
+        let Identificacion { tipo, numero, dv } = &self.identificacion;
+        if let Err(motivo) = Identificacion::nueva(*tipo, numero, *dv, self.verificar_digito_ruc) {
+            fallas.agregar(Falla::new(Regla::IdentificacionValida, "/identificacion", motivo));
+        }
+        let esperado = match self.regimen {
+            Regimen::Co => TipoIdentificacion::Nit,
+            Regimen::Ec => TipoIdentificacion::Ruc,
+        };
+        fallas.exigir(*tipo == esperado, || {
+            let mensaje = format!("el emisor de este régimen se identifica con {}", esperado.nombre());
+            Falla::new(Regla::IdentificacionValida, "/tipo_identificacion", mensaje)
+        });
+    }
+
+    fn validar_impuestos(&self, fallas: &mut Fallas) {
+        for (i, impuesto) in self.impuestos.iter().enumerate() {
+            fallas.exigir(texto_valido(impuesto.codigo, CODIGO_IMPUESTO_MAX), || {
+                Falla::new(
+                    Regla::ImpuestoValido,
+                    format!("/impuestos/{i}/codigo"),
+                    "el código del impuesto está vacío o es muy largo",
+                )
+            });
+            fallas.exigir(impuesto.hasta.is_none_or(|hasta| impuesto.desde <= hasta), || {
+                Falla::new(
+                    Regla::ImpuestoValido,
+                    format!("/impuestos/{i}/hasta"),
+                    "la vigencia del impuesto termina antes de empezar",
+                )
+            });
+        }
     }
 
     /// The rates in force on the day, in the order of the catalogue.
@@ -162,3 +225,6 @@ fn impuesto(codigo: &'static str, tarifa: u32, desde: (i32, u32, u32), hasta: Op
     let tarifa = Porcentaje::nuevo(Decimal::from(tarifa)).expect("tarifa del catálogo de impuestos");
     ImpuestoVigente { codigo, tarifa, desde: dia(desde), hasta: hasta.map(dia) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,3 +23,6 @@ pub trait Catalogo {
     /// Ids of the ranges of (sucursal, tipo) in force on the date, the soonest to expire first, ties by id.
     fn rangos_vigentes(&self, sucursal: &Id, tipo: numeracion::TipoDocumento, fecha: NaiveDate) -> Vec<valores::Id>;
 }
+
+#[cfg(test)]
+mod tests;

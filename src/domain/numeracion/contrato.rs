@@ -57,6 +57,13 @@ pub struct Autorizacion {
     pub fecha_resolucion: Option<NaiveDate>,
 }
 
+impl Autorizacion {
+    /// How many numbers the interval holds.
+    pub fn total(&self) -> u64 {
+        self.hasta.saturating_add(1).saturating_sub(self.desde)
+    }
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub enum ComandoRango {
     CrearRango { rango_id: Id, sucursal_id: Id, tipo_documento: TipoDocumento, prefijo: Arc<str>, autorizacion: Autorizacion },

@@ -14,11 +14,19 @@ pub enum ErrorDecimal {
     Rango,
 }
 
-/// Exact parse of a JSON number or text (`12`, `-0.50`, `1e3`): never rounds.
+/// Longest text that is parsed, in bytes: far above any number the types hold.
+const TEXTO_DECIMAL_MAX: usize = 128;
+
+/// Exact parse of a JSON number or text (`12`, `-0.50`, `1e3`): never rounds. Leading zeros are read (text
+/// may have them); a plus sign, a bare point and blanks are not numbers. Zero has no sign, and decimals lose their trailing zeros.
 ///
 /// # Errors
 /// `Formato` when it is no number; `Precision` when it has more than 28 significant digits or decimals.
 pub fn decimal_exacto(texto: &str) -> Result<Decimal, ErrorDecimal> {
+    if texto.len() > TEXTO_DECIMAL_MAX {
+        let numerico = texto.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'+' | b'-' | b'.' | b'e' | b'E'));
+        return Err(if numerico { ErrorDecimal::Precision } else { ErrorDecimal::Formato });
+    }
     let (mantisa, exponente) = match texto.find(['e', 'E']) {
         Some(i) => (&texto[..i], texto[i + 1..].parse::<i32>().map_err(|_| error_de_exponente(&texto[i + 1..]))?),
         None => (texto, 0),
@@ -91,7 +99,8 @@ macro_rules! decimal_con_limites {
             pub fn nuevo(valor: Decimal) -> Result<Self, ErrorDecimal> {
                 let revisar: fn(Decimal) -> Result<(), ErrorDecimal> = $revisar;
                 revisar(valor)?;
-                Ok(Self(valor))
+                // One form for each number: trailing zeros would grow the mantissa of a product past 96 bits.
+                Ok(Self(valor.normalize()))
             }
 
             pub fn valor(self) -> Decimal {
@@ -103,12 +112,27 @@ macro_rules! decimal_con_limites {
             }
         }
 
+    };
+}
+
+/// Shown without trailing zeros: `2.5`, `1000`.
+macro_rules! mostrar_sin_ceros {
+    ($($nombre:ident),*) => { $(
         impl fmt::Display for $nombre {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 fmt::Display::fmt(&self.0, f)
             }
         }
-    };
+    )* };
+}
+
+mostrar_sin_ceros!(Cantidad, PrecioUnitario, CostoUnitario, CostoTotal, Porcentaje);
+
+impl fmt::Display for Dinero {
+    /// Always two decimals: `119000.00`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.2}", self.0)
+    }
 }
 
 fn no_negativo(valor: Decimal) -> Result<(), ErrorDecimal> {
@@ -155,3 +179,6 @@ decimal_con_limites!(
     Porcentaje,
     |v| if v < Decimal::ZERO || v > Decimal::ONE_HUNDRED { Err(ErrorDecimal::Rango) } else { hasta(v, 4, 7) }
 );
+
+#[cfg(test)]
+mod tests;

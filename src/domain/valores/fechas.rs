@@ -44,3 +44,6 @@ pub fn fecha_iso(texto: &str) -> Option<NaiveDate> {
     }
     NaiveDate::from_ymd_opt(texto[0..4].parse().ok()?, texto[5..7].parse().ok()?, texto[8..10].parse().ok()?)
 }
+
+#[cfg(test)]
+mod tests;

@@ -110,3 +110,6 @@ pub fn correo_valido(correo: &str) -> bool {
     let con_punto = dominio.contains('.') && dominio.split('.').all(|etiqueta| !etiqueta.is_empty());
     sin_raros && !usuario.is_empty() && !dominio.contains('@') && con_punto && correo.chars().count() <= CORREO_MAX
 }
+
+#[cfg(test)]
+mod tests;

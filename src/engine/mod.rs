@@ -1,4 +1,198 @@
 //! The processor: core (sans I/O), shells, recovery, snapshots.
+//!
+//! [`Engine`] is what the rest of the program sees: a gateway for commands, a phase to watch, a clean stop.
 
+pub mod core;
 pub mod gateway;
 pub mod ports;
+pub mod recovery;
+pub mod routing;
+pub mod shell;
+pub mod store;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use ractor::{Actor, ActorRef, SpawnErr, call_t};
+use tokio::sync::watch;
+
+use self::{
+    core::CoreLimits,
+    gateway::Gateway,
+    ports::Clock,
+    recovery::CoreParts,
+    routing::Ownership,
+    shell::{
+        gateway::LogGateway,
+        metrics::EngineMetrics,
+        processor::{EpochLimits, ProcessorParts},
+        replies::{self, Waiters},
+        supervisor::{self, Phase, ProcessorSupervisor, StoreFactory},
+    },
+};
+use crate::{
+    contracts::Codec,
+    domain::{Contexto, emisor::Emisor},
+    log::{Log, LogError, Topic, TopicPartition},
+};
+
+/// What an engine is started with.
+pub struct EngineOptions {
+    pub log: Arc<dyn Log>,
+    pub store: StoreFactory,
+    pub codec: Arc<Codec>,
+    pub emisor: Arc<Emisor>,
+    pub clock: Arc<dyn Clock>,
+    pub metrics: Arc<EngineMetrics>,
+    pub epoch: EpochLimits,
+    pub core: CoreLimits,
+    /// Name of the node: the owner whose place is claimed on the log.
+    pub node: String,
+    /// Partition of `respuestas` that this instance reads.
+    pub reply_partition: u16,
+    /// Requests that may wait at once.
+    pub max_waiting: u64,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    #[error(transparent)]
+    Log(#[from] LogError),
+    #[error("no se pudo iniciar el supervisor del procesador: {0}")]
+    Actor(#[from] SpawnErr),
+    #[error("el sistema no pudo crear el hilo de respuestas: {0}")]
+    Thread(std::io::Error),
+    #[error("el procesador no se detuvo en {0:?}")]
+    StopTimeout(Duration),
+}
+
+/// A running engine.
+pub struct Engine {
+    gateway: Arc<LogGateway>,
+    supervisor: ActorRef<supervisor::Message>,
+    phase: watch::Receiver<Phase>,
+    replies: Option<thread::JoinHandle<()>>,
+    stop: Arc<AtomicBool>,
+    waiters: Arc<Waiters>,
+    metrics: Arc<EngineMetrics>,
+}
+
+/// A clean stop takes at most this long.
+const STOP_PATIENCE: Duration = Duration::from_secs(10);
+
+impl Engine {
+    /// Starts recovery and, after it, the processor. Returns at once: watch [`Engine::phase`].
+    ///
+    /// # Errors
+    /// When the log cannot be read or a thread cannot be created.
+    pub async fn start(options: EngineOptions) -> Result<Self, EngineError> {
+        let partitions = options.log.partitions(Topic::Comandos(Contexto::Facturacion));
+        let ownership = Ownership::all(partitions);
+        let stop = Arc::new(AtomicBool::new(false));
+        let first_request = u64::try_from(options.clock.now().micros()).unwrap_or_default();
+        let waiters = Waiters::new(first_request);
+        let gateway = Arc::new(LogGateway {
+            log: Arc::clone(&options.log),
+            codec: Arc::clone(&options.codec),
+            clock: Arc::clone(&options.clock),
+            waiters: Arc::clone(&waiters),
+            routing: ownership.clone(),
+            reply_partition: options.reply_partition,
+            max_waiting: options.max_waiting,
+        });
+        let replies = read_replies(&options, &waiters, &stop)?;
+        let (sender, phase) = watch::channel(Phase::Recovering { done: 0, total: 0 });
+        let core = CoreParts {
+            emisor: options.emisor,
+            codec: options.codec,
+            store: Arc::new(store::MemoryStore::default()),
+            ownership,
+            limits: options.core,
+        };
+        let metrics = Arc::clone(&options.metrics);
+        let parts = ProcessorParts {
+            log: options.log,
+            core,
+            clock: options.clock,
+            limits: options.epoch,
+            metrics: options.metrics,
+            group: "procesador".to_owned(),
+            owner: options.node,
+        };
+        let arguments = supervisor::Arguments { parts, store: options.store, phase: sender };
+        let (supervisor, _) = Actor::spawn(None, ProcessorSupervisor, arguments).await?;
+        Ok(Self { gateway, supervisor, phase, replies: Some(replies), stop, waiters, metrics })
+    }
+
+    pub fn gateway(&self) -> Arc<dyn Gateway> {
+        Arc::clone(&self.gateway) as Arc<dyn Gateway>
+    }
+
+    /// What the engine is doing, to read or to wait on.
+    pub fn phase(&self) -> watch::Receiver<Phase> {
+        self.phase.clone()
+    }
+
+    /// Waits until the engine decides, or has failed for good.
+    ///
+    /// # Errors
+    /// The cause, when it failed.
+    pub async fn ready(&self) -> Result<(), String> {
+        let mut phase = self.phase.clone();
+        let settled = phase.wait_for(|p| matches!(p, Phase::Ready(_) | Phase::Failed { .. } | Phase::Stopped)).await;
+        match settled.as_deref() {
+            Ok(Phase::Ready(_)) => Ok(()),
+            Ok(Phase::Failed { cause }) => Err(cause.clone()),
+            _ => Err("el procesador se detuvo".to_owned()),
+        }
+    }
+
+    /// Requests that wait for their outcome.
+    pub fn waiting(&self) -> u64 {
+        let waiting = self.waiters.waiting();
+        self.metrics.waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+        waiting
+    }
+
+    /// Commits what is in hand, brings the checkpoint to its end and stops.
+    ///
+    /// # Errors
+    /// When that takes longer than ten seconds; the log is whole all the same.
+    pub async fn stop(mut self) -> Result<(), EngineError> {
+        let patience = u64::try_from(STOP_PATIENCE.as_millis()).unwrap_or(u64::MAX);
+        let stopped = call_t!(self.supervisor, supervisor::Message::Stop, patience);
+        self.stop.store(true, Ordering::Release);
+        if let Some(replies) = self.replies.take() {
+            let joined = tokio::task::spawn_blocking(move || replies.join()).await;
+            if !matches!(joined, Ok(Ok(()))) {
+                tracing::error!(evento = "hilo_respuestas", "el hilo de respuestas terminó con un fallo");
+            }
+        }
+        self.waiters.close();
+        stopped.map_err(|_| EngineError::StopTimeout(STOP_PATIENCE))
+    }
+}
+
+fn read_replies(
+    options: &EngineOptions,
+    waiters: &Arc<Waiters>,
+    stop: &Arc<AtomicBool>,
+) -> Result<thread::JoinHandle<()>, EngineError> {
+    let partition = options.reply_partition;
+    let from = options.log.watermarks(TopicPartition::new(Topic::Respuestas, partition))?.end;
+    let (log, codec) = (Arc::clone(&options.log), Arc::clone(&options.codec));
+    let (waiters, stop) = (Arc::clone(waiters), Arc::clone(stop));
+    let run = move || {
+        if let Err(error) = replies::run(&*log, &codec, partition, from, &waiters, &stop) {
+            tracing::error!(evento = "respuestas_detenidas", causa = %error, "no se leen más respuestas; los resultados siguen en /comandos");
+            waiters.close();
+        }
+    };
+    thread::Builder::new().name("respuestas".to_owned()).spawn(run).map_err(EngineError::Thread)
+}

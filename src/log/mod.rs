@@ -7,6 +7,10 @@
 //!   durable order may deliver records that are not yet durable, because no outcome of them can be durable before they are;
 //! * a token of [`Log::claim`] fences every older token of the same owner name.
 
+pub mod conformance;
+pub mod embedded;
+pub mod headers;
+
 use std::{fmt, time::Duration};
 
 use bytes::Bytes;

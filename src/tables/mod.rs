@@ -4,6 +4,10 @@
 //! a lower or equal version never overwrites. A sink's positions are written after its rows (embedded: in one atomic batch with them),
 //! so at-least-once delivery ends in the same rows.
 
+pub mod conformance;
+pub mod embedded;
+pub mod kv;
+
 use std::sync::Arc;
 
 use bytes::Bytes;

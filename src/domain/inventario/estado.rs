@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use chrono::NaiveDate;
 
-use super::LoteConsumido;
+use super::{LoteConsumido, Resumen};
 use crate::domain::valores::{Cantidad, CostoTotal, CostoUnitario, Id};
 
 /// Place of a lot in the FIFO queue: entry date, then arrival.
@@ -60,4 +60,6 @@ pub struct Inventario {
     pub liberadas: VecDeque<Id>,
     /// The stock is below its minimum and StockBajo was recorded.
     pub bajo_minimo: bool,
+    /// Figures and indexes derived from the fields above; rebuilt with `Resumen::de`, never stored.
+    pub resumen: Resumen,
 }

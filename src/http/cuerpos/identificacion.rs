@@ -31,7 +31,7 @@ pub fn identificacion(lector: &mut Lector<'_, '_>, verificar_digito_ruc: bool) -
             de_objeto(&mut interno)?
         }
     };
-    match leida.revisar(verificar_digito_ruc) {
+    match Identificacion::nueva(leida.tipo, &leida.numero, leida.dv, verificar_digito_ruc) {
         Ok(identificacion) => Some(identificacion),
         Err(mensaje) => {
             lector.errores.anotar(Falla::new(Regla::IdentificacionValida, ruta, mensaje));
@@ -44,16 +44,6 @@ struct Leida {
     tipo: TipoIdentificacion,
     numero: String,
     dv: Option<u8>,
-}
-
-impl Leida {
-    fn revisar(&self, _verificar_digito_ruc: bool) -> Result<Identificacion, String> {
-        let recortado = self.numero.trim();
-        if !(1..=20).contains(&recortado.chars().count()) || recortado.chars().any(char::is_control) {
-            return Err("la identificación tiene de 1 a 20 caracteres".to_owned());
-        }
-        Ok(Identificacion { tipo: self.tipo, numero: recortado.into(), dv: self.dv })
-    }
 }
 
 fn tipo_de(lector: &mut Lector<'_, '_>, campo: &str) -> Option<TipoIdentificacion> {

@@ -1,9 +1,29 @@
 //! Factura: the sales document and coordinator of its issuing saga (`dominio.md` sections 4, 9, 11).
+//!
+//! [`decidir`] says what a message means, [`evolucionar`] folds what was recorded, [`anotar`] what was only remembered;
+//! [`reanudar`] drives an open saga again and [`vencimiento`] says when.
 
 mod contrato;
+mod creacion;
+mod decision;
+mod estado;
+mod plegado;
+mod reglas;
+mod resolucion;
+mod saga;
 
 pub use contrato::*;
-
-mod estado;
-
+pub use decision::decidir;
 pub use estado::*;
+pub use plegado::{anotar, elidibles, evolucionar};
+pub use saga::{reanudar, vencimiento};
+
+/// Most lines of an invoice.
+pub const LINEAS_MAX: usize = 500;
+/// Most payment forms of an invoice.
+pub const FORMAS_PAGO_MAX: usize = 100;
+/// Days from issue to expiry when the caller states no expiry.
+pub const DIAS_CADUCIDAD: u64 = 30;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,351 @@
+//! The codec: records of the system to and from framed Avro.
+
+use std::cell::RefCell;
+
+use bytes::Bytes;
+use hashbrown::HashMap;
+use sha2::{Digest, Sha256};
+
+use super::{
+    CodecError, CommandEnvelope, EstadoAgregado, EventEnvelope, Huella, Instantanea, MAX_RECORD_BYTES, NAMESPACE, RecordedEvent,
+    RegistroAuditoria, RegistroDlq, Registry, RegistryError, Respuesta,
+    esquemas::self_contained,
+    tipos::{Clase, Registro},
+    wire::{self, Body, Reader, Wire, Writer},
+};
+use crate::domain::{Comando, Evento, TipoAgregado};
+
+/// Byte 0 and the schema's id.
+const FRAME_BYTES: usize = 5;
+
+thread_local! {
+    /// Output buffer of the thread: a record is copied out of it once, with its exact size.
+    static WRITER: RefCell<Writer> = RefCell::default();
+}
+
+/// A command as it came off the log.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DecodedCommand {
+    pub envelope: CommandEnvelope,
+    pub huella: Huella,
+}
+
+/// The body of an event whose envelope is decoded; decoded only when asked.
+#[derive(Debug, Clone, Copy)]
+pub struct EventBody<'a> {
+    registro: Registro,
+    bytes: &'a [u8],
+}
+
+impl EventBody<'_> {
+    /// `FacturaEmitida`, `StockReducido`…
+    pub fn tipo(&self) -> &'static str {
+        self.registro.nombre()
+    }
+
+    /// # Errors
+    /// Any [`CodecError`] but framing.
+    pub fn decode(&self) -> Result<Evento, CodecError> {
+        let mut r = Reader::new(self.bytes);
+        let evento = read_evento(self.registro, &mut r)?;
+        r.end()?;
+        Ok(evento)
+    }
+}
+
+/// Knows the id of every schema; share it behind an `Arc`.
+pub struct Codec {
+    /// By the number of the record type.
+    ids: Vec<u32>,
+    registros: HashMap<u32, Registro>,
+}
+
+impl Codec {
+    /// Registers every schema of this version under the subjects of its topics (`<topic>-<record>`).
+    ///
+    /// # Errors
+    /// When the registry fails.
+    pub fn new(registry: &dyn Registry) -> Result<Self, RegistryError> {
+        let mut wanted = Vec::new();
+        let mut owners = Vec::new();
+        for registro in Registro::TODOS.iter().copied() {
+            let schema = self_contained(registro)?;
+            for topic in registro.clase().topics() {
+                wanted.push((format!("{topic}-{NAMESPACE}.{}", registro.nombre()), schema.clone()));
+                owners.push(registro);
+            }
+        }
+        let given = registry.ids_for(&wanted)?;
+        let registros: HashMap<u32, Registro> = given.iter().copied().zip(owners.iter().copied()).collect();
+        let first = |registro| owners.iter().position(|owner| *owner == registro).and_then(|i| given.get(i).copied());
+        let ids = Registro::TODOS.iter().copied().filter_map(first).collect();
+        Ok(Self { ids, registros })
+    }
+
+    /// # Errors
+    /// `NotOnWire`, `OutOfDomain`, `TooLarge`.
+    pub fn encode_command(&self, command: &CommandEnvelope) -> Result<Bytes, CodecError> {
+        let registro = registro_de_comando(&command.comando).ok_or(CodecError::NotOnWire(command.comando.tipo()))?;
+        self.encode(registro, |w| {
+            wire::write_command_envelope(command, w);
+            write_comando(&command.comando, w);
+        })
+    }
+
+    /// # Errors
+    /// Any [`CodecError`].
+    pub fn decode_command(&self, bytes: &[u8]) -> Result<DecodedCommand, CodecError> {
+        let (registro, rest) = self.open(bytes)?;
+        let mut huella = [0; 16];
+        let mut r = Reader::new(rest);
+        let envelope = wire::read_command_envelope(&mut r, |r| {
+            let digest = Sha256::digest(r.rest());
+            huella.copy_from_slice(&digest[..16]);
+            read_comando(registro, r)
+        })?;
+        r.end()?;
+        Ok(DecodedCommand { envelope, huella })
+    }
+
+    /// # Errors
+    /// `OutOfDomain`, `TooLarge`.
+    pub fn encode_event(&self, sobre: &EventEnvelope, evento: &Evento) -> Result<Bytes, CodecError> {
+        let registro = registro_de_evento(evento).ok_or(CodecError::NotOnWire(evento.tipo()))?;
+        self.encode(registro, |w| {
+            sobre.write(w);
+            write_evento(evento, w);
+        })
+    }
+
+    /// # Errors
+    /// Any [`CodecError`].
+    pub fn decode_event(&self, bytes: &[u8]) -> Result<RecordedEvent, CodecError> {
+        let (sobre, body) = self.decode_event_envelope(bytes)?;
+        Ok(RecordedEvent { sobre, evento: body.decode()? })
+    }
+
+    /// The envelope without the body: recovery skips bodies.
+    ///
+    /// # Errors
+    /// Any [`CodecError`].
+    pub fn decode_event_envelope<'a>(&self, bytes: &'a [u8]) -> Result<(EventEnvelope, EventBody<'a>), CodecError> {
+        let (registro, rest) = self.open(bytes)?;
+        if !matches!(registro.clase(), Clase::Evento(_) | Clase::Cuarentena) {
+            return Err(CodecError::UnexpectedRecord { expected: "un evento", found: registro.nombre() });
+        }
+        let mut r = Reader::new(rest);
+        let sobre = EventEnvelope::read(&mut r)?;
+        Ok((sobre, EventBody { registro, bytes: r.rest() }))
+    }
+
+    /// # Errors
+    /// `OutOfDomain`, `TooLarge`.
+    pub fn encode_reply(&self, reply: &Respuesta) -> Result<Bytes, CodecError> {
+        self.encode(Registro::Respuesta, |w| reply.write(w))
+    }
+
+    /// # Errors
+    /// Any [`CodecError`].
+    pub fn decode_reply(&self, bytes: &[u8]) -> Result<Respuesta, CodecError> {
+        self.decode(bytes, Registro::Respuesta)
+    }
+
+    /// # Errors
+    /// `OutOfDomain` (also when the state is not of the kind its head says), `TooLarge`.
+    pub fn encode_snapshot(&self, snapshot: &Instantanea) -> Result<Bytes, CodecError> {
+        let tipo = tipo_de_estado(&snapshot.estado);
+        if tipo != snapshot.aggregate_tipo {
+            return Err(CodecError::OutOfDomain { what: "tipo de la instantánea", value: snapshot.aggregate_tipo.to_string() });
+        }
+        self.encode(Registro::instantanea(tipo), |w| {
+            wire::SobreInstantanea::from(snapshot).write(w);
+            wire::write_estado(&snapshot.estado, w);
+        })
+    }
+
+    /// # Errors
+    /// Any [`CodecError`].
+    pub fn decode_snapshot(&self, bytes: &[u8]) -> Result<Instantanea, CodecError> {
+        let (registro, rest) = self.open(bytes)?;
+        let Clase::Instantanea(tipo) = registro.clase() else {
+            return Err(CodecError::UnexpectedRecord { expected: "una instantánea", found: registro.nombre() });
+        };
+        let mut r = Reader::new(rest);
+        let sobre = wire::SobreInstantanea::read(&mut r)?;
+        if sobre.aggregate_tipo != tipo {
+            return Err(CodecError::OutOfDomain { what: "tipo de la instantánea", value: sobre.aggregate_tipo.to_string() });
+        }
+        let estado = wire::read_estado(tipo, &mut r)?;
+        r.end()?;
+        Ok(Instantanea {
+            aggregate_tipo: tipo,
+            aggregate_id: sobre.aggregate_id,
+            aggregate_version: sobre.aggregate_version,
+            version_esquema: sobre.version_esquema,
+            estado,
+        })
+    }
+
+    /// # Errors
+    /// `OutOfDomain`, `TooLarge`.
+    pub fn encode_audit(&self, record: &RegistroAuditoria) -> Result<Bytes, CodecError> {
+        match record {
+            RegistroAuditoria::Rechazo(rechazo) => self.encode(Registro::ComandoRechazado, |w| rechazo.write(w)),
+            RegistroAuditoria::Consulta(consulta) => self.encode(Registro::ConsultaRealizada, |w| consulta.write(w)),
+        }
+    }
+
+    /// # Errors
+    /// Any [`CodecError`].
+    pub fn decode_audit(&self, bytes: &[u8]) -> Result<RegistroAuditoria, CodecError> {
+        match self.open(bytes)?.0 {
+            Registro::ConsultaRealizada => self.decode(bytes, Registro::ConsultaRealizada).map(RegistroAuditoria::Consulta),
+            _ => self.decode(bytes, Registro::ComandoRechazado).map(RegistroAuditoria::Rechazo),
+        }
+    }
+
+    /// The original value must leave room for the rest of the record.
+    ///
+    /// # Errors
+    /// `OutOfDomain`, `TooLarge`.
+    pub fn encode_dlq(&self, record: &RegistroDlq) -> Result<Bytes, CodecError> {
+        self.encode(Registro::RegistroDlq, |w| record.write(w))
+    }
+
+    /// # Errors
+    /// Any [`CodecError`].
+    pub fn decode_dlq(&self, bytes: &[u8]) -> Result<RegistroDlq, CodecError> {
+        self.decode(bytes, Registro::RegistroDlq)
+    }
+
+    fn encode(&self, registro: Registro, write: impl FnOnce(&mut Writer)) -> Result<Bytes, CodecError> {
+        let id = self.ids.get(registro as usize).copied().ok_or(CodecError::NotOnWire(registro.nombre()))?;
+        WRITER.with_borrow_mut(|w| {
+            w.clear();
+            w.bytes.push(0);
+            w.bytes.extend_from_slice(&id.to_be_bytes());
+            write(w);
+            if let Some(error) = w.take_error() {
+                return Err(error);
+            }
+            check_size(w.bytes.len())?;
+            Ok(Bytes::copy_from_slice(&w.bytes))
+        })
+    }
+
+    fn decode<T: Wire>(&self, bytes: &[u8], expected: Registro) -> Result<T, CodecError> {
+        let (found, rest) = self.open(bytes)?;
+        if found != expected {
+            return Err(CodecError::UnexpectedRecord { expected: expected.nombre(), found: found.nombre() });
+        }
+        let mut r = Reader::new(rest);
+        let value = T::read(&mut r)?;
+        r.end()?;
+        Ok(value)
+    }
+
+    /// Checks size and frame; gives the record's type and its Avro bytes.
+    fn open<'a>(&self, bytes: &'a [u8]) -> Result<(Registro, &'a [u8]), CodecError> {
+        check_size(bytes.len())?;
+        let (frame, rest) = bytes.split_at_checked(FRAME_BYTES).ok_or(CodecError::NotFramed)?;
+        let [0, id @ ..] = frame else { return Err(CodecError::NotFramed) };
+        let id = <[u8; 4]>::try_from(id).map(u32::from_be_bytes).map_err(|_| CodecError::NotFramed)?;
+        let registro = self.registros.get(&id).copied().ok_or(CodecError::UnknownSchema(id))?;
+        Ok((registro, rest))
+    }
+}
+
+fn check_size(bytes: usize) -> Result<(), CodecError> {
+    if bytes <= MAX_RECORD_BYTES { Ok(()) } else { Err(CodecError::TooLarge { bytes, max: MAX_RECORD_BYTES }) }
+}
+
+fn tipo_de_estado(estado: &EstadoAgregado) -> TipoAgregado {
+    match estado {
+        EstadoAgregado::Cliente(_) => TipoAgregado::Cliente,
+        EstadoAgregado::Producto(_) => TipoAgregado::Producto,
+        EstadoAgregado::Sucursal(_) => TipoAgregado::Sucursal,
+        EstadoAgregado::Bodega(_) => TipoAgregado::Bodega,
+        EstadoAgregado::Inventario(_) => TipoAgregado::Inventario,
+        EstadoAgregado::Rango(_) => TipoAgregado::RangoNumeracion,
+        EstadoAgregado::Factura(_) => TipoAgregado::Factura,
+    }
+}
+
+fn registro_de_comando(comando: &Comando) -> Option<Registro> {
+    match comando {
+        Comando::Cliente(c) => c.registro(),
+        Comando::Producto(c) => c.registro(),
+        Comando::Sucursal(c) => c.registro(),
+        Comando::Bodega(c) => c.registro(),
+        Comando::Inventario(c) => c.registro(),
+        Comando::Rango(c) => c.registro(),
+        Comando::Factura(c) => c.registro(),
+    }
+}
+
+fn write_comando(comando: &Comando, w: &mut Writer) {
+    match comando {
+        Comando::Cliente(c) => c.write_body(w),
+        Comando::Producto(c) => c.write_body(w),
+        Comando::Sucursal(c) => c.write_body(w),
+        Comando::Bodega(c) => c.write_body(w),
+        Comando::Inventario(c) => c.write_body(w),
+        Comando::Rango(c) => c.write_body(w),
+        Comando::Factura(c) => c.write_body(w),
+    }
+}
+
+fn read_comando(registro: Registro, r: &mut Reader<'_>) -> Result<Comando, CodecError> {
+    let Clase::Comando(tipo) = registro.clase() else {
+        return Err(CodecError::UnexpectedRecord { expected: "un comando", found: registro.nombre() });
+    };
+    Ok(match tipo {
+        TipoAgregado::Cliente => Comando::Cliente(Body::read_body(registro, r)?),
+        TipoAgregado::Producto => Comando::Producto(Body::read_body(registro, r)?),
+        TipoAgregado::Sucursal => Comando::Sucursal(Body::read_body(registro, r)?),
+        TipoAgregado::Bodega => Comando::Bodega(Body::read_body(registro, r)?),
+        TipoAgregado::Inventario => Comando::Inventario(Body::read_body(registro, r)?),
+        TipoAgregado::RangoNumeracion => Comando::Rango(Body::read_body(registro, r)?),
+        TipoAgregado::Factura => Comando::Factura(Body::read_body(registro, r)?),
+    })
+}
+
+fn registro_de_evento(evento: &Evento) -> Option<Registro> {
+    match evento {
+        Evento::Cliente(e) => e.registro(),
+        Evento::Producto(e) => e.registro(),
+        Evento::Sucursal(e) => e.registro(),
+        Evento::Bodega(e) => e.registro(),
+        Evento::Inventario(e) => e.registro(),
+        Evento::Rango(e) => e.registro(),
+        Evento::Factura(e) => e.registro(),
+        Evento::Cuarentena(e) => e.registro(),
+    }
+}
+
+fn write_evento(evento: &Evento, w: &mut Writer) {
+    match evento {
+        Evento::Cliente(e) => e.write_body(w),
+        Evento::Producto(e) => e.write_body(w),
+        Evento::Sucursal(e) => e.write_body(w),
+        Evento::Bodega(e) => e.write_body(w),
+        Evento::Inventario(e) => e.write_body(w),
+        Evento::Rango(e) => e.write_body(w),
+        Evento::Factura(e) => e.write_body(w),
+        Evento::Cuarentena(e) => e.write_body(w),
+    }
+}
+
+fn read_evento(registro: Registro, r: &mut Reader<'_>) -> Result<Evento, CodecError> {
+    Ok(match registro.clase() {
+        Clase::Evento(TipoAgregado::Cliente) => Evento::Cliente(Body::read_body(registro, r)?),
+        Clase::Evento(TipoAgregado::Producto) => Evento::Producto(Body::read_body(registro, r)?),
+        Clase::Evento(TipoAgregado::Sucursal) => Evento::Sucursal(Body::read_body(registro, r)?),
+        Clase::Evento(TipoAgregado::Bodega) => Evento::Bodega(Body::read_body(registro, r)?),
+        Clase::Evento(TipoAgregado::Inventario) => Evento::Inventario(Body::read_body(registro, r)?),
+        Clase::Evento(TipoAgregado::RangoNumeracion) => Evento::Rango(Body::read_body(registro, r)?),
+        Clase::Evento(TipoAgregado::Factura) => Evento::Factura(Body::read_body(registro, r)?),
+        Clase::Cuarentena => Evento::Cuarentena(Body::read_body(registro, r)?),
+        _ => return Err(CodecError::UnexpectedRecord { expected: "un evento", found: registro.nombre() }),
+    })
+}

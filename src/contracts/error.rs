@@ -1,0 +1,22 @@
+//! What can be wrong with a record.
+
+/// Why a record cannot be written or read. All but `Encrypted` belong in the DLQ when they come from a topic.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CodecError {
+    #[error("el registro no lleva el marco de Confluent (byte 0 y cuatro bytes de id de esquema)")]
+    NotFramed,
+    #[error("el id de esquema {0} no es de esta versión del programa")]
+    UnknownSchema(u32),
+    #[error("se esperaba {expected} y el registro es {found}")]
+    UnexpectedRecord { expected: &'static str, found: &'static str },
+    #[error("bytes indescifrables: {0}")]
+    Undecodable(&'static str),
+    #[error("{what} fuera de su dominio: {value}")]
+    OutOfDomain { what: &'static str, value: String },
+    #[error("los datos del cliente están cifrados con la clave «{clave_id}» y esta versión no los descifra")]
+    Encrypted { clave_id: String },
+    #[error("el registro ocupa {bytes} bytes y el máximo es {max}")]
+    TooLarge { bytes: usize, max: usize },
+    #[error("{0} es interno: nunca se escribe")]
+    NotOnWire(&'static str),
+}

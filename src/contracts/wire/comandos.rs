@@ -1,0 +1,60 @@
+//! Bodies of the commands.
+
+use super::macros::wire_family;
+use crate::domain::{
+    catalogo::{bodega::ComandoBodega, cliente::ComandoCliente, producto::ComandoProducto, sucursal::ComandoSucursal},
+    facturacion::factura::ComandoFactura,
+    inventario::ComandoInventario,
+    numeracion::ComandoRango,
+};
+
+wire_family!(ComandoCliente {
+    CrearCliente { cliente_id, datos },
+    ActualizarCliente { cliente_id, cambios },
+    InactivarCliente { cliente_id },
+    ReactivarCliente { cliente_id },
+});
+wire_family!(ComandoProducto {
+    CrearProducto { producto_id, datos },
+    ActualizarProducto { producto_id, cambios },
+    CambiarPrecio { producto_id, precio },
+    InactivarProducto { producto_id },
+});
+wire_family!(ComandoSucursal {
+    CrearSucursal { sucursal_id, datos },
+    ActualizarSucursal { sucursal_id, cambios },
+    InactivarSucursal { sucursal_id },
+});
+wire_family!(ComandoBodega {
+    CrearBodega { bodega_id, datos },
+    ActualizarBodega { bodega_id, cambios },
+    InactivarBodega { bodega_id },
+});
+wire_family!(ComandoInventario {
+    CrearInventario { inventario_id, producto_id, bodega_id, stock_minimo },
+    RegistrarEntrada {
+        inventario_id,
+        movimiento_id,
+        motivo,
+        cantidad,
+        costo_unitario,
+        fecha_ingreso,
+        fecha_caducidad,
+        referencia,
+    },
+    RegistrarSalida { inventario_id, movimiento_id, motivo, cantidad, fecha, referencia },
+    ReservarStock { inventario_id, reserva_id, cantidad, fecha },
+    ConfirmarReserva { inventario_id, reserva_id, movimiento_id, referencia },
+    LiberarReserva { inventario_id, reserva_id, causa },
+    CambiarStockMinimo { inventario_id, stock_minimo },
+});
+wire_family!(ComandoRango {
+    CrearRango { rango_id, sucursal_id, tipo_documento, prefijo, autorizacion },
+    AsignarNumero { rango_id, documento_id, fecha },
+    RenovarRango { rango_id, autorizacion },
+    InutilizarNumero { rango_id, consecutivo, motivo },
+});
+wire_family!(ComandoFactura {
+    CrearYEmitirFactura { factura_id, datos },
+    RespuestaPaso { factura_id, intento, grupo, paso, resultado },
+} internal: VencioPlazo);

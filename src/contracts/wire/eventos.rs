@@ -1,0 +1,72 @@
+//! Bodies of the events.
+
+use super::{macros::wire_family, registros::protegido};
+use crate::domain::{
+    EventoCuarentena,
+    catalogo::{bodega::EventoBodega, cliente::EventoCliente, producto::EventoProducto, sucursal::EventoSucursal},
+    facturacion::factura::EventoFactura,
+    inventario::EventoInventario,
+    numeracion::EventoRango,
+};
+
+wire_family!(EventoCliente {
+    ClienteCreado { cliente_id, datos: protegido },
+    ClienteActualizado { cliente_id, cambios: protegido },
+    ClienteInactivado { cliente_id },
+    ClienteReactivado { cliente_id },
+});
+wire_family!(EventoProducto {
+    ProductoCreado { producto_id, datos },
+    ProductoActualizado { producto_id, cambios },
+    PrecioCambiado { producto_id, anterior, nuevo },
+    ProductoInactivado { producto_id },
+});
+wire_family!(EventoSucursal {
+    SucursalCreada { sucursal_id, datos },
+    SucursalActualizada { sucursal_id, cambios },
+    SucursalInactivada { sucursal_id },
+});
+wire_family!(EventoBodega {
+    BodegaCreada { bodega_id, datos },
+    BodegaActualizada { bodega_id, cambios },
+    BodegaInactivada { bodega_id },
+});
+wire_family!(EventoInventario {
+    InventarioCreado { inventario_id, producto_id, bodega_id, stock_minimo },
+    LoteCreado {
+        inventario_id,
+        lote_id,
+        secuencia,
+        cantidad,
+        costo_unitario,
+        fecha_ingreso,
+        fecha_caducidad,
+        origen_lote_id,
+    },
+    StockIncrementado(movimiento),
+    StockReducido(movimiento),
+    StockReservado { inventario_id, reserva_id, cantidad, fecha, disponible_resultante },
+    ReservaLiberada { inventario_id, reserva_id, causa, disponible_resultante },
+    StockMinimoCambiado { inventario_id, stock_minimo },
+    StockBajo { inventario_id, stock, stock_minimo },
+});
+wire_family!(EventoRango {
+    RangoCreado { rango_id, sucursal_id, tipo_documento, prefijo, autorizacion },
+    NumeroAsignado { documento_id, numero, fecha },
+    RangoRenovado { rango_id, autorizacion },
+    RangoPorAgotarse { rango_id, restantes },
+    NumeroInutilizado { rango_id, consecutivo, motivo },
+});
+wire_family!(EventoFactura {
+    FacturaCreada { factura_id, cabecera },
+    LineaAgregada { factura_id, linea },
+    EmisionIniciada(emision),
+    StockAsegurado { factura_id, intento },
+    NumeracionRecibida { factura_id, intento, numero },
+    FacturaEmitida(factura),
+    FacturaRechazada { factura_id, intento, errores },
+});
+wire_family!(EventoCuarentena {
+    AgregadoEnCuarentena { causa },
+    CuarentenaLevantada { motivo },
+});

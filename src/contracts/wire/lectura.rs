@@ -1,0 +1,118 @@
+//! Reading: bounded by the record's bytes and by a budget of memory, whatever the bytes say.
+
+use crate::contracts::CodecError;
+
+/// Memory that one record may ask for while it is decoded. An honest record of 1 MiB takes about seven.
+const MEMORY_BUDGET: usize = 8 << 20;
+
+/// A cursor over one record.
+pub(in crate::contracts) struct Reader<'a> {
+    rest: &'a [u8],
+    budget: usize,
+}
+
+impl<'a> Reader<'a> {
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes, budget: MEMORY_BUDGET }
+    }
+
+    /// What has not been read.
+    pub fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    /// # Errors
+    /// `Undecodable` when something is left.
+    pub fn end(&self) -> Result<(), CodecError> {
+        if self.rest.is_empty() { Ok(()) } else { Err(CodecError::Undecodable("sobran bytes al final")) }
+    }
+
+    #[inline]
+    pub fn byte(&mut self) -> Result<u8, CodecError> {
+        let (first, rest) = self.rest.split_first().ok_or(CodecError::Undecodable("registro truncado"))?;
+        self.rest = rest;
+        Ok(*first)
+    }
+
+    #[inline]
+    pub fn long(&mut self) -> Result<i64, CodecError> {
+        let mut value = 0u64;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            let bits = u64::from(byte & 0x7f);
+            if shift == 63 && bits > 1 {
+                return Err(CodecError::Undecodable("entero de más de 64 bits"));
+            }
+            value |= bits << shift;
+            if byte & 0x80 == 0 {
+                return Ok((value >> 1).cast_signed() ^ -(value & 1).cast_signed());
+            }
+        }
+        Err(CodecError::Undecodable("entero de más de 64 bits"))
+    }
+
+    #[inline]
+    pub fn take(&mut self, len: usize) -> Result<&'a [u8], CodecError> {
+        let (taken, rest) = self.rest.split_at_checked(len).ok_or(CodecError::Undecodable("registro truncado"))?;
+        self.rest = rest;
+        Ok(taken)
+    }
+
+    /// Avro `bytes`.
+    #[inline]
+    pub fn bytes(&mut self) -> Result<&'a [u8], CodecError> {
+        let len = usize::try_from(self.long()?).map_err(|_| CodecError::Undecodable("longitud negativa"))?;
+        self.take(len)
+    }
+
+    /// Avro `string`; charged to the budget because the caller keeps a copy.
+    #[inline]
+    pub fn text(&mut self) -> Result<&'a str, CodecError> {
+        let bytes = self.bytes()?;
+        self.charge(bytes.len() + 16)?;
+        std::str::from_utf8(bytes).map_err(|_| CodecError::Undecodable("texto que no es UTF-8"))
+    }
+
+    /// Number of items of an array's next block; 0 ends the array. Every item takes at least one byte.
+    #[inline]
+    pub fn block(&mut self) -> Result<usize, CodecError> {
+        let mut count = self.long()?;
+        if count < 0 {
+            self.long()?;
+            count = count.checked_neg().ok_or(CodecError::Undecodable("lista con longitud imposible"))?;
+        }
+        match usize::try_from(count) {
+            Ok(count) if count <= self.rest.len() => Ok(count),
+            _ => Err(CodecError::Undecodable("lista más larga que el registro")),
+        }
+    }
+
+    /// # Errors
+    /// `Undecodable` when the record asks for more memory than any honest one.
+    #[inline]
+    pub fn charge(&mut self, bytes: usize) -> Result<(), CodecError> {
+        self.budget =
+            self.budget.checked_sub(bytes).ok_or(CodecError::Undecodable("el registro pide más memoria que la permitida"))?;
+        Ok(())
+    }
+
+    /// Reads an array item by item.
+    #[inline]
+    pub fn items<T>(
+        &mut self,
+        mut read: impl FnMut(&mut Self) -> Result<T, CodecError>,
+        mut keep: impl FnMut(T),
+    ) -> Result<(), CodecError> {
+        loop {
+            let count = self.block()?;
+            if count == 0 {
+                return Ok(());
+            }
+            self.charge(count.saturating_mul(2 * size_of::<T>()))?;
+            for _ in 0..count {
+                let item = read(self)?;
+                keep(item);
+            }
+        }
+    }
+}

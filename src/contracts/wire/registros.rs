@@ -1,0 +1,202 @@
+//! Records of the domain that travel inside others.
+
+use super::{
+    Reader, Wire, Writer,
+    macros::{wire_record, wire_union},
+};
+use crate::{
+    contracts::CodecError,
+    domain::{
+        ResultadoPaso,
+        catalogo::{
+            bodega::{CambiosBodega, DatosBodega},
+            cliente::{CambiosCliente, DatosCliente},
+            producto::{CambiosProducto, DatosProducto, Impuesto},
+            sucursal::{CambiosSucursal, DatosSucursal},
+        },
+        facturacion::factura::{
+            CabeceraFactura, Campo, DatosFactura, DireccionRespuesta, EmisionIniciada, FacturaEmitida, FormaPago, GrupoEmision,
+            GrupoEmitido, LineaEmitida, LineaFactura, LineaPedida, PasoSaga, TotalImpuesto, TotalesFactura,
+        },
+        inventario::{LoteConsumido, Movimiento, Referencia},
+        numeracion::{Autorizacion, NumeroDocumento},
+    },
+};
+
+wire_record!(DatosCliente {
+    nombre,
+    identificacion,
+    correo,
+    direccion,
+    estado_fiscal,
+    tipo_persona,
+    responsabilidades,
+    municipio,
+    departamento,
+});
+wire_record!(CambiosCliente {
+    nombre,
+    identificacion,
+    correo,
+    direccion,
+    estado_fiscal,
+    tipo_persona,
+    responsabilidades,
+    municipio,
+    departamento,
+});
+wire_record!(DatosProducto { codigo, nombre, unidad, precio, impuesto, controla_inventario, codigo_estandar, esquema_codigo });
+wire_record!(CambiosProducto { codigo, nombre, unidad, impuesto: impuesto_cambiado, codigo_estandar, esquema_codigo });
+wire_record!(DatosSucursal { nombre, direccion });
+wire_record!(CambiosSucursal { nombre, direccion });
+wire_record!(DatosBodega { sucursal_id, nombre, direccion });
+wire_record!(CambiosBodega { nombre, direccion });
+
+wire_record!(Referencia { tipo, id, numero });
+wire_record!(LoteConsumido { lote_id, secuencia, fecha_ingreso, fecha_caducidad, cantidad, costo_unitario });
+wire_record!(NumeroDocumento { rango_id, prefijo, consecutivo, resolucion });
+wire_record!(Autorizacion { desde, hasta, vigente_desde, vigente_hasta, resolucion, fecha_resolucion });
+
+wire_record!(FormaPago { forma, medio, monto, fecha_vencimiento });
+wire_record!(LineaPedida { producto_id, bodega_id, descripcion, cantidad, precio_unitario, impuesto });
+wire_record!(DatosFactura {
+    cliente_id,
+    sucursal_id,
+    bodega_id,
+    moneda,
+    fecha_emision,
+    fecha_autorizacion,
+    fecha_caducidad,
+    canal,
+    pedido_id,
+    notas,
+    orden_compra,
+    formas_pago,
+    total,
+    lineas,
+});
+wire_record!(DireccionRespuesta { particion, peticion });
+wire_record!(PasoSaga { factura_id, intento, grupo, paso });
+wire_record!(LineaFactura { numero, producto_id, bodega_id, descripcion, cantidad, precio_unitario, impuesto });
+wire_record!(LineaEmitida { linea, bruto, descuento, descuento_documento, subtotal, impuesto });
+wire_record!(TotalImpuesto { impuesto, base, valor });
+wire_record!(TotalesFactura { bruto, descuentos, subtotal, impuestos, total });
+wire_record!(GrupoEmision { producto_id, bodega_id, cantidad, lineas });
+wire_record!(GrupoEmitido { grupo, movimiento_id, lotes, costo_total });
+wire_record!(CabeceraFactura {
+    cliente_id,
+    sucursal_id,
+    bodega_id,
+    moneda,
+    fecha_emision,
+    fecha_autorizacion,
+    fecha_caducidad,
+    canal,
+    pedido_id,
+    notas,
+    orden_compra,
+    formas_pago,
+    total_declarado,
+});
+wire_record!(FacturaEmitida {
+    factura_id,
+    intento,
+    numero,
+    emitida_en,
+    cabecera,
+    cliente: protegido,
+    lineas,
+    totales,
+    costo_ventas,
+    grupos,
+});
+wire_record!(EmisionIniciada { factura_id, intento, cliente: protegido, lineas, totales, grupos, rangos, vence_en, responder_a });
+
+wire_union!(ResultadoPaso, "resultado de un paso":
+    0 => StockReservado {},
+    1 => ReservaConfirmada { lotes, costo_total },
+    2 => ReservaLiberada {},
+    3 => NumeroAsignado { numero },
+    4 => Rechazado { errores },
+);
+
+impl<M: Wire> Wire for Movimiento<M> {
+    #[inline]
+    fn write(&self, w: &mut Writer) {
+        self.inventario_id.write(w);
+        self.producto_id.write(w);
+        self.bodega_id.write(w);
+        self.movimiento_id.write(w);
+        self.motivo.write(w);
+        self.referencia.write(w);
+        self.reserva_id.write(w);
+        self.cantidad.write(w);
+        self.costo_total.write(w);
+        self.lotes.write(w);
+        self.stock_resultante.write(w);
+        self.disponible_resultante.write(w);
+    }
+
+    #[inline]
+    fn read(r: &mut Reader<'_>) -> Result<Self, CodecError> {
+        Ok(Self {
+            inventario_id: Wire::read(r)?,
+            producto_id: Wire::read(r)?,
+            bodega_id: Wire::read(r)?,
+            movimiento_id: Wire::read(r)?,
+            motivo: Wire::read(r)?,
+            referencia: Wire::read(r)?,
+            reserva_id: Wire::read(r)?,
+            cantidad: Wire::read(r)?,
+            costo_total: Wire::read(r)?,
+            lotes: Wire::read(r)?,
+            stock_resultante: Wire::read(r)?,
+            disponible_resultante: Wire::read(r)?,
+        })
+    }
+}
+
+/// Personal data in what is kept for ever: the union `[claro, ClienteCifrado]`. Only `claro` is written for now.
+pub(super) mod protegido {
+    use super::{CodecError, Reader, Wire, Writer};
+
+    #[inline]
+    pub fn write<T: Wire>(datos: &T, w: &mut Writer) {
+        w.bytes.push(0);
+        datos.write(w);
+    }
+
+    #[inline]
+    pub fn read<T: Wire>(r: &mut Reader<'_>) -> Result<T, CodecError> {
+        match r.long()? {
+            0 => T::read(r),
+            1 => {
+                let clave_id = r.text()?.to_owned();
+                r.bytes()?;
+                Err(CodecError::Encrypted { clave_id })
+            }
+            _ => Err(CodecError::Undecodable("rama de unión desconocida")),
+        }
+    }
+}
+
+/// `Option<Option<Impuesto>>` travels as [`Campo`]: not changed, excluded, changed.
+mod impuesto_cambiado {
+    use super::{Campo, CodecError, Impuesto, Reader, Wire, Writer};
+
+    pub fn write(cambio: &Option<Option<Impuesto>>, w: &mut Writer) {
+        match cambio {
+            None => Campo::<Impuesto>::Ausente.write(w),
+            Some(None) => Campo::<Impuesto>::Nulo.write(w),
+            Some(Some(impuesto)) => Campo::Valor(impuesto.clone()).write(w),
+        }
+    }
+
+    pub fn read(r: &mut Reader<'_>) -> Result<Option<Option<Impuesto>>, CodecError> {
+        Ok(match Campo::read(r)? {
+            Campo::Ausente => None,
+            Campo::Nulo => Some(None),
+            Campo::Valor(impuesto) => Some(Some(impuesto)),
+        })
+    }
+}

@@ -1,0 +1,78 @@
+//! Rules of the amounts: evaluated only when the lines are valid.
+
+use super::super::{FormaPago, FormaPagoTipo, TotalesFactura, resolucion::Pedido};
+use crate::domain::{
+    facturacion::totales::MontoExcedido,
+    reglas::{Falla, Regla},
+    valores::{Decimal, texto_valido},
+};
+
+/// Longest means code of a payment form, in characters.
+const MEDIO_MAX: usize = 32;
+
+/// PrecisionExcedida: an amount reached 10^15.
+pub fn monto_excedido(exceso: MontoExcedido) -> Falla {
+    match exceso.linea {
+        Some(i) => Falla::new(Regla::PrecisionExcedida, format!("/lineas/{i}"), "el monto de la línea debe ser menor que 10^15"),
+        None => Falla::new(
+            Regla::PrecisionExcedida,
+            "/lineas",
+            "el total debe ser menor que 10^15; reparta las líneas en varias facturas",
+        ),
+    }
+}
+
+/// MontoPositivo: total above zero.
+pub fn monto_positivo(_: &Pedido<'_>, totales: &TotalesFactura, fallas: &mut Vec<Falla>) {
+    if totales.total.valor() <= Decimal::ZERO {
+        let mensaje = "el total debe ser mayor que cero; revise cantidades y precios";
+        fallas.push(Falla::new(Regla::MontoPositivo, "/lineas", mensaje).con("total", totales.total));
+    }
+}
+
+/// TotalesConsistentes: the stated total, when present, is the computed one.
+pub fn totales_consistentes(pedido: &Pedido<'_>, totales: &TotalesFactura, fallas: &mut Vec<Falla>) {
+    let Some(declarado) = pedido.datos.total.filter(|t| *t != totales.total.valor()) else { return };
+    let mensaje = format!("el total declarado es {declarado} y las líneas suman {}", totales.total);
+    fallas.push(
+        Falla::new(Regla::TotalesConsistentes, "/total", mensaje).con("declarado", declarado).con("calculado", totales.total),
+    );
+}
+
+/// FormaPagoValida: when present, each is well formed and together they add up to the total.
+pub fn forma_pago_valida(pedido: &Pedido<'_>, totales: &TotalesFactura, fallas: &mut Vec<Falla>) {
+    let formas = &pedido.datos.formas_pago;
+    if formas.is_empty() || formas.len() > super::super::FORMAS_PAGO_MAX {
+        return;
+    }
+    for (indice, forma) in formas.iter().enumerate() {
+        revisar_forma(pedido, indice, forma, fallas);
+    }
+    let suma: Decimal = formas.iter().map(|f| f.monto.valor()).sum();
+    if suma != totales.total.valor() {
+        let mensaje = format!("las formas de pago suman {suma} y el total es {}", totales.total);
+        fallas.push(Falla::new(Regla::FormaPagoValida, "/formas_pago", mensaje).con("suma", suma).con("total", totales.total));
+    }
+}
+
+fn revisar_forma(pedido: &Pedido<'_>, indice: usize, forma: &FormaPago, fallas: &mut Vec<Falla>) {
+    let mut fallar = |campo: &str, mensaje: String| {
+        fallas.push(Falla::new(Regla::FormaPagoValida, format!("/formas_pago/{indice}/{campo}"), mensaje));
+    };
+    if !texto_valido(&forma.medio, MEDIO_MAX) {
+        fallar("medio", format!("el medio de pago tiene de 1 a {MEDIO_MAX} caracteres"));
+    }
+    if forma.monto.valor() <= Decimal::ZERO {
+        fallar("monto", "el monto debe ser mayor que cero".to_owned());
+    }
+    let emision = pedido.fecha_emision;
+    match (forma.forma, forma.fecha_vencimiento) {
+        (FormaPagoTipo::Credito, None) => {
+            fallar("fecha_vencimiento", "un pago a CREDITO debe indicar fecha_vencimiento".to_owned())
+        }
+        (FormaPagoTipo::Credito, Some(vence)) if vence < emision => {
+            fallar("fecha_vencimiento", format!("el vencimiento {vence} es anterior a la emisión, {emision}"));
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,426 @@
+//! Closing an epoch: versions, ids, causation, answers, snapshots, and what becomes due to the local store.
+
+use std::{collections::BTreeMap, mem};
+
+use hashbrown::HashMap;
+
+use super::{
+    Core, CoreError, SERVICE,
+    epoch::{
+        Cause, ClosedEpoch, ClosedEvent, ClosedRow, ClosedSnapshot, Epoch, PendingEvent, PendingReply, RemoteMessage, event_id,
+    },
+    outcomes,
+};
+use crate::{
+    contracts::{EventEnvelope, Instantanea, RecordedEvent, Respuesta},
+    domain::{
+        Direccionado, Evento, TipoAgregado,
+        facturacion::factura::EventoFactura,
+        inventario::EventoInventario,
+        valores::{Id, Instante},
+    },
+    engine::store::{self, AggregateRow, Origin, Payload, Positions, StoreWrite},
+    log::{Position, Topic, TopicPartition},
+};
+
+/// Version of the schema of snapshots and events that this program writes.
+pub const SCHEMA_VERSION: u16 = 1;
+
+/// At least this many dirty actors go to the local store with each epoch, so that a checkpoint always ends.
+const FLUSH_MIN: usize = 16;
+/// One dirty actor for each so many events, beyond the minimum.
+const FLUSH_EVENTS: usize = 16;
+
+/// Progress of the rolling checkpoint: a round flushes every actor that was dirty when it began; then the positions of that
+/// moment are those from which recovery folds.
+#[derive(Debug)]
+pub struct Checkpoint {
+    /// Ends of the event partitions after the last committed epoch.
+    ends: Positions,
+    /// Next positions of the command partitions.
+    consumed: BTreeMap<TopicPartition, Position>,
+    round: Option<Round>,
+    /// Something was committed since the last round began.
+    behind: bool,
+}
+
+#[derive(Debug)]
+struct Round {
+    began_with: u64,
+    remaining: usize,
+    /// Known once the epoch it began with is committed.
+    ends: Option<Positions>,
+}
+
+impl Checkpoint {
+    pub fn new(recovered: Positions) -> Self {
+        Self { ends: recovered, consumed: BTreeMap::new(), round: None, behind: false }
+    }
+
+    pub fn consumed(&self, partition: TopicPartition) -> Position {
+        self.consumed.get(&partition).copied().unwrap_or_default()
+    }
+}
+
+impl Core {
+    /// Ends the epoch in course and begins the next one.
+    ///
+    /// # Errors
+    /// When a state cannot be encoded.
+    pub fn close(&mut self, now: Instante) -> Result<ClosedEpoch, CoreError> {
+        let number = self.number;
+        let epoch = mem::take(&mut self.epoch);
+        let Epoch { mut events, replies, rejections, dead, remote, positions, touched, memories, inputs, .. } = epoch;
+        let causes = Causes::of(&events);
+        let remote = remote.into_iter().map(|message| self.envelop_remote(message, &causes)).collect();
+        let (closed, index) = self.envelop(&mut events, &causes);
+        let (reply_partitions, replies) = replies.into_iter().map(|reply| answer(reply, &closed, &index)).unzip();
+        let mut rows: Vec<ClosedRow> = memories.into_iter().map(ClosedRow::Ready).collect();
+        let documents = issued_documents(&closed);
+        let mut snapshots = Vec::new();
+        for target in &touched {
+            self.settle_slot(target, &documents, &mut rows, &mut snapshots)?;
+        }
+        self.stats.events += closed.len() as u64;
+        self.checkpoint.behind |= !closed.is_empty() || !rejections.is_empty();
+        self.checkpoint.consumed.extend(positions.iter().map(|(tp, position)| (*tp, *position)));
+        let quota = FLUSH_MIN.max(closed.len() / FLUSH_EVENTS);
+        rows.extend(self.checkpoint_step(number, quota)?.into_iter().map(ClosedRow::Ready));
+        self.passivate(touched.len() + FLUSH_MIN);
+        self.number += 1;
+        let dead =
+            dead.into_iter().map(|(contexto, partition, d)| (TopicPartition::new(Topic::Dlq(contexto), partition), d)).collect();
+        let positions = positions.into_iter().collect();
+        Ok(ClosedEpoch {
+            number,
+            now,
+            events: closed,
+            replies,
+            reply_partitions,
+            rejections,
+            dead,
+            remote,
+            snapshots,
+            positions,
+            rows,
+            inputs,
+        })
+    }
+
+    /// Gives the kept events their versions and envelopes, in order. The second part says, for each event of the epoch, how many
+    /// kept ones come before it.
+    fn envelop(&mut self, events: &mut [PendingEvent], causes: &Causes) -> (Vec<ClosedEvent>, Vec<u32>) {
+        let mut closed = Vec::with_capacity(events.len());
+        let mut index = Vec::with_capacity(events.len() + 1);
+        for (at, pending) in events.iter_mut().enumerate() {
+            index.push(closed.len() as u32);
+            let Some(evento) = pending.evento.take() else { continue };
+            let Some(slot) = self.slots.get_mut(&pending.target) else {
+                unreachable!("un actor con eventos en la época sigue en memoria");
+            };
+            slot.version += 1;
+            slot.kept -= 1;
+            slot.events_since_snapshot += 1;
+            slot.bytes_since_snapshot = slot.bytes_since_snapshot.saturating_add(weight(&evento));
+            let causation_id = causes.texts[at].clone();
+            closed.push(ClosedEvent {
+                to: self.ownership.events_of(&pending.target),
+                record: RecordedEvent { sobre: envelope(pending, slot.version, causation_id), evento },
+            });
+        }
+        index.push(closed.len() as u32);
+        (closed, index)
+    }
+
+    fn envelop_remote(&self, message: RemoteMessage, causes: &Causes) -> (TopicPartition, Id, crate::contracts::CommandEnvelope) {
+        let mut envelope = message.envelope;
+        let cause = match message.cause {
+            Cause::Input => message.input.causation.to_string(),
+            Cause::Event(at) => causes.own[at as usize].clone().unwrap_or_else(|| causes.texts[at as usize].to_string()),
+        };
+        envelope.causation_id = Id::de_clave(&cause).ok();
+        (self.ownership.commands_of(&message.target), message.target.id, envelope)
+    }
+
+    /// What an actor that changed leaves behind at the end of the epoch.
+    fn settle_slot(
+        &mut self,
+        target: &Direccionado,
+        documents: &HashMap<Id, u32>,
+        rows: &mut Vec<ClosedRow>,
+        snapshots: &mut Vec<ClosedSnapshot>,
+    ) -> Result<(), CoreError> {
+        let Some(slot) = self.slots.get_mut(target) else { return Ok(()) };
+        assert!(slot.kept == 0, "al cerrar la época cada evento que queda tiene su versión");
+        slot.elidable.clear();
+        if target.tipo == TipoAgregado::Factura {
+            return self.settle_document(target, documents, rows);
+        }
+        if !slot.dirty {
+            slot.dirty = true;
+            self.dirty.push_back(target.clone());
+        }
+        self.snapshot_if_due(target, rows, snapshots)
+    }
+
+    fn settle_document(
+        &mut self,
+        target: &Direccionado,
+        documents: &HashMap<Id, u32>,
+        rows: &mut Vec<ClosedRow>,
+    ) -> Result<(), CoreError> {
+        let Some(slot) = self.slots.get_mut(target) else { return Ok(()) };
+        let was_open = slot.timer.is_some();
+        let (open, quarantined) = (slot.has_open_saga(), slot.quarantined);
+        slot.stored = true;
+        match documents.get(&target.id) {
+            Some(event) if !quarantined => {
+                rows.push(ClosedRow::Document { key: store::aggregate_key(target), event: *event, version: slot.version });
+            }
+            _ => {
+                let row = self.row_of(target)?;
+                rows.extend(row.map(|(write, _)| ClosedRow::Ready(write)));
+            }
+        }
+        if open {
+            rows.push(ClosedRow::Ready((store::open_saga_key(&target.id), Some(Vec::new()))));
+        } else {
+            if was_open {
+                rows.push(ClosedRow::Ready((store::open_saga_key(&target.id), None)));
+            }
+            self.leaving.push_back((self.number, target.clone()));
+        }
+        self.arm(target);
+        Ok(())
+    }
+
+    /// Snapshot for the topic: every so many events, and not before they weigh as much as the snapshot.
+    fn snapshot_if_due(
+        &mut self,
+        target: &Direccionado,
+        rows: &mut Vec<ClosedRow>,
+        snapshots: &mut Vec<ClosedSnapshot>,
+    ) -> Result<(), CoreError> {
+        let Some(slot) = self.slots.get(target) else { return Ok(()) };
+        let due = slot.events_since_snapshot >= self.limits.snapshot_every && slot.bytes_since_snapshot >= slot.snapshot_bytes;
+        if !due || slot.quarantined {
+            return Ok(());
+        }
+        let Some((write, snapshot)) = self.row_of(target)? else { return Ok(()) };
+        let partition = self.ownership.partition_of(target);
+        let to = TopicPartition::new(Topic::Instantaneas(target.tipo.contexto()), partition);
+        rows.push(ClosedRow::Ready(write));
+        if let Some(value) = snapshot {
+            snapshots.push(ClosedSnapshot { to, key: target.id.clone(), value });
+        }
+        if let Some(slot) = self.slots.get_mut(target) {
+            slot.events_since_snapshot = 0;
+            slot.bytes_since_snapshot = 0;
+        }
+        Ok(())
+    }
+
+    /// The row of an actor as it is now, and its encoded snapshot if it has a state.
+    #[allow(clippy::type_complexity)]
+    pub(super) fn row_of(&mut self, target: &Direccionado) -> Result<Option<(StoreWrite, Option<bytes::Bytes>)>, CoreError> {
+        let Some(slot) = self.slots.get(target) else { return Ok(None) };
+        let snapshot = match slot.snapshot_state(target, &self.replicas) {
+            None => None,
+            Some(estado) => {
+                let snapshot = Instantanea {
+                    aggregate_tipo: target.tipo,
+                    aggregate_id: target.id.clone(),
+                    aggregate_version: slot.version,
+                    version_esquema: SCHEMA_VERSION,
+                    estado,
+                };
+                let encoded = self.codec.encode_snapshot(&snapshot);
+                Some(encoded.map_err(|cause| CoreError::Encode { what: format!("la instantánea de {}", target.id), cause })?)
+            }
+        };
+        let row = AggregateRow {
+            version: slot.version,
+            quarantined: slot.quarantined,
+            origin: slot.origin.as_deref().map(Origin::clone),
+            payload: snapshot.clone().map_or(Payload::Nothing, Payload::Snapshot),
+        };
+        if let (Some(slot), Some(bytes)) = (self.slots.get_mut(target), &snapshot) {
+            slot.snapshot_bytes = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        }
+        Ok(Some(((store::aggregate_key(target), Some(row.encode())), snapshot)))
+    }
+
+    /// Flushes up to `quota` dirty actors and, when a round is complete, its positions.
+    fn checkpoint_step(&mut self, number: u64, quota: usize) -> Result<Vec<StoreWrite>, CoreError> {
+        if self.checkpoint.round.is_none() && self.checkpoint.behind {
+            self.checkpoint.behind = false;
+            self.checkpoint.round = Some(Round { began_with: number, remaining: self.dirty.len(), ends: None });
+        }
+        let mut rows = Vec::new();
+        let mut flushed = 0;
+        while flushed < quota
+            && let Some(target) = self.dirty.pop_front()
+        {
+            flushed += 1;
+            if let Some((write, _)) = self.row_of(&target)? {
+                rows.push(write);
+            }
+            if let Some(slot) = self.slots.get_mut(&target) {
+                slot.dirty = false;
+                slot.stored = true;
+            }
+        }
+        let Some(round) = &mut self.checkpoint.round else { return Ok(rows) };
+        round.remaining = round.remaining.saturating_sub(flushed);
+        if round.remaining == 0
+            && let Some(ends) = &round.ends
+        {
+            rows.push((store::META_KEY.to_vec(), Some(store::encode_positions(ends))));
+            self.checkpoint.round = None;
+        }
+        Ok(rows)
+    }
+
+    /// Rows to write while nothing is in course: brings the checkpoint forward on an idle node, or to its end before stopping.
+    ///
+    /// # Errors
+    /// When a state cannot be encoded.
+    ///
+    /// # Panics
+    /// When an epoch is in course: its states are not committed.
+    pub fn maintain(&mut self, quota: usize) -> Result<Vec<StoreWrite>, CoreError> {
+        assert!(self.epoch.is_empty(), "el punto de control sólo avanza entre épocas");
+        let committed = self.number - 1;
+        let mut rows = self.checkpoint_step(committed, quota)?;
+        if let Some(round) = &mut self.checkpoint.round
+            && round.ends.is_none()
+        {
+            round.ends = Some(self.checkpoint.ends.clone());
+            rows.extend(self.checkpoint_step(committed, 0)?);
+        }
+        Ok(rows)
+    }
+
+    /// The epoch is durable and its rows are written.
+    pub fn committed(&mut self, number: u64, ends: &[(TopicPartition, Position)]) {
+        let folded = ends.iter().filter(|(tp, _)| matches!(tp.topic, Topic::Eventos(_) | Topic::Auditoria));
+        self.checkpoint.ends.extend(folded.map(|(tp, position)| (*tp, *position)));
+        if let Some(round) = &mut self.checkpoint.round
+            && round.began_with <= number
+            && round.ends.is_none()
+        {
+            round.ends = Some(self.checkpoint.ends.clone());
+        }
+        self.forget_durable_memories(number);
+        while let Some((_, target)) = self.leaving.pop_front_if(|(epoch, _)| *epoch <= number) {
+            let leaves = |slot: &super::Slot| slot.changed_in <= number && !slot.dirty && !slot.has_open_saga();
+            if self.slots.get(&target).is_some_and(|slot| leaves(slot)) {
+                self.slots.remove(&target);
+            }
+        }
+    }
+
+    fn forget_durable_memories(&mut self, number: u64) {
+        while let Some((epoch, key)) = self.memory_order.pop_front_if(|(epoch, _)| *epoch <= number) {
+            if self.memories.get(&key).is_some_and(|(written, _)| *written == epoch) {
+                self.memories.remove(&key);
+            }
+        }
+    }
+
+    /// Lets clean actors that nobody addressed lately go, at most `steps` looks an epoch.
+    fn passivate(&mut self, steps: usize) {
+        const LATELY: u64 = 8;
+        for _ in 0..steps {
+            if self.residents.len() <= self.limits.max_active {
+                return;
+            }
+            let Some(target) = self.residents.pop_front() else { return };
+            let Some(slot) = self.slots.get(&target) else { continue };
+            if slot.dirty || slot.used_in + LATELY > self.number || slot.changed_in + LATELY > self.number {
+                self.residents.push_back(target);
+                continue;
+            }
+            self.stats.passivations += 1;
+            self.slots.remove(&target);
+            if target.tipo == TipoAgregado::Cliente {
+                self.replicas.clientes.remove(&target.id);
+            }
+        }
+    }
+}
+
+/// Event ids and causation texts of an epoch's events, by their place.
+struct Causes {
+    /// Id of the event, when it is kept.
+    own: Vec<Option<String>>,
+    /// What caused it: the nearest kept ancestor, else the input.
+    texts: Vec<std::sync::Arc<str>>,
+}
+
+impl Causes {
+    fn of(events: &[PendingEvent]) -> Self {
+        let mut own: Vec<Option<String>> = Vec::with_capacity(events.len());
+        let mut texts: Vec<std::sync::Arc<str>> = Vec::with_capacity(events.len());
+        for pending in events {
+            let text = match pending.cause {
+                Cause::Input => std::sync::Arc::from(&*pending.input.causation),
+                Cause::Event(at) => match &own[at as usize] {
+                    Some(id) => std::sync::Arc::from(id.as_str()),
+                    None => std::sync::Arc::clone(&texts[at as usize]),
+                },
+            };
+            let id =
+                pending.evento.as_ref().map(|_| event_id(pending.input.now, &pending.input.entrada, pending.ordinal).to_string());
+            own.push(id);
+            texts.push(text);
+        }
+        Self { own, texts }
+    }
+}
+
+fn envelope(pending: &PendingEvent, aggregate_version: u64, causation_id: std::sync::Arc<str>) -> EventEnvelope {
+    EventEnvelope {
+        event_id: event_id(pending.input.now, &pending.input.entrada, pending.ordinal),
+        version_esquema: SCHEMA_VERSION,
+        aggregate_tipo: pending.target.tipo,
+        aggregate_id: pending.target.id.clone(),
+        aggregate_version,
+        ocurrido_en: pending.input.now,
+        entrada: pending.input.entrada,
+        correlation_id: pending.origin.correlation_id.clone(),
+        causation_id,
+        command_id: pending.origin.command_id.clone(),
+        huella: pending.origin.huella,
+        servicio_origen: std::sync::Arc::from(SERVICE),
+        usuario: pending.origin.usuario.clone(),
+    }
+}
+
+fn answer(reply: PendingReply, closed: &[ClosedEvent], index: &[u32]) -> (u16, Respuesta) {
+    let kept = |at: u32| index[at as usize] as usize;
+    let mut partitions: Vec<TopicPartition> = closed[kept(reply.first_event)..kept(reply.end_event)].iter().map(|e| e.to).collect();
+    partitions.sort_unstable();
+    partitions.dedup();
+    outcomes::to_wire(reply, partitions)
+}
+
+/// Documents issued in this epoch, and the place of their event. Looked up by id, never iterated.
+fn issued_documents(closed: &[ClosedEvent]) -> HashMap<Id, u32> {
+    let mut documents = HashMap::new();
+    for (at, event) in closed.iter().enumerate() {
+        if matches!(event.record.evento, Evento::Factura(EventoFactura::FacturaEmitida(_))) {
+            documents.insert(event.record.sobre.aggregate_id.clone(), at as u32);
+        }
+    }
+    documents
+}
+
+/// Rough size of an event on the log, in bytes: what snapshots are weighed against.
+fn weight(evento: &Evento) -> u32 {
+    match evento {
+        Evento::Inventario(EventoInventario::StockReducido(m)) => 260 + 40 * m.lotes.len() as u32,
+        Evento::Inventario(EventoInventario::StockIncrementado(m)) => 260 + 40 * m.lotes.len() as u32,
+        _ => 220,
+    }
+}

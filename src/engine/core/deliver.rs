@@ -1,0 +1,430 @@
+//! Delivery of one message to its actor, and of what that actor sends, until nothing is left.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    rc::Rc,
+    sync::Arc,
+};
+
+use bytes::Bytes;
+
+use super::{
+    Core, CoreError,
+    epoch::{Cause, InputContext, PendingEvent, RemoteMessage},
+    replicas::Replicas,
+    slot::{Slot, SlotState},
+};
+use crate::{
+    contracts::{CommandEnvelope, DecodedCommand},
+    domain::{
+        Comando, ContextoDecision, Direccionado, Evento, EventoCuarentena, Rechazo, ResultadoPaso, TipoAgregado,
+        catalogo::{bodega, cliente, producto, sucursal},
+        emisor::Emisor,
+        facturacion::factura::{self, ComandoFactura, DireccionRespuesta, Envio, EventoFactura, NotaSaga, Paso, PasoSaga},
+        inventario::{self, EventoInventario},
+        numeracion,
+        valores::{Id, Instante},
+    },
+    engine::store::Origin,
+};
+
+/// What only a client's command carries.
+#[derive(Debug)]
+pub struct ClientCall {
+    pub responder_a: Option<DireccionRespuesta>,
+    pub version_esperada: Option<u64>,
+}
+
+/// A message on its way to an actor of this node.
+#[derive(Debug)]
+pub struct Message {
+    pub target: Direccionado,
+    pub comando: Comando,
+    /// Set on the steps of a saga: who decides, answers to this.
+    pub paso: Option<PasoSaga>,
+    pub cause: Cause,
+    pub origin: Rc<Origin>,
+    pub client: Option<ClientCall>,
+    /// `recibido_en` of the command that began the flow: what *hoy* comes from.
+    pub ahora: Instante,
+    /// Original bytes of an input.
+    pub raw: Option<Bytes>,
+}
+
+impl Message {
+    pub fn internal(
+        target: Direccionado,
+        comando: Comando,
+        paso: Option<PasoSaga>,
+        cause: Cause,
+        origin: Rc<Origin>,
+        ahora: Instante,
+    ) -> Self {
+        Self { target, comando, paso, cause, origin, client: None, ahora, raw: None }
+    }
+
+    pub fn from_command(command: DecodedCommand, raw: Option<Bytes>) -> Self {
+        let DecodedCommand { envelope, huella } = command;
+        let from_saga =
+            envelope.paso.is_some() || matches!(envelope.comando, Comando::Factura(ComandoFactura::RespuestaPaso { .. }));
+        let client =
+            (!from_saga).then_some(ClientCall { responder_a: envelope.responder_a, version_esperada: envelope.version_esperada });
+        let origin = Origin {
+            command_id: envelope.command_id,
+            huella: (!from_saga).then_some(huella),
+            correlation_id: envelope.correlation_id,
+            usuario: envelope.usuario,
+            recibido_en: envelope.recibido_en,
+        };
+        Self {
+            target: envelope.comando.destino(),
+            comando: envelope.comando,
+            paso: envelope.paso,
+            cause: Cause::Input,
+            origin: Rc::new(origin),
+            client,
+            ahora: envelope.recibido_en,
+            raw,
+        }
+    }
+}
+
+/// What an actor decided.
+#[derive(Default)]
+pub struct Decision {
+    pub eventos: Vec<Evento>,
+    pub notas: Vec<NotaSaga>,
+    pub envios: Vec<Envio>,
+    pub resultado: Option<ResultadoPaso>,
+}
+
+impl Core {
+    /// Runs an input and everything it leads to here.
+    pub(super) fn run(&mut self, first: Message, input: Rc<InputContext>) -> Result<(), CoreError> {
+        self.ordinal = 0;
+        self.queue.push_back(first);
+        self.drain(&input)
+    }
+
+    pub(super) fn drain(&mut self, input: &Rc<InputContext>) -> Result<(), CoreError> {
+        let first_reply = self.epoch.replies.len();
+        let first_event = self.epoch.events.len();
+        let mut hops = 0;
+        while let Some(message) = self.queue.pop_front() {
+            hops += 1;
+            if hops > self.limits.max_hops {
+                self.queue.clear();
+                return Err(CoreError::TooManyHops(input.entrada.particion));
+            }
+            self.deliver(message, input)?;
+        }
+        self.stats.hops += u64::from(hops);
+        let end_event = index(self.epoch.events.len());
+        for reply in &mut self.epoch.replies[first_reply..] {
+            reply.first_event = index(first_event);
+            reply.end_event = end_event;
+        }
+        Ok(())
+    }
+
+    fn deliver(&mut self, message: Message, input: &Rc<InputContext>) -> Result<(), CoreError> {
+        if !self.ownership.is_local(&message.target) {
+            self.send_away(message, input);
+            return Ok(());
+        }
+        self.activate(&message.target)?;
+        if let Comando::Factura(ComandoFactura::CrearYEmitirFactura { datos, .. }) = &message.comando {
+            // Step 0: the client is asked of its actor, which on this node is to bring it into memory.
+            let cliente = Direccionado::new(TipoAgregado::Cliente, datos.cliente_id.clone());
+            if self.ownership.is_local(&cliente) {
+                self.activate(&cliente)?;
+            }
+        }
+        if self.is_quarantined(&message.target) {
+            self.park(message, input);
+            return Ok(());
+        }
+        if message.client.is_some() && self.answer_from_memory(&message, input)? {
+            return Ok(());
+        }
+        self.decide_and_apply(message, input)
+    }
+
+    fn decide_and_apply(&mut self, message: Message, input: &Rc<InputContext>) -> Result<(), CoreError> {
+        let Some(slot) = self.slots.get_mut(&message.target) else {
+            unreachable!("el actor fue activado al entregar");
+        };
+        slot.used_in = self.number;
+        let decided = decide(&self.emisor, &self.replicas, slot, &message);
+        match decided {
+            Ok(Ok(decision)) => self.apply(message, decision, input),
+            Ok(Err(rechazo)) => self.refuse(message, rechazo, input),
+            Err(cause) => {
+                self.poison(message, &cause, input);
+                Ok(())
+            }
+        }
+    }
+
+    fn apply(&mut self, message: Message, decision: Decision, input: &Rc<InputContext>) -> Result<(), CoreError> {
+        let Decision { eventos, notas, envios, resultado } = decision;
+        let origin = self.origin_for(&message, !eventos.is_empty());
+        let waiting = self.waiting_address(&message);
+        let outcome = self.apply_events(&message, eventos, &origin, input);
+        if let Some(Slot { state: SlotState::Factura(Some(state)), .. }) = self.slots.get_mut(&message.target).map(Box::as_mut) {
+            for nota in notas {
+                factura::anotar(state, nota);
+            }
+        }
+        self.send_steps(envios, outcome.cause, &origin, message.ahora);
+        if let (Some(paso), Some(resultado)) = (&message.paso, resultado) {
+            self.answer_step(paso, resultado, outcome.cause, &message);
+        }
+        self.settle(&message, &origin, waiting, outcome.finished, input)
+    }
+
+    /// Whose command the events belong to: a document's own attempt, or the message's command.
+    fn origin_for(&mut self, message: &Message, with_events: bool) -> Rc<Origin> {
+        if message.target.tipo != TipoAgregado::Factura {
+            return Rc::clone(&message.origin);
+        }
+        let Some(slot) = self.slots.get_mut(&message.target) else { return Rc::clone(&message.origin) };
+        if message.client.is_some() && with_events {
+            slot.origin = Some(Rc::clone(&message.origin));
+        }
+        slot.origin.clone().unwrap_or_else(|| Rc::clone(&message.origin))
+    }
+
+    /// Who waits for the document's outcome: the caller, or whoever began the attempt.
+    fn waiting_address(&self, message: &Message) -> Option<DireccionRespuesta> {
+        if let Some(client) = &message.client {
+            return client.responder_a.clone();
+        }
+        let factura = self.slots.get(&message.target)?.factura()?;
+        factura.emision.as_ref()?.inicio.responder_a.clone()
+    }
+
+    /// Records events on an aggregate and folds them, dropping what they make unobservable.
+    fn apply_events(&mut self, message: &Message, eventos: Vec<Evento>, origin: &Rc<Origin>, input: &Rc<InputContext>) -> Applied {
+        let mut applied = Applied { cause: message.cause, finished: false };
+        for evento in eventos {
+            applied.finished |=
+                matches!(&evento, Evento::Factura(EventoFactura::FacturaEmitida(_) | EventoFactura::FacturaRechazada { .. }));
+            self.count(&evento);
+            applied.cause = self.push_event(&message.target, evento, message.cause, origin, input);
+        }
+        applied
+    }
+
+    fn count(&mut self, evento: &Evento) {
+        match evento {
+            Evento::Factura(EventoFactura::FacturaEmitida(_)) => self.stats.issued += 1,
+            Evento::Factura(EventoFactura::FacturaRechazada { .. }) => self.stats.refused_invoices += 1,
+            _ => {}
+        }
+    }
+
+    pub(super) fn push_event(
+        &mut self,
+        target: &Direccionado,
+        evento: Evento,
+        cause: Cause,
+        origin: &Rc<Origin>,
+        input: &Rc<InputContext>,
+    ) -> Cause {
+        let at = index(self.epoch.events.len());
+        let Some(slot) = self.slots.get_mut(target) else {
+            unreachable!("el actor fue activado al entregar");
+        };
+        if slot.changed_in != self.number {
+            slot.changed_in = self.number;
+            self.epoch.touched.push(target.clone());
+        }
+        slot.fold(&mut self.replicas, &target.id, &evento);
+        self.stats.elided += elide(slot, &mut self.epoch.events, &evento);
+        if may_be_elided(&evento) {
+            slot.elidable.push(at);
+        }
+        slot.kept += 1;
+        let ordinal = self.ordinal;
+        self.ordinal += 1;
+        let pending = PendingEvent {
+            target: target.clone(),
+            evento: Some(evento),
+            cause,
+            origin: Rc::clone(origin),
+            input: Rc::clone(input),
+            ordinal,
+        };
+        self.epoch.events.push(pending);
+        Cause::Event(at)
+    }
+
+    fn send_steps(&mut self, envios: Vec<Envio>, cause: Cause, origin: &Rc<Origin>, ahora: Instante) {
+        for Envio { paso, comando } in envios {
+            let step = Origin { command_id: paso.command_id(), huella: None, ..Origin::clone(origin) };
+            let target = comando.destino();
+            self.queue.push_back(Message::internal(target, comando, Some(paso), cause, Rc::new(step), ahora));
+        }
+    }
+
+    /// Answers a step of a saga, unless it was a release, which nobody waits for.
+    pub(super) fn answer_step(&mut self, paso: &PasoSaga, resultado: ResultadoPaso, cause: Cause, message: &Message) {
+        if paso.paso == Paso::Liberar {
+            return;
+        }
+        let comando = Comando::Factura(ComandoFactura::RespuestaPaso {
+            factura_id: paso.factura_id.clone(),
+            intento: paso.intento,
+            grupo: paso.grupo,
+            paso: paso.paso,
+            resultado,
+        });
+        let target = Direccionado::new(TipoAgregado::Factura, paso.factura_id.clone());
+        self.queue.push_back(Message::internal(target, comando, None, cause, Rc::clone(&message.origin), message.ahora));
+    }
+
+    /// Hands a message over to the node that owns its target, through that target's topic.
+    fn send_away(&mut self, message: Message, input: &Rc<InputContext>) {
+        let answer = matches!(message.comando, Comando::Factura(ComandoFactura::RespuestaPaso { .. }));
+        let step_id = &message.origin.command_id;
+        let envelope = CommandEnvelope {
+            // An answer's id derives from its step's, so that it is the same however often it is given.
+            command_id: if answer { Id::compuesto(&[step_id.as_str(), "A"]) } else { step_id.clone() },
+            correlation_id: message.origin.correlation_id.clone(),
+            causation_id: None,
+            recibido_en: message.ahora,
+            usuario: message.origin.usuario.clone(),
+            canal: None,
+            version_esperada: None,
+            responder_a: None,
+            traceparent: None,
+            paso: message.paso,
+            comando: message.comando,
+        };
+        self.epoch.remote.push(RemoteMessage { target: message.target, envelope, cause: message.cause, input: Rc::clone(input) });
+    }
+
+    /// A decision that panicked: its command goes to the DLQ and its aggregate into quarantine, in this epoch's transaction.
+    fn poison(&mut self, message: Message, cause: &str, input: &Rc<InputContext>) {
+        self.stats.panics += 1;
+        tracing::error!(evento = "agregado_en_cuarentena", agregado = %message.target.id, comando = message.comando.tipo(), causa = cause,
+            "la decisión de un comando falló: el agregado queda en cuarentena");
+        let quarantine = Evento::Cuarentena(EventoCuarentena::AgregadoEnCuarentena { causa: Arc::from(cause) });
+        let (target, origin) = (message.target.clone(), Rc::clone(&message.origin));
+        self.push_event(&target, quarantine, message.cause, &origin, input);
+        self.set_aside(message, "Panico", cause, input);
+    }
+}
+
+struct Applied {
+    /// The last event, or what caused the message when there was none.
+    cause: Cause,
+    /// A document reached the end of its attempt.
+    finished: bool,
+}
+
+fn index(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or_else(|_| unreachable!("una época no llega a 2^32 eventos"))
+}
+
+/// Events that a later one of the same epoch may make unobservable (`architecture.md` section 4).
+fn may_be_elided(evento: &Evento) -> bool {
+    match evento {
+        Evento::Inventario(EventoInventario::StockReservado { .. }) => true,
+        Evento::Factura(e) => !matches!(e, EventoFactura::FacturaEmitida(_) | EventoFactura::FacturaRechazada { .. }),
+        _ => false,
+    }
+}
+
+/// Drops what `evento` makes unobservable; how many.
+fn elide(slot: &mut Slot, events: &mut [PendingEvent], evento: &Evento) -> u64 {
+    if slot.elidable.is_empty() {
+        return 0;
+    }
+    match evento {
+        Evento::Factura(later) => {
+            elide_where(slot, events, |e| matches!(e, Evento::Factura(earlier) if factura::elidibles(later, earlier)))
+        }
+        Evento::Inventario(EventoInventario::StockReducido(m)) => {
+            m.reserva_id.as_ref().map_or(0, |id| elide_reservation(slot, events, id))
+        }
+        Evento::Inventario(EventoInventario::ReservaLiberada { reserva_id, .. }) => elide_reservation(slot, events, reserva_id),
+        _ => 0,
+    }
+}
+
+fn elide_reservation(slot: &mut Slot, events: &mut [PendingEvent], id: &Id) -> u64 {
+    let dropped = elide_where(
+        slot,
+        events,
+        |e| matches!(e, Evento::Inventario(EventoInventario::StockReservado { reserva_id, .. }) if reserva_id == id),
+    );
+    if dropped > 0
+        && let SlotState::Inventario(Some(state)) = &mut slot.state
+    {
+        inventario::elidir_reserva(state, id);
+    }
+    dropped
+}
+
+fn elide_where(slot: &mut Slot, events: &mut [PendingEvent], unobservable: impl Fn(&Evento) -> bool) -> u64 {
+    let before = slot.elidable.len();
+    slot.elidable.retain(|at| {
+        let pending = &mut events[*at as usize];
+        let drop = pending.evento.as_ref().is_some_and(&unobservable);
+        if drop {
+            pending.evento = None;
+        }
+        !drop
+    });
+    let dropped = (before - slot.elidable.len()) as u64;
+    slot.kept -= dropped;
+    dropped
+}
+
+/// Asks the domain. The state is only borrowed, so a panic leaves it good.
+fn decide(emisor: &Emisor, replicas: &Replicas, slot: &Slot, message: &Message) -> Result<Result<Decision, Rechazo>, String> {
+    let context = ContextoDecision::new(message.ahora, emisor, replicas);
+    let decided = catch_unwind(AssertUnwindSafe(|| decide_by_kind(&context, replicas, slot, message)));
+    decided.map_err(|panic| {
+        let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned()).or_else(|| panic.downcast_ref::<String>().cloned());
+        text.unwrap_or_else(|| "fallo sin mensaje".to_owned())
+    })
+}
+
+fn decide_by_kind(ctx: &ContextoDecision<'_>, replicas: &Replicas, slot: &Slot, message: &Message) -> Result<Decision, Rechazo> {
+    let id = &message.target.id;
+    match (&message.comando, &slot.state) {
+        (Comando::Cliente(c), _) => plain(cliente::decidir(catalogued(replicas.clientes.get(id)), c, ctx), Evento::Cliente),
+        (Comando::Producto(c), _) => plain(producto::decidir(catalogued(replicas.productos.get(id)), c, ctx), Evento::Producto),
+        (Comando::Sucursal(c), _) => plain(sucursal::decidir(catalogued(replicas.sucursales.get(id)), c, ctx), Evento::Sucursal),
+        (Comando::Bodega(c), _) => plain(bodega::decidir(catalogued(replicas.bodegas.get(id)), c, ctx), Evento::Bodega),
+        (Comando::Inventario(c), SlotState::Inventario(state)) => {
+            let d = inventario::decidir(state.as_ref(), c, ctx)?;
+            Ok(Decision { eventos: wrap(d.eventos, Evento::Inventario), resultado: d.resultado, ..Decision::default() })
+        }
+        (Comando::Rango(c), SlotState::Rango(state)) => {
+            let d = numeracion::decidir(state.as_ref(), c, ctx)?;
+            Ok(Decision { eventos: wrap(d.eventos, Evento::Rango), resultado: d.resultado, ..Decision::default() })
+        }
+        (Comando::Factura(c), SlotState::Factura(state)) => {
+            let responder_a = message.client.as_ref().and_then(|client| client.responder_a.as_ref());
+            let d = factura::decidir(state.as_ref(), c, responder_a, ctx)?;
+            Ok(Decision { eventos: wrap(d.eventos, Evento::Factura), notas: d.notas, envios: d.envios, resultado: None })
+        }
+        _ => unreachable!("el comando y el actor son de la misma clase: lo da su destino"),
+    }
+}
+
+fn catalogued<T>(state: Option<&Option<T>>) -> Option<&T> {
+    state.and_then(Option::as_ref)
+}
+
+fn wrap<E>(eventos: Vec<E>, into: fn(E) -> Evento) -> Vec<Evento> {
+    eventos.into_iter().map(into).collect()
+}
+
+fn plain<E>(decided: Result<Vec<E>, Rechazo>, into: fn(E) -> Evento) -> Result<Decision, Rechazo> {
+    Ok(Decision { eventos: wrap(decided?, into), ..Decision::default() })
+}

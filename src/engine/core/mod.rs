@@ -1,0 +1,399 @@
+//! The deciding core: a synchronous, deterministic state machine without I/O of its own (ADR 1).
+//!
+//! ```text
+//! handle(input)  ── run to completion ──▶ events, messages, answers in the epoch's draft
+//! close()        ── versions, ids, causation, what is due to the local store ──▶ ClosedEpoch
+//! committed(n)   ── the epoch is durable: finished documents leave memory
+//! ```
+//!
+//! The same inputs in the same epochs give the same bytes; inputs in other epochs give the same states, values and numbers.
+//! An epoch that does not commit ends the core: it is rebuilt from the log, never rolled back.
+
+mod close;
+mod deliver;
+mod epoch;
+mod outcomes;
+mod recover;
+mod replicas;
+mod slot;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    rc::Rc,
+    sync::Arc,
+};
+
+use hashbrown::HashMap;
+
+pub use epoch::{ClosedEpoch, ClosedEvent, ClosedRow, ClosedSnapshot};
+pub use recover::Refold;
+pub use slot::{Slot, SlotState};
+
+use crate::{
+    contracts::{Codec, CodecError, DecodedCommand, Entrada, EtapaDlq, RegistroDlq},
+    domain::{
+        Comando, Direccionado, TipoAgregado,
+        emisor::Emisor,
+        facturacion::factura::{self, ComandoFactura},
+        valores::{Id, Instante},
+    },
+    engine::{
+        routing::Ownership,
+        store::{self, AggregateRow, MemoryRow, Payload, Positions, StateStore, StoreError},
+    },
+    log::{StoredRecord, Topic, TopicPartition},
+};
+use deliver::Message;
+use epoch::{Cause, Epoch, InputContext};
+use replicas::Replicas;
+
+/// Limits and rhythms of the core.
+#[derive(Debug, Clone)]
+pub struct CoreLimits {
+    /// Events of an aggregate between two of its snapshots, at least. Default 10.
+    pub snapshot_every: u32,
+    /// Actors kept in memory besides products, branches, warehouses and ranges. Default 150,000.
+    pub max_active: usize,
+    /// Messages one input may lead to. Default 16,384: above the 500 groups of the largest invoice, four steps each and their answers.
+    pub max_hops: u32,
+    /// Days that outcomes of clients' commands are remembered. Default 7.
+    pub memory_days: i64,
+}
+
+impl Default for CoreLimits {
+    fn default() -> Self {
+        Self { snapshot_every: 10, max_active: 150_000, max_hops: 16_384, memory_days: 7 }
+    }
+}
+
+/// Name of this service in envelopes.
+pub const SERVICE: &str = "factumarket";
+
+/// What can stop the core. After any of these it must be rebuilt.
+#[derive(Debug, thiserror::Error)]
+pub enum CoreError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("el almacén local tiene un estado ilegible de {target}: {cause}")]
+    State { target: String, cause: CodecError },
+    #[error("no se pudo codificar {what}: {cause}")]
+    Encode { what: String, cause: CodecError },
+    #[error("falta la versión {expected} de {target} en el registro (se encontró la {found})")]
+    Hole { target: String, expected: u64, found: u64 },
+    #[error("la entrada {0} produjo demasiados mensajes")]
+    TooManyHops(TopicPartition),
+}
+
+/// One record of a command topic, decoded or not.
+#[derive(Debug)]
+pub struct Input {
+    pub from: TopicPartition,
+    pub record: StoredRecord,
+    pub decoded: Result<DecodedCommand, CodecError>,
+}
+
+/// Counters since the core was built.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CoreStats {
+    pub commands: u64,
+    pub duplicates: u64,
+    pub rejected: u64,
+    pub issued: u64,
+    pub refused_invoices: u64,
+    pub dead: u64,
+    pub panics: u64,
+    pub hops: u64,
+    pub elided: u64,
+    pub events: u64,
+    pub activations: u64,
+    pub passivations: u64,
+}
+
+pub struct Core {
+    emisor: Arc<Emisor>,
+    codec: Arc<Codec>,
+    store: Arc<dyn StateStore>,
+    ownership: Ownership,
+    limits: CoreLimits,
+    slots: HashMap<Direccionado, Box<Slot>>,
+    replicas: Replicas,
+    /// Outcomes whose rows are not durable yet, by their row's key, with the epoch that wrote them.
+    memories: HashMap<Vec<u8>, (u64, MemoryRow)>,
+    memory_order: VecDeque<(u64, Vec<u8>)>,
+    queue: VecDeque<Message>,
+    /// Deadlines of open sagas.
+    timers: BTreeMap<(Instante, Id), u32>,
+    epoch: Epoch,
+    /// Number of the epoch in course, from 1.
+    number: u64,
+    /// Ordinal of the next event of the input in course.
+    ordinal: u32,
+    /// Dirty actors in order of becoming so.
+    dirty: VecDeque<Direccionado>,
+    /// Actors that passivation looks at, in turn.
+    residents: VecDeque<Direccionado>,
+    checkpoint: close::Checkpoint,
+    /// Documents that leave memory once their epoch is durable.
+    leaving: VecDeque<(u64, Direccionado)>,
+    /// Timers fired so far, modulo 1,000: keeps the ids of their events apart.
+    fired: u32,
+    pub stats: CoreStats,
+}
+
+/// First ordinal of events that a timer led to; inputs stay below it.
+const TIMER_ORDINALS: u32 = 1 << 16;
+
+impl Core {
+    /// A core with nothing in memory but what `recovered` brings: see [`crate::engine::recovery`].
+    pub fn new(
+        emisor: Arc<Emisor>,
+        codec: Arc<Codec>,
+        store: Arc<dyn StateStore>,
+        ownership: Ownership,
+        limits: CoreLimits,
+        recovered: Positions,
+    ) -> Self {
+        Self {
+            emisor,
+            codec,
+            store,
+            ownership,
+            limits,
+            slots: HashMap::new(),
+            replicas: Replicas::default(),
+            memories: HashMap::new(),
+            memory_order: VecDeque::new(),
+            queue: VecDeque::new(),
+            timers: BTreeMap::new(),
+            epoch: Epoch::default(),
+            number: 1,
+            ordinal: 0,
+            dirty: VecDeque::new(),
+            residents: VecDeque::new(),
+            checkpoint: close::Checkpoint::new(recovered),
+            leaving: VecDeque::new(),
+            fired: 0,
+            stats: CoreStats::default(),
+        }
+    }
+
+    /// Takes one input and runs everything it leads to on this node, to completion.
+    ///
+    /// # Errors
+    /// Those of the local store; the core must then be rebuilt.
+    pub fn handle(&mut self, input: Input, now: Instante) -> Result<(), CoreError> {
+        let Input { from, record, decoded } = input;
+        let entrada = Entrada { particion: from, posicion: record.position };
+        self.epoch.positions.insert(from, record.position + 1);
+        self.epoch.inputs += 1;
+        self.epoch.bytes += record.record.value.len();
+        self.stats.commands += 1;
+        let command = match decoded {
+            Ok(command) => command,
+            Err(cause) => {
+                self.bury_undecodable(entrada, &record, &cause, now);
+                return Ok(());
+            }
+        };
+        if let Some(cause) = self.misplaced(&from, &record, &command) {
+            self.bury_misplaced(entrada, &record, &command, cause, now);
+            return Ok(());
+        }
+        let context = InputContext { entrada, causation: Rc::from(command.envelope.command_id.as_str()), now };
+        self.run(Message::from_command(command, Some(record.record.value)), Rc::new(context))
+    }
+
+    /// The key must be the aggregate's id, and the partition the key's.
+    fn misplaced(&self, from: &TopicPartition, record: &StoredRecord, command: &DecodedCommand) -> Option<String> {
+        let target = command.envelope.comando.destino();
+        if record.record.key.as_ref() != target.id.as_str().as_bytes() {
+            return Some(format!("la clave del registro no es el id «{}» de su contenido", target.id));
+        }
+        let right = self.ownership.commands_of(&target);
+        (right != *from).then(|| format!("el comando llegó por {from} y su lugar es {right}"))
+    }
+
+    /// Next moment at which [`Self::fire`] has work.
+    pub fn next_deadline(&self) -> Option<Instante> {
+        self.timers.first_key_value().map(|((at, _), _)| *at)
+    }
+
+    /// Drives every saga whose deadline passed.
+    ///
+    /// # Errors
+    /// As [`Self::handle`].
+    pub fn fire(&mut self, now: Instante) -> Result<(), CoreError> {
+        while let Some(entry) = self.timers.first_entry() {
+            if entry.key().0 > now {
+                break;
+            }
+            let (_, factura_id) = entry.key().clone();
+            let intento = entry.remove();
+            self.fire_one(factura_id, intento, now)?;
+        }
+        Ok(())
+    }
+
+    fn fire_one(&mut self, factura_id: Id, intento: u32, now: Instante) -> Result<(), CoreError> {
+        let target = Direccionado::new(TipoAgregado::Factura, factura_id.clone());
+        self.activate(&target)?;
+        let Some(slot) = self.slots.get_mut(&target) else { return Ok(()) };
+        slot.timer = None;
+        let Some(origin) = slot.origin.clone() else { return Ok(()) };
+        let from = self.ownership.commands_of(&target);
+        let posicion = self.epoch.positions.get(&from).copied().unwrap_or_else(|| self.checkpoint.consumed(from));
+        let causation = Rc::from(format!("vencimiento:{factura_id}:{intento}"));
+        let context = InputContext { entrada: Entrada { particion: from, posicion }, causation, now };
+        // A timer has no input of its own: its events take ordinals that the input at that position cannot reach.
+        self.ordinal = TIMER_ORDINALS + self.fired * 64;
+        self.fired = (self.fired + 1) % 1_000;
+        let comando = Comando::Factura(ComandoFactura::VencioPlazo { factura_id, intento });
+        self.epoch.inputs += 1;
+        self.queue.push_back(Message::internal(target.clone(), comando, None, Cause::Input, origin, now));
+        self.drain(&Rc::new(context))?;
+        // Still open: it is driven again one deadline later.
+        let again = now.mas_milis(self.emisor.plazo_emision_ms);
+        if let Some(slot) = self.slots.get_mut(&target).filter(|slot| slot.has_open_saga() && slot.timer.is_none()) {
+            slot.timer = Some(again);
+            self.timers.insert((again, target.id), intento);
+        }
+        Ok(())
+    }
+
+    /// What is in course: inputs of the epoch and their bytes.
+    pub fn pending(&self) -> (u32, usize) {
+        (self.epoch.inputs, self.epoch.bytes)
+    }
+
+    /// Whether closing would leave anything.
+    pub fn has_work(&self) -> bool {
+        !self.epoch.is_empty()
+    }
+
+    /// Records an input that has no aggregate to blame.
+    fn bury_undecodable(&mut self, entrada: Entrada, record: &StoredRecord, cause: &CodecError, now: Instante) {
+        let dead = dead_letter(entrada, record, EtapaDlq::Decodificar, "Indecodificable", cause.to_string(), now);
+        self.bury(dead);
+    }
+
+    fn bury_misplaced(&mut self, entrada: Entrada, record: &StoredRecord, command: &DecodedCommand, cause: String, now: Instante) {
+        let mut dead = dead_letter(entrada, record, EtapaDlq::Validar, "ClaveAjena", cause, now);
+        let target = command.envelope.comando.destino();
+        dead.command_id = Some(command.envelope.command_id.clone());
+        dead.correlation_id = Some(command.envelope.correlation_id.clone());
+        dead.aggregate = Some((target.tipo, target.id));
+        self.bury(dead);
+    }
+
+    /// Sends a record to the DLQ of its context, in the epoch's transaction.
+    fn bury(&mut self, dead: RegistroDlq) {
+        self.stats.dead += 1;
+        let Topic::Comandos(contexto) = dead.entrada.particion.topic else {
+            unreachable!("sólo los temas de comandos son entradas del núcleo");
+        };
+        self.epoch.dead.push((contexto, dead.entrada.particion.partition, dead));
+    }
+
+    /// Brings an actor into memory: from the local store, or new.
+    fn activate(&mut self, target: &Direccionado) -> Result<(), CoreError> {
+        if self.slots.contains_key(target) {
+            return Ok(());
+        }
+        self.stats.activations += 1;
+        let mut slot = Box::new(Slot::new(target.tipo));
+        if let Some(bytes) = self.store.get(&store::aggregate_key(target))? {
+            self.load(target, &mut slot, AggregateRow::decode(bytes)?)?;
+        }
+        if matches!(target.tipo, TipoAgregado::Inventario | TipoAgregado::Cliente) {
+            self.residents.push_back(target.clone());
+        }
+        if target.tipo == TipoAgregado::Factura {
+            self.leaving.push_back((self.number, target.clone()));
+        }
+        self.slots.insert(target.clone(), slot);
+        Ok(())
+    }
+
+    /// Fills a slot from its row.
+    fn load(&mut self, target: &Direccionado, slot: &mut Slot, row: AggregateRow) -> Result<(), CoreError> {
+        let unreadable = |cause| CoreError::State { target: format!("{} {}", target.tipo, target.id), cause };
+        slot.version = row.version;
+        slot.quarantined = row.quarantined;
+        slot.stored = true;
+        slot.origin = row.origin.map(Rc::new);
+        match row.payload {
+            Payload::Nothing => {}
+            Payload::Snapshot(bytes) => {
+                let snapshot = self.codec.decode_snapshot(&bytes).map_err(unreadable)?;
+                slot.snapshot_bytes = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+                slot.restore(&mut self.replicas, &target.id, snapshot.estado);
+            }
+            Payload::Document(bytes) => {
+                let record = self.codec.decode_event(&bytes).map_err(unreadable)?;
+                slot.origin = Some(Rc::new(origin_of(&record.sobre)));
+                slot.fold(&mut self.replicas, &target.id, &record.evento);
+            }
+        }
+        Ok(())
+    }
+
+    /// Arms or disarms the timer of a document at the end of an epoch, by what its saga now waits for.
+    fn arm(&mut self, target: &Direccionado) {
+        let Some(slot) = self.slots.get_mut(target) else { return };
+        let due = slot.factura().and_then(factura::vencimiento);
+        let intento = slot.factura().map_or(0, |f| f.intento);
+        match (slot.timer, due) {
+            (None, Some(at)) => {
+                slot.timer = Some(at);
+                self.timers.insert((at, target.id.clone()), intento);
+            }
+            (Some(at), None) => {
+                slot.timer = None;
+                self.timers.remove(&(at, target.id.clone()));
+            }
+            (None, None) | (Some(_), Some(_)) => {}
+        }
+    }
+
+    /// Number of actors in memory, of open sagas and of dirty actors.
+    pub fn gauges(&self) -> (usize, usize, usize) {
+        (self.slots.len(), self.timers.len(), self.dirty.len())
+    }
+}
+
+fn dead_letter(
+    entrada: Entrada,
+    record: &StoredRecord,
+    etapa: EtapaDlq,
+    codigo: &str,
+    causa: String,
+    now: Instante,
+) -> RegistroDlq {
+    RegistroDlq {
+        entrada,
+        clave: record.record.key.clone(),
+        valor: record.record.value.clone(),
+        command_id: None,
+        correlation_id: None,
+        aggregate: None,
+        etapa,
+        codigo: Arc::from(codigo),
+        causa: Arc::from(causa),
+        intentos: 1,
+        primera_vez: now,
+        version_procesador: Arc::from(env!("CARGO_PKG_VERSION")),
+    }
+}
+
+/// The origin that an event's envelope names.
+pub(crate) fn origin_of(sobre: &crate::contracts::EventEnvelope) -> store::Origin {
+    store::Origin {
+        command_id: sobre.command_id.clone(),
+        huella: sobre.huella,
+        correlation_id: sobre.correlation_id.clone(),
+        usuario: sobre.usuario.clone(),
+        recibido_en: sobre.ocurrido_en,
+    }
+}

@@ -1,0 +1,309 @@
+//! Outcomes: answers, refusals, what is remembered of them, and what is set aside.
+
+use std::{rc::Rc, sync::Arc};
+
+use bytes::Bytes;
+
+use super::{
+    Core, CoreError, SERVICE,
+    deliver::{ClientCall, Message},
+    epoch::{InputContext, PendingReply, event_id},
+};
+use crate::{
+    contracts::{ComandoRechazado, EtapaDlq, RegistroAuditoria, RegistroDlq, Respuesta, Resultado, ResumenFactura},
+    domain::{
+        Direccionado, Rechazo, ResultadoPaso, TipoAgregado,
+        facturacion::factura::{DireccionRespuesta, EstadoFactura, Factura},
+        reglas::{Falla, Regla},
+        valores::Id,
+    },
+    engine::store::{self, AggregateRow, MemoryOutcome, MemoryRow, Origin, Payload},
+    log::{Topic, TopicPartition},
+};
+
+/// What is known of a command that came before.
+enum Remembered {
+    /// The document's own state says it.
+    Document,
+    Row(MemoryRow),
+}
+
+impl Core {
+    /// Answers a repeated command from memory, or a reused id with a refusal; `false` when the command is new.
+    pub(super) fn answer_from_memory(&mut self, message: &Message, input: &Rc<InputContext>) -> Result<bool, CoreError> {
+        let Some((remembered, huella)) = self.recall(&message.target, &message.origin.command_id)? else { return Ok(false) };
+        self.stats.duplicates += 1;
+        if huella.is_some() && huella != message.origin.huella {
+            self.refuse_reused_id(message, input);
+            return Ok(true);
+        }
+        let Some(ClientCall { responder_a: Some(address), .. }) = &message.client else { return Ok(true) };
+        let mut version = self.slots.get(&message.target).map_or(0, |slot| slot.version_now());
+        let resultado = match remembered {
+            Remembered::Document => self.document_outcome(&message.target),
+            Remembered::Row(MemoryRow { outcome: MemoryOutcome::Accepted { version: then }, .. }) => {
+                version = then;
+                Resultado::Aceptado { factura: None }
+            }
+            Remembered::Row(MemoryRow { outcome: MemoryOutcome::Refused(bytes), .. }) => {
+                self.decode_refusal(&message.target, &bytes)?
+            }
+        };
+        self.reply(address.clone(), message, resultado, true, Some(version));
+        Ok(true)
+    }
+
+    fn recall(
+        &self,
+        target: &Direccionado,
+        command_id: &Id,
+    ) -> Result<Option<(Remembered, Option<crate::contracts::Huella>)>, CoreError> {
+        let Some(slot) = self.slots.get(target) else { return Ok(None) };
+        if let Some(origin) = slot.origin.as_ref().filter(|origin| origin.command_id == *command_id) {
+            return Ok(Some((Remembered::Document, origin.huella)));
+        }
+        if !slot.stored {
+            return Ok(None);
+        }
+        let key = store::memory_key(target, command_id);
+        if let Some((_, row)) = self.memories.get(&key) {
+            return Ok(Some((Remembered::Row(row.clone()), row.huella)));
+        }
+        let Some(bytes) = self.store.get(&key)? else { return Ok(None) };
+        let row = MemoryRow::decode(bytes)?;
+        let huella = row.huella;
+        Ok(Some((Remembered::Row(row), huella)))
+    }
+
+    fn decode_refusal(&self, target: &Direccionado, bytes: &[u8]) -> Result<Resultado, CoreError> {
+        let decoded = self.codec.decode_audit(bytes).map_err(|cause| CoreError::State { target: target.id.to_string(), cause })?;
+        match decoded {
+            RegistroAuditoria::Rechazo(refusal) => Ok(Resultado::Rechazado { errores: refusal.errores }),
+            RegistroAuditoria::Consulta(_) => Ok(Resultado::Rechazado { errores: Vec::new() }),
+        }
+    }
+
+    /// The same id with other content: refused, and the first outcome stays the one remembered.
+    fn refuse_reused_id(&mut self, message: &Message, input: &Rc<InputContext>) {
+        let falla = Falla::simple(Regla::ClaveIdempotenciaEnConflicto, "").con("command_id", &message.origin.command_id);
+        let errores = vec![falla];
+        self.record_refusal(message, &errores, input);
+        if let Some(ClientCall { responder_a: Some(address), .. }) = &message.client {
+            self.reply(address.clone(), message, Resultado::Rechazado { errores }, false, None);
+        }
+    }
+
+    /// What a decided client's command leaves: an answer now, or when its document's saga ends; and a memory of it.
+    pub(super) fn settle(
+        &mut self,
+        message: &Message,
+        origin: &Rc<Origin>,
+        waiting: Option<DireccionRespuesta>,
+        finished: bool,
+        _input: &Rc<InputContext>,
+    ) -> Result<(), CoreError> {
+        if message.target.tipo == TipoAgregado::Factura {
+            if let (true, Some(address)) = (finished, waiting) {
+                let resultado = self.document_outcome(&message.target);
+                self.reply_to(address, &origin.command_id, &message.target, resultado, false, None);
+            }
+            return Ok(());
+        }
+        if message.client.is_none() {
+            return Ok(());
+        }
+        let version = self.slots.get(&message.target).map_or(0, |slot| slot.version_now());
+        self.remember(&message.target, origin, MemoryOutcome::Accepted { version });
+        if let Some(address) = waiting {
+            self.reply(address, message, Resultado::Aceptado { factura: None }, false, Some(version));
+        }
+        Ok(())
+    }
+
+    /// A refusal: the answer to a step, or a ComandoRechazado with its answer.
+    pub(super) fn refuse(&mut self, message: Message, rechazo: Rechazo, input: &Rc<InputContext>) -> Result<(), CoreError> {
+        let Rechazo { errores } = rechazo;
+        if let Some(paso) = &message.paso {
+            self.answer_step(paso, ResultadoPaso::Rechazado { errores }, message.cause, &message);
+            return Ok(());
+        }
+        if message.client.is_none() {
+            // A stale answer or timer of a saga that the document no longer knows: nothing to record.
+            tracing::debug!(agregado = %message.target.id, comando = message.comando.tipo(), "mensaje de saga sin efecto");
+            return Ok(());
+        }
+        let refusal = self.record_refusal(&message, &errores, input);
+        let encoded = self.codec.encode_audit(&RegistroAuditoria::Rechazo(refusal));
+        let bytes = encoded.map_err(|cause| CoreError::Encode { what: "ComandoRechazado".to_owned(), cause })?;
+        self.remember(&message.target, &message.origin, MemoryOutcome::Refused(bytes));
+        if let Some(ClientCall { responder_a: Some(address), .. }) = &message.client {
+            self.reply(address.clone(), &message, Resultado::Rechazado { errores }, false, None);
+        }
+        Ok(())
+    }
+
+    fn record_refusal(&mut self, message: &Message, errores: &[Falla], input: &Rc<InputContext>) -> ComandoRechazado {
+        self.stats.rejected += 1;
+        let refusal = ComandoRechazado {
+            event_id: event_id(input.now, &input.entrada, self.ordinal),
+            command_id: message.origin.command_id.clone(),
+            huella: message.origin.huella.unwrap_or_default(),
+            tipo_comando: Arc::from(message.comando.tipo()),
+            aggregate_tipo: message.target.tipo,
+            aggregate_id: message.target.id.clone(),
+            aggregate_version: self.slots.get(&message.target).map_or(0, |slot| slot.version_now()),
+            correlation_id: message.origin.correlation_id.clone(),
+            ocurrido_en: input.now,
+            recibido_en: message.origin.recibido_en,
+            entrada: input.entrada,
+            usuario: message.origin.usuario.clone(),
+            errores: errores.to_vec(),
+        };
+        self.ordinal += 1;
+        let to = TopicPartition::new(Topic::Auditoria, self.ownership.partition_of(&message.target));
+        self.epoch.rejections.push((to, refusal.clone()));
+        refusal
+    }
+
+    fn remember(&mut self, target: &Direccionado, origin: &Origin, outcome: MemoryOutcome) {
+        let Some(slot) = self.slots.get_mut(target) else { return };
+        if !slot.stored && slot.version_now() == 0 {
+            // Nothing but outcomes is known of it: its row says that there are some to look for.
+            let row = AggregateRow { version: 0, quarantined: false, origin: None, payload: Payload::Nothing };
+            self.epoch.memories.push((store::aggregate_key(target), Some(row.encode())));
+            self.leaving.push_back((self.number, target.clone()));
+        }
+        slot.stored = true;
+        let key = store::memory_key(target, &origin.command_id);
+        let row = MemoryRow { huella: origin.huella, recibido_en: origin.recibido_en, outcome };
+        self.epoch.memories.push((key.clone(), Some(row.encode())));
+        self.memory_order.push_back((self.number, key.clone()));
+        self.memories.insert(key, (self.number, row));
+    }
+
+    fn document_outcome(&self, target: &Direccionado) -> Resultado {
+        let Some(factura) = self.slots.get(target).and_then(|slot| slot.factura()) else { return Resultado::EnCurso };
+        match factura.estado {
+            EstadoFactura::Emitida => Resultado::Aceptado { factura: summary(factura) },
+            EstadoFactura::Rechazada => Resultado::Rechazado { errores: factura.errores.clone() },
+            EstadoFactura::Borrador | EstadoFactura::EnEmision => Resultado::EnCurso,
+        }
+    }
+
+    fn reply(
+        &mut self,
+        address: DireccionRespuesta,
+        message: &Message,
+        resultado: Resultado,
+        repetido: bool,
+        version: Option<u64>,
+    ) {
+        self.reply_to(address, &message.origin.command_id, &message.target, resultado, repetido, version);
+    }
+
+    fn reply_to(
+        &mut self,
+        address: DireccionRespuesta,
+        command_id: &Id,
+        target: &Direccionado,
+        resultado: Resultado,
+        repetido: bool,
+        version: Option<u64>,
+    ) {
+        let mut versions: Vec<_> = self.slots.get(target).map(|slot| slot.version_of(target)).into_iter().collect();
+        if let (Some(version), Some(first)) = (version, versions.first_mut()) {
+            first.version = version;
+        }
+        self.epoch.replies.push(PendingReply {
+            address,
+            command_id: command_id.clone(),
+            repetido,
+            resultado,
+            versions,
+            target: target.clone(),
+            first_event: 0,
+            end_event: 0,
+        });
+    }
+
+    pub(super) fn is_quarantined(&self, target: &Direccionado) -> bool {
+        self.slots.get(target).is_some_and(|slot| slot.quarantined)
+    }
+
+    /// Parks a command behind the quarantine of its aggregate, in order.
+    pub(super) fn park(&mut self, message: Message, input: &Rc<InputContext>) {
+        self.set_aside(message, "EnCuarentena", "el agregado está en cuarentena: el comando espera en orden", input);
+    }
+
+    pub(super) fn set_aside(&mut self, message: Message, codigo: &str, causa: &str, input: &Rc<InputContext>) {
+        let valor = message.raw.clone().unwrap_or_else(|| self.encode_step(&message));
+        let dead = RegistroDlq {
+            entrada: input.entrada,
+            clave: Bytes::copy_from_slice(message.target.id.as_str().as_bytes()),
+            valor,
+            command_id: Some(message.origin.command_id.clone()),
+            correlation_id: Some(message.origin.correlation_id.clone()),
+            aggregate: Some((message.target.tipo, message.target.id.clone())),
+            etapa: EtapaDlq::Decidir,
+            codigo: Arc::from(codigo),
+            causa: Arc::from(causa),
+            intentos: 1,
+            primera_vez: input.now,
+            version_procesador: Arc::from(env!("CARGO_PKG_VERSION")),
+        };
+        self.stats.dead += 1;
+        let partition = self.ownership.partition_of(&message.target);
+        self.epoch.dead.push((message.target.tipo.contexto(), partition, dead));
+        if let Some(ClientCall { responder_a: Some(address), .. }) = &message.client {
+            let resultado = Resultado::Apartado { codigo: Arc::from(codigo), causa: Arc::from(causa) };
+            self.reply(address.clone(), &message, resultado, false, None);
+        }
+    }
+
+    /// Bytes of a step that never was on a topic, so that the DLQ can hold it.
+    fn encode_step(&self, message: &Message) -> Bytes {
+        let envelope = crate::contracts::CommandEnvelope {
+            command_id: message.origin.command_id.clone(),
+            correlation_id: message.origin.correlation_id.clone(),
+            causation_id: None,
+            recibido_en: message.ahora,
+            usuario: Some(Arc::from(SERVICE)),
+            canal: None,
+            version_esperada: None,
+            responder_a: None,
+            traceparent: None,
+            paso: message.paso.clone(),
+            comando: message.comando.clone(),
+        };
+        self.codec.encode_command(&envelope).unwrap_or_default()
+    }
+}
+
+/// Amounts of an issued invoice for its answer.
+fn summary(factura: &Factura) -> Option<ResumenFactura> {
+    let emitida = factura.emitida.as_ref()?;
+    let impuestos = emitida.totales.impuestos.iter().map(|i| i.valor.valor()).sum();
+    Some(ResumenFactura {
+        factura_id: factura.factura_id.clone(),
+        numero: Arc::from(emitida.numero.to_string()),
+        estado: Arc::from(factura.estado.nombre()),
+        fecha_emision: emitida.cabecera.fecha_emision,
+        moneda: Arc::clone(&emitida.cabecera.moneda),
+        subtotal: emitida.totales.subtotal,
+        impuestos: crate::domain::valores::Dinero::nuevo(impuestos).unwrap_or_default(),
+        total: emitida.totales.total,
+    })
+}
+
+/// The reply as it goes on the wire.
+pub(super) fn to_wire(reply: PendingReply, particiones: Vec<TopicPartition>) -> (u16, Respuesta) {
+    let respuesta = Respuesta {
+        peticion: reply.address.peticion,
+        command_id: reply.command_id,
+        repetido: reply.repetido,
+        resultado: reply.resultado,
+        versiones: reply.versions,
+        particiones,
+    };
+    (reply.address.particion, respuesta)
+}

@@ -1,0 +1,264 @@
+//! Folding the log back into a core: used by [`crate::engine::recovery`] before the first input.
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+use hashbrown::HashSet;
+
+use super::{Core, CoreError, Slot, origin_of};
+use crate::{
+    contracts::{ComandoRechazado, EventEnvelope, Instantanea, RegistroAuditoria},
+    domain::{
+        Direccionado, TipoAgregado,
+        valores::{Id, Instante},
+    },
+    engine::store::{self, AggregateRow, MemoryOutcome, MemoryRow, Payload, Positions, StoreWrite},
+};
+
+/// Rows that wait to be written while the log is folded, so that each batch is worth its cost.
+const BATCH: usize = 2_000;
+
+/// The fold of the log in course.
+#[derive(Default)]
+pub struct Refold {
+    rows: Vec<StoreWrite>,
+    /// Documents whose row waits in `rows`: they are not in memory.
+    waiting: HashSet<Direccionado>,
+    /// Outcomes older than this are not remembered.
+    pub remember_from: Instante,
+    pub events: u64,
+    pub skipped: u64,
+}
+
+impl Core {
+    /// Takes an actor's row into memory: the catalogues and ranges, in full, at a warm start.
+    ///
+    /// # Errors
+    /// When the row cannot be read.
+    pub fn adopt_row(&mut self, target: Direccionado, row: AggregateRow) -> Result<(), CoreError> {
+        let mut slot = Box::new(Slot::new(target.tipo));
+        self.load(&target, &mut slot, row)?;
+        self.slots.insert(target, slot);
+        Ok(())
+    }
+
+    /// Takes a snapshot of the log, unless something newer is known.
+    ///
+    /// # Errors
+    /// Those of the local store.
+    pub fn adopt_snapshot(&mut self, snapshot: Instantanea) -> Result<(), CoreError> {
+        let target = Direccionado::new(snapshot.aggregate_tipo, snapshot.aggregate_id);
+        self.activate(&target)?;
+        let Some(slot) = self.slots.get_mut(&target) else { return Ok(()) };
+        if snapshot.aggregate_version <= slot.version {
+            return Ok(());
+        }
+        slot.version = snapshot.aggregate_version;
+        slot.restore(&mut self.replicas, &target.id, snapshot.estado);
+        self.mark_dirty(&target);
+        Ok(())
+    }
+
+    /// Folds one recorded event, unless the store already has it.
+    ///
+    /// # Errors
+    /// Unreadable events, a hole in an aggregate's versions, and those of the local store.
+    pub fn refold(&mut self, refold: &mut Refold, value: &Bytes) -> Result<(), CoreError> {
+        let codec = std::sync::Arc::clone(&self.codec);
+        let unreadable = |cause| CoreError::State { target: "un evento del registro".to_owned(), cause };
+        let (sobre, body) = codec.decode_event_envelope(value).map_err(unreadable)?;
+        let target = Direccionado::new(sobre.aggregate_tipo, sobre.aggregate_id.clone());
+        if refold.waiting.contains(&target) {
+            self.write_refolded(refold)?;
+        }
+        self.activate(&target)?;
+        let Some(slot) = self.slots.get_mut(&target) else { return Ok(()) };
+        if sobre.aggregate_version <= slot.version {
+            refold.skipped += 1;
+            if target.tipo != TipoAgregado::Factura {
+                // A snapshot carries the state, not the outcomes that clients may ask for again.
+                self.remember_refolded(refold, &target, &sobre);
+            }
+            self.release_if_untouched(&target);
+            return Ok(());
+        }
+        if sobre.aggregate_version != slot.version + 1 {
+            return Err(CoreError::Hole {
+                target: target.id.to_string(),
+                expected: slot.version + 1,
+                found: sobre.aggregate_version,
+            });
+        }
+        refold.events += 1;
+        if body.tipo() == "FacturaEmitida" && !slot.quarantined {
+            return self.refold_document(refold, target, sobre.aggregate_version, value);
+        }
+        let evento = body.decode().map_err(unreadable)?;
+        slot.version = sobre.aggregate_version;
+        slot.fold(&mut self.replicas, &target.id, &evento);
+        if target.tipo == TipoAgregado::Factura {
+            slot.origin = Some(Rc::new(origin_of(&sobre)));
+        } else {
+            self.remember_refolded(refold, &target, &sobre);
+        }
+        self.mark_dirty(&target);
+        Ok(())
+    }
+
+    /// An issued document needs no folding: its event is its row.
+    fn refold_document(&mut self, refold: &mut Refold, target: Direccionado, version: u64, value: &Bytes) -> Result<(), CoreError> {
+        let row = AggregateRow { version, quarantined: false, origin: None, payload: Payload::Document(value.clone()) };
+        refold.rows.push((store::aggregate_key(&target), Some(row.encode())));
+        let was_open = self.slots.remove(&target).is_some_and(|slot| slot.has_open_saga() || slot.stored);
+        if was_open {
+            refold.rows.push((store::open_saga_key(&target.id), None));
+        }
+        refold.waiting.insert(target);
+        if refold.rows.len() >= BATCH { self.write_refolded(refold) } else { Ok(()) }
+    }
+
+    fn remember_refolded(&mut self, refold: &mut Refold, target: &Direccionado, sobre: &EventEnvelope) {
+        if sobre.huella.is_none() || sobre.ocurrido_en < refold.remember_from {
+            return;
+        }
+        let outcome = MemoryOutcome::Accepted { version: sobre.aggregate_version };
+        let row = MemoryRow { huella: sobre.huella, recibido_en: sobre.ocurrido_en, outcome };
+        refold.rows.push((store::memory_key(target, &sobre.command_id), Some(row.encode())));
+        if let Some(slot) = self.slots.get_mut(target) {
+            slot.stored = true;
+        }
+    }
+
+    /// Remembers a refusal found on the log.
+    ///
+    /// # Errors
+    /// Unreadable records and those of the local store.
+    pub fn refold_audit(&mut self, refold: &mut Refold, value: &Bytes) -> Result<(), CoreError> {
+        let unreadable = |cause| CoreError::State { target: "un registro de auditoría".to_owned(), cause };
+        let RegistroAuditoria::Rechazo(refusal) = self.codec.decode_audit(value).map_err(unreadable)? else { return Ok(()) };
+        if refusal.recibido_en < refold.remember_from || reused_id(&refusal) {
+            return Ok(());
+        }
+        let target = Direccionado::new(refusal.aggregate_tipo, refusal.aggregate_id.clone());
+        self.activate(&target)?;
+        let Some(slot) = self.slots.get_mut(&target) else { return Ok(()) };
+        if slot.version == 0 && !slot.stored {
+            let row = AggregateRow { version: 0, quarantined: false, origin: None, payload: Payload::Nothing };
+            refold.rows.push((store::aggregate_key(&target), Some(row.encode())));
+        }
+        slot.stored = true;
+        let outcome = MemoryOutcome::Refused(value.clone());
+        let row = MemoryRow { huella: Some(refusal.huella), recibido_en: refusal.recibido_en, outcome };
+        refold.rows.push((store::memory_key(&target, &refusal.command_id), Some(row.encode())));
+        if refold.rows.len() >= BATCH { self.write_refolded(refold) } else { Ok(()) }
+    }
+
+    fn write_refolded(&mut self, refold: &mut Refold) -> Result<(), CoreError> {
+        self.store.write(std::mem::take(&mut refold.rows))?;
+        refold.waiting.clear();
+        Ok(())
+    }
+
+    /// Folds what a catalogue command of another node leads to: only for tests of sagas that cross nodes.
+    #[cfg(test)]
+    pub(super) fn adopt_replica(&mut self, comando: &crate::domain::Comando) {
+        let (emisor, target) = (std::sync::Arc::clone(&self.emisor), comando.destino());
+        let ctx = crate::domain::ContextoDecision::new(Instante(1_795_000_000_000_000), &emisor, &self.replicas);
+        let eventos: Vec<crate::domain::Evento> = match comando {
+            crate::domain::Comando::Cliente(c) => {
+                wrap(crate::domain::catalogo::cliente::decidir(None, c, &ctx), crate::domain::Evento::Cliente)
+            }
+            crate::domain::Comando::Producto(c) => {
+                wrap(crate::domain::catalogo::producto::decidir(None, c, &ctx), crate::domain::Evento::Producto)
+            }
+            crate::domain::Comando::Sucursal(c) => {
+                wrap(crate::domain::catalogo::sucursal::decidir(None, c, &ctx), crate::domain::Evento::Sucursal)
+            }
+            crate::domain::Comando::Bodega(c) => {
+                wrap(crate::domain::catalogo::bodega::decidir(None, c, &ctx), crate::domain::Evento::Bodega)
+            }
+            _ => Vec::new(),
+        };
+        for evento in eventos {
+            self.replicas.fold(&target.id, &evento);
+        }
+    }
+
+    fn mark_dirty(&mut self, target: &Direccionado) {
+        if let Some(slot) = self.slots.get_mut(target)
+            && !slot.dirty
+        {
+            slot.dirty = true;
+            self.dirty.push_back(target.clone());
+        }
+    }
+
+    fn release_if_untouched(&mut self, target: &Direccionado) {
+        if target.tipo == TipoAgregado::Factura && self.slots.get(target).is_some_and(|slot| !slot.dirty) {
+            self.slots.remove(target);
+        }
+    }
+
+    /// Arms the open sagas, to be driven again at once.
+    ///
+    /// # Errors
+    /// Those of the local store.
+    pub fn arm_open_sagas(&mut self, ids: Vec<Id>) -> Result<usize, CoreError> {
+        for id in ids {
+            self.activate(&Direccionado::new(TipoAgregado::Factura, id))?;
+        }
+        let mut open: Vec<(Id, u32)> = self
+            .slots
+            .iter()
+            .filter_map(|(target, slot)| slot.factura().filter(|_| slot.has_open_saga()).map(|f| (target.id.clone(), f.intento)))
+            .collect();
+        open.sort();
+        for (id, intento) in &open {
+            self.timers.insert((Instante(0), id.clone()), *intento);
+            if let Some(slot) = self.slots.get_mut(&Direccionado::new(TipoAgregado::Factura, id.clone())) {
+                slot.timer = Some(Instante(0));
+            }
+        }
+        Ok(open.len())
+    }
+
+    /// Ends the fold: everything it brought goes to the store with the positions it reached.
+    ///
+    /// # Errors
+    /// Those of the local store.
+    pub fn finish_refold(&mut self, mut refold: Refold, ends: Positions) -> Result<(), CoreError> {
+        self.write_refolded(&mut refold)?;
+        while let Some(target) = self.dirty.pop_front() {
+            let Some((write, _)) = self.row_of(&target)? else { continue };
+            refold.rows.push(write);
+            let Some(slot) = self.slots.get_mut(&target) else { continue };
+            slot.dirty = false;
+            slot.stored = true;
+            let open = slot.has_open_saga();
+            if target.tipo == TipoAgregado::Factura {
+                refold.rows.push((store::open_saga_key(&target.id), open.then(Vec::new)));
+                if !open {
+                    self.slots.remove(&target);
+                }
+            }
+            if refold.rows.len() >= BATCH {
+                self.write_refolded(&mut refold)?;
+            }
+        }
+        refold.rows.push((store::META_KEY.to_vec(), Some(store::encode_positions(&ends))));
+        self.write_refolded(&mut refold)?;
+        self.leaving.clear();
+        self.checkpoint = super::close::Checkpoint::new(ends);
+        Ok(())
+    }
+}
+
+/// A refusal because the id had been used with other content never was that id's outcome.
+fn reused_id(refusal: &ComandoRechazado) -> bool {
+    refusal.errores.iter().any(|falla| falla.regla == crate::domain::reglas::Regla::ClaveIdempotenciaEnConflicto)
+}
+
+#[cfg(test)]
+fn wrap<E>(decided: Result<Vec<E>, crate::domain::Rechazo>, into: fn(E) -> crate::domain::Evento) -> Vec<crate::domain::Evento> {
+    decided.expect("el catálogo de prueba es válido").into_iter().map(into).collect()
+}

@@ -1,0 +1,117 @@
+//! The catalogues as decisions see them: states kept by id, with the two indexes that decisions ask for.
+//!
+//! The state of a catalogue aggregate lives here and nowhere else; its slot keeps only its version and bookkeeping.
+//! A local event enters at once, because an epoch that does not commit discards the whole core (ADR 3).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::NaiveDate;
+use hashbrown::HashMap;
+
+use crate::domain::{
+    Evento,
+    catalogo::{
+        Catalogo,
+        bodega::{self, Bodega, EventoBodega},
+        cliente::{self, Cliente},
+        producto::{self, Producto},
+        sucursal::{self, Sucursal},
+    },
+    numeracion::{EventoRango, TipoDocumento},
+    valores::Id,
+};
+
+/// A range as the choice of candidates needs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Validity {
+    from: NaiveDate,
+    to: NaiveDate,
+}
+
+#[derive(Debug, Default)]
+pub struct Replicas {
+    pub clientes: HashMap<Id, Option<Cliente>>,
+    pub productos: HashMap<Id, Option<Producto>>,
+    pub sucursales: HashMap<Id, Option<Sucursal>>,
+    pub bodegas: HashMap<Id, Option<Bodega>>,
+    bodegas_by_sucursal: HashMap<Id, BTreeSet<Id>>,
+    ranges: HashMap<(Id, TipoDocumento), BTreeMap<Id, Validity>>,
+}
+
+impl Replicas {
+    /// Folds a catalogue or numbering event; others are none of its business.
+    pub fn fold(&mut self, id: &Id, evento: &Evento) {
+        match evento {
+            Evento::Cliente(e) => cliente::evolucionar(entry(&mut self.clientes, id), e),
+            Evento::Producto(e) => producto::evolucionar(entry(&mut self.productos, id), e),
+            Evento::Sucursal(e) => sucursal::evolucionar(entry(&mut self.sucursales, id), e),
+            Evento::Bodega(e) => {
+                bodega::evolucionar(entry(&mut self.bodegas, id), e);
+                if let EventoBodega::BodegaCreada { bodega_id, datos } = e {
+                    self.index_bodega(&datos.sucursal_id, bodega_id);
+                }
+            }
+            Evento::Rango(e) => self.fold_range(e),
+            Evento::Inventario(_) | Evento::Factura(_) | Evento::Cuarentena(_) => {}
+        }
+    }
+
+    fn fold_range(&mut self, evento: &EventoRango) {
+        match evento {
+            EventoRango::RangoCreado { rango_id, sucursal_id, tipo_documento, autorizacion, .. } => {
+                self.index_range(rango_id, sucursal_id, *tipo_documento, autorizacion.vigente_desde, autorizacion.vigente_hasta);
+            }
+            EventoRango::RangoRenovado { rango_id, autorizacion } => {
+                let found = self.ranges.values_mut().find_map(|ranges| ranges.get_mut(rango_id));
+                if let Some(validity) = found {
+                    *validity = Validity { from: autorizacion.vigente_desde, to: autorizacion.vigente_hasta };
+                }
+            }
+            EventoRango::NumeroAsignado { .. } | EventoRango::RangoPorAgotarse { .. } | EventoRango::NumeroInutilizado { .. } => {}
+        }
+    }
+
+    pub fn index_bodega(&mut self, sucursal_id: &Id, bodega_id: &Id) {
+        self.bodegas_by_sucursal.entry(sucursal_id.clone()).or_default().insert(bodega_id.clone());
+    }
+
+    pub fn index_range(&mut self, id: &Id, sucursal: &Id, tipo: TipoDocumento, from: NaiveDate, to: NaiveDate) {
+        self.ranges.entry((sucursal.clone(), tipo)).or_default().insert(id.clone(), Validity { from, to });
+    }
+}
+
+fn entry<'a, T>(map: &'a mut HashMap<Id, Option<T>>, id: &Id) -> &'a mut Option<T> {
+    map.entry(id.clone()).or_insert(None)
+}
+
+impl Catalogo for Replicas {
+    fn cliente(&self, id: &Id) -> Option<&Cliente> {
+        self.clientes.get(id)?.as_ref()
+    }
+
+    fn producto(&self, id: &Id) -> Option<&Producto> {
+        self.productos.get(id)?.as_ref()
+    }
+
+    fn sucursal(&self, id: &Id) -> Option<&Sucursal> {
+        self.sucursales.get(id)?.as_ref()
+    }
+
+    fn bodega(&self, id: &Id) -> Option<&Bodega> {
+        self.bodegas.get(id)?.as_ref()
+    }
+
+    fn bodega_de(&self, sucursal: &Id) -> Option<Id> {
+        let bodegas = self.bodegas_by_sucursal.get(sucursal)?;
+        let active = bodegas.iter().find(|id| self.bodega(id).is_some_and(|b| b.activa));
+        active.or_else(|| bodegas.first()).cloned()
+    }
+
+    fn rangos_vigentes(&self, sucursal: &Id, tipo: TipoDocumento, fecha: NaiveDate) -> Vec<Id> {
+        let Some(ranges) = self.ranges.get(&(sucursal.clone(), tipo)) else { return Vec::new() };
+        let in_force = |v: &Validity| v.from <= fecha && fecha <= v.to;
+        let mut candidates: Vec<(NaiveDate, &Id)> = ranges.iter().filter(|(_, v)| in_force(v)).map(|(id, v)| (v.to, id)).collect();
+        candidates.sort();
+        candidates.into_iter().map(|(_, id)| id.clone()).collect()
+    }
+}

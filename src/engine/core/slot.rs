@@ -1,0 +1,168 @@
+//! The slot of a virtual actor: its state, its version and what the core keeps for it while it is active.
+
+use std::rc::Rc;
+
+use crate::{
+    contracts::{EstadoAgregado, VersionAgregado},
+    domain::{
+        Direccionado, Evento, TipoAgregado,
+        facturacion::factura::{self, EstadoFactura, Factura},
+        inventario::{self, Inventario},
+        numeracion::{self, RangoNumeracion},
+        valores::{Id, Instante},
+    },
+    engine::store::Origin,
+};
+
+use super::replicas::Replicas;
+
+/// State of an actor. The catalogue's lives in [`Replicas`].
+#[derive(Debug)]
+pub enum SlotState {
+    Catalogo,
+    Inventario(Option<Inventario>),
+    Rango(Option<RangoNumeracion>),
+    Factura(Option<Factura>),
+}
+
+/// An active actor.
+#[derive(Debug)]
+pub struct Slot {
+    pub state: SlotState,
+    /// Version at the last epoch boundary.
+    pub version: u64,
+    /// Events of this epoch that stand so far.
+    pub kept: u64,
+    /// Events of this epoch that a later one may drop (indices into the epoch), oldest first.
+    pub elidable: Vec<u32>,
+    /// For a Factura: the command whose outcome it works on or ended with.
+    pub origin: Option<Rc<Origin>>,
+    pub quarantined: bool,
+    /// Number of the last epoch that changed it; 0 = none since it was activated.
+    pub changed_in: u64,
+    /// Number of the last epoch that addressed it.
+    pub used_in: u64,
+    /// When the timer of its saga fires, if it is armed.
+    pub timer: Option<Instante>,
+    /// Waits in the checkpoint's queue.
+    pub dirty: bool,
+    /// The local store has rows of it, or will with this epoch: its own or of outcomes. Without, nothing is looked up.
+    pub stored: bool,
+    pub events_since_snapshot: u32,
+    pub bytes_since_snapshot: u32,
+    /// Size of its last snapshot; 0 before the first.
+    pub snapshot_bytes: u32,
+}
+
+impl Slot {
+    pub fn new(tipo: TipoAgregado) -> Self {
+        let state = match tipo {
+            TipoAgregado::Inventario => SlotState::Inventario(None),
+            TipoAgregado::RangoNumeracion => SlotState::Rango(None),
+            TipoAgregado::Factura => SlotState::Factura(None),
+            TipoAgregado::Cliente | TipoAgregado::Producto | TipoAgregado::Sucursal | TipoAgregado::Bodega => SlotState::Catalogo,
+        };
+        Self {
+            state,
+            version: 0,
+            kept: 0,
+            elidable: Vec::new(),
+            origin: None,
+            quarantined: false,
+            changed_in: 0,
+            used_in: 0,
+            timer: None,
+            dirty: false,
+            stored: false,
+            events_since_snapshot: 0,
+            bytes_since_snapshot: 0,
+            snapshot_bytes: 0,
+        }
+    }
+
+    /// Version as of now: what the epoch has kept counts.
+    pub fn version_now(&self) -> u64 {
+        self.version + self.kept
+    }
+
+    pub fn version_of(&self, target: &Direccionado) -> VersionAgregado {
+        VersionAgregado { tipo: target.tipo, id: target.id.clone(), version: self.version_now() }
+    }
+
+    /// Folds an event into the state (the catalogue's into `replicas`).
+    pub fn fold(&mut self, replicas: &mut Replicas, id: &Id, evento: &Evento) {
+        match (&mut self.state, evento) {
+            (SlotState::Inventario(state), Evento::Inventario(e)) => inventario::evolucionar(state, e),
+            (SlotState::Rango(state), Evento::Rango(e)) => numeracion::evolucionar(state, e),
+            (SlotState::Factura(state), Evento::Factura(e)) => factura::evolucionar(state, e),
+            (_, Evento::Cuarentena(e)) => {
+                self.quarantined = matches!(e, crate::domain::EventoCuarentena::AgregadoEnCuarentena { .. })
+            }
+            _ => {}
+        }
+        replicas.fold(id, evento);
+    }
+
+    pub fn factura(&self) -> Option<&Factura> {
+        match &self.state {
+            SlotState::Factura(state) => state.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// A document that will not change by itself any more: it leaves memory when its epoch is durable.
+    pub fn is_finished_document(&self) -> bool {
+        self.factura().is_none_or(|f| f.estado != EstadoFactura::EnEmision)
+    }
+
+    /// Whether its saga is open.
+    pub fn has_open_saga(&self) -> bool {
+        self.factura().is_some_and(|f| f.estado == EstadoFactura::EnEmision)
+    }
+
+    /// Copy of the state for a snapshot; `None` when the aggregate does not exist.
+    pub fn snapshot_state(&self, target: &Direccionado, replicas: &Replicas) -> Option<EstadoAgregado> {
+        fn cloned<T: Clone>(state: Option<&Option<T>>) -> Option<Box<T>> {
+            state.and_then(|s| s.clone()).map(Box::new)
+        }
+        match (&self.state, target.tipo) {
+            (SlotState::Inventario(state), _) => state.clone().map(|s| EstadoAgregado::Inventario(Box::new(s))),
+            (SlotState::Rango(state), _) => state.clone().map(|s| EstadoAgregado::Rango(Box::new(s))),
+            (SlotState::Factura(state), _) => state.clone().map(|s| EstadoAgregado::Factura(Box::new(s))),
+            (SlotState::Catalogo, TipoAgregado::Cliente) => cloned(replicas.clientes.get(&target.id)).map(EstadoAgregado::Cliente),
+            (SlotState::Catalogo, TipoAgregado::Producto) => {
+                cloned(replicas.productos.get(&target.id)).map(EstadoAgregado::Producto)
+            }
+            (SlotState::Catalogo, TipoAgregado::Sucursal) => {
+                cloned(replicas.sucursales.get(&target.id)).map(EstadoAgregado::Sucursal)
+            }
+            (SlotState::Catalogo, _) => cloned(replicas.bodegas.get(&target.id)).map(EstadoAgregado::Bodega),
+        }
+    }
+
+    /// Takes a state from a snapshot, into the slot or into `replicas`, and its indexes.
+    pub fn restore(&mut self, replicas: &mut Replicas, id: &Id, estado: EstadoAgregado) {
+        match estado {
+            EstadoAgregado::Inventario(s) => self.state = SlotState::Inventario(Some(*s)),
+            EstadoAgregado::Factura(s) => self.state = SlotState::Factura(Some(*s)),
+            EstadoAgregado::Rango(s) => {
+                let a = &s.autorizacion;
+                replicas.index_range(id, &s.sucursal_id, s.tipo_documento, a.vigente_desde, a.vigente_hasta);
+                self.state = SlotState::Rango(Some(*s));
+            }
+            EstadoAgregado::Cliente(s) => {
+                replicas.clientes.insert(id.clone(), Some(*s));
+            }
+            EstadoAgregado::Producto(s) => {
+                replicas.productos.insert(id.clone(), Some(*s));
+            }
+            EstadoAgregado::Sucursal(s) => {
+                replicas.sucursales.insert(id.clone(), Some(*s));
+            }
+            EstadoAgregado::Bodega(s) => {
+                replicas.index_bodega(&s.datos.sucursal_id, id);
+                replicas.bodegas.insert(id.clone(), Some(*s));
+            }
+        }
+    }
+}

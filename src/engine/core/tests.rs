@@ -1,0 +1,505 @@
+//! Scenarios of the core: commands in, epochs out, no threads and no disk.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use bytes::Bytes;
+
+use super::*;
+use crate::{
+    contracts::{CommandEnvelope, EmbeddedRegistry, Respuesta, Resultado},
+    domain::{
+        Evento,
+        catalogo::{
+            bodega::{ComandoBodega, DatosBodega},
+            cliente::{ComandoCliente, DatosCliente, EstadoFiscal},
+            producto::{ComandoProducto, DatosProducto},
+            sucursal::{ComandoSucursal, DatosSucursal},
+        },
+        facturacion::factura::{Campo, DatosFactura, DireccionRespuesta, LineaPedida},
+        inventario::{ComandoInventario, MotivoEntrada, inventario_id},
+        numeracion::{Autorizacion, ComandoRango, TipoDocumento, rango_id},
+        reglas::Regla,
+        valores::{Cantidad, Decimal, Direccion, Identificacion, PrecioUnitario, TipoIdentificacion, fecha_iso},
+    },
+    engine::{core::epoch::ClosedRow, store::MemoryStore},
+    log::Record,
+};
+
+const NOW: Instante = Instante(1_795_000_000_000_000);
+const PARTITIONS: u16 = 12;
+
+fn id(text: &str) -> Id {
+    Id::new(text).expect("id de prueba")
+}
+
+fn codec() -> Arc<Codec> {
+    Arc::new(Codec::new(&EmbeddedRegistry::in_memory()).expect("códec"))
+}
+
+/// One node: a core, its store, and what it has produced.
+struct Node {
+    core: Core,
+    store: Arc<MemoryStore>,
+    codec: Arc<Codec>,
+    positions: BTreeMap<TopicPartition, u64>,
+    ends: BTreeMap<TopicPartition, u64>,
+    events: Vec<ClosedEvent>,
+    replies: Vec<Respuesta>,
+    remote: Vec<(TopicPartition, Id, CommandEnvelope)>,
+    rejections: usize,
+}
+
+impl Node {
+    fn new(ownership: Ownership) -> Self {
+        let store = Arc::new(MemoryStore::default());
+        let codec = codec();
+        let core = Core::new(
+            Arc::new(Emisor::co()),
+            Arc::clone(&codec),
+            Arc::clone(&store) as Arc<dyn StateStore>,
+            ownership,
+            CoreLimits::default(),
+            Positions::new(),
+        );
+        Self {
+            core,
+            store,
+            codec,
+            positions: BTreeMap::new(),
+            ends: BTreeMap::new(),
+            events: Vec::new(),
+            replies: Vec::new(),
+            remote: Vec::new(),
+            rejections: 0,
+        }
+    }
+
+    fn alone() -> Self {
+        let mut node = Self::new(Ownership::all(PARTITIONS));
+        for (n, comando) in catalogue().into_iter().enumerate() {
+            node.give(&format!("semilla-{n}"), comando);
+        }
+        node.end_epoch();
+        node
+    }
+
+    fn give(&mut self, command_id: &str, comando: Comando) {
+        let key = comando.destino();
+        let envelope = CommandEnvelope {
+            command_id: id(command_id),
+            correlation_id: id(command_id),
+            causation_id: None,
+            recibido_en: NOW,
+            usuario: None,
+            canal: None,
+            version_esperada: None,
+            responder_a: Some(DireccionRespuesta { particion: 0, peticion: 1 }),
+            traceparent: None,
+            paso: None,
+            comando,
+        };
+        let to = self.core.ownership.commands_of(&key);
+        self.take(to, &key.id, &envelope);
+    }
+
+    fn take(&mut self, from: TopicPartition, key: &Id, envelope: &CommandEnvelope) {
+        let value = self.codec.encode_command(envelope).expect("codificar");
+        self.take_bytes(from, Bytes::copy_from_slice(key.as_str().as_bytes()), value);
+    }
+
+    fn take_bytes(&mut self, from: TopicPartition, key: Bytes, value: Bytes) {
+        let position = self.positions.entry(from).or_default();
+        let record = StoredRecord { position: *position, record: Record { key, value, headers: Vec::new(), timestamp: NOW } };
+        *position += 1;
+        let decoded = self.codec.decode_command(&record.record.value);
+        self.core.handle(Input { from, record, decoded }, NOW).expect("entrada");
+    }
+
+    /// Closes the epoch and does what the commit thread does with it; the epoch's events.
+    fn end_epoch(&mut self) -> Vec<&'static str> {
+        let epoch = self.core.close(NOW).expect("cerrar");
+        let encoded: Vec<Bytes> =
+            epoch.events.iter().map(|e| self.codec.encode_event(&e.record.sobre, &e.record.evento).expect("evento")).collect();
+        let rows = epoch.rows.into_iter().map(|row| match row {
+            ClosedRow::Ready(write) => write,
+            ClosedRow::Document { key, event, version } => {
+                let payload = Payload::Document(encoded[event as usize].clone());
+                (key, Some(AggregateRow { version, quarantined: false, origin: None, payload }.encode()))
+            }
+        });
+        self.store.write(rows.collect()).expect("filas");
+        for event in &epoch.events {
+            *self.ends.entry(event.to).or_default() += 1;
+        }
+        let ends: Vec<_> = self.ends.iter().map(|(tp, end)| (*tp, *end)).collect();
+        self.core.committed(epoch.number, &ends);
+        let names = epoch.events.iter().map(|e| e.record.evento.tipo()).collect();
+        self.events.extend(epoch.events);
+        self.replies.extend(epoch.replies);
+        self.remote.extend(epoch.remote);
+        self.rejections += epoch.rejections.len();
+        names
+    }
+
+    fn last_reply(&self) -> &Respuesta {
+        self.replies.last().expect("hay respuesta")
+    }
+
+    fn issued(&self) -> Vec<(String, String, String)> {
+        let issued = self.events.iter().filter_map(|e| match &e.record.evento {
+            Evento::Factura(factura::EventoFactura::FacturaEmitida(f)) => {
+                Some((f.factura_id.to_string(), f.numero.to_string(), format!("{:?} {:?}", f.grupos, f.totales)))
+            }
+            _ => None,
+        });
+        issued.collect()
+    }
+}
+
+fn catalogue() -> Vec<Comando> {
+    let (sucursal, bodega) = (id("PRINCIPAL"), id("PRINCIPAL"));
+    let direccion = Direccion { linea: "Calle 1".into(), ciudad: None, region: None, pais: None };
+    let autorizacion = Autorizacion {
+        desde: 1,
+        hasta: 1_000_000,
+        vigente_desde: fecha_iso("2020-01-01").expect("fecha"),
+        vigente_hasta: fecha_iso("2099-12-31").expect("fecha"),
+        resolucion: "".into(),
+        fecha_resolucion: None,
+    };
+    let mut commands = vec![
+        Comando::Sucursal(ComandoSucursal::CrearSucursal {
+            sucursal_id: sucursal.clone(),
+            datos: DatosSucursal { nombre: "Principal".into(), direccion: Some(direccion.clone()) },
+        }),
+        Comando::Bodega(ComandoBodega::CrearBodega {
+            bodega_id: bodega.clone(),
+            datos: DatosBodega { sucursal_id: sucursal.clone(), nombre: "Principal".into(), direccion: None },
+        }),
+        Comando::Rango(ComandoRango::CrearRango {
+            rango_id: rango_id(&sucursal, TipoDocumento::Factura, "F"),
+            sucursal_id: sucursal,
+            tipo_documento: TipoDocumento::Factura,
+            prefijo: "F".into(),
+            autorizacion,
+        }),
+        Comando::Cliente(ComandoCliente::CrearCliente {
+            cliente_id: id("c1"),
+            datos: DatosCliente {
+                nombre: "ACME S.A.S.".into(),
+                identificacion: Identificacion { tipo: TipoIdentificacion::SinTipo, numero: "800123456-7".into(), dv: None },
+                correo: "a@b.co".into(),
+                direccion,
+                estado_fiscal: EstadoFiscal::Activo,
+                tipo_persona: None,
+                responsabilidades: Vec::new(),
+                municipio: None,
+                departamento: None,
+            },
+        }),
+    ];
+    for producto in ["p1", "p2", "p3"] {
+        commands.extend(product_with_stock(producto, &bodega));
+    }
+    commands
+}
+
+fn product_with_stock(producto: &str, bodega: &Id) -> Vec<Comando> {
+    let producto_id = id(producto);
+    let inventario = inventario_id(&producto_id, bodega);
+    let mut commands = vec![
+        Comando::Producto(ComandoProducto::CrearProducto {
+            producto_id: producto_id.clone(),
+            datos: DatosProducto {
+                codigo: producto.into(),
+                nombre: producto.into(),
+                unidad: "UND".into(),
+                precio: PrecioUnitario::nuevo(Decimal::from(1_000)).expect("precio"),
+                impuesto: None,
+                controla_inventario: true,
+                codigo_estandar: None,
+                esquema_codigo: None,
+            },
+        }),
+        Comando::Inventario(ComandoInventario::CrearInventario {
+            inventario_id: inventario.clone(),
+            producto_id,
+            bodega_id: bodega.clone(),
+            stock_minimo: None,
+        }),
+    ];
+    for (n, cost) in [(1, 10), (2, 12)] {
+        commands.push(Comando::Inventario(ComandoInventario::RegistrarEntrada {
+            inventario_id: inventario.clone(),
+            movimiento_id: id(&format!("{producto}-e{n}")),
+            motivo: MotivoEntrada::Compra,
+            cantidad: Decimal::from(50),
+            costo_unitario: Decimal::from(cost),
+            fecha_ingreso: fecha_iso("2026-01-01").expect("fecha"),
+            fecha_caducidad: None,
+            referencia: None,
+        }));
+    }
+    commands
+}
+
+fn invoice(factura_id: &str, lines: &[(&str, i64)]) -> Comando {
+    let line = |(producto, cantidad): &(&str, i64)| LineaPedida {
+        producto_id: Some(id(producto)),
+        bodega_id: None,
+        descripcion: None,
+        cantidad: Decimal::from(*cantidad),
+        precio_unitario: None,
+        impuesto: Campo::Ausente,
+    };
+    let datos = DatosFactura {
+        cliente_id: id("c1"),
+        sucursal_id: None,
+        bodega_id: None,
+        moneda: None,
+        fecha_emision: None,
+        fecha_autorizacion: None,
+        fecha_caducidad: Campo::Ausente,
+        canal: None,
+        pedido_id: None,
+        notas: None,
+        orden_compra: None,
+        formas_pago: Vec::new(),
+        total: None,
+        lineas: lines.iter().map(line).collect(),
+    };
+    Comando::Factura(ComandoFactura::CrearYEmitirFactura { factura_id: id(factura_id), datos: Box::new(datos) })
+}
+
+#[test]
+fn an_invoice_on_one_node_leaves_only_what_somebody_could_observe() {
+    let mut node = Node::alone();
+    node.give("cmd-1", invoice("f1", &[("p1", 3), ("p2", 2), ("p3", 1)]));
+    let names = node.end_epoch();
+    assert_eq!(names, ["NumeroAsignado", "StockReducido", "StockReducido", "StockReducido", "FacturaEmitida"]);
+    let Resultado::Aceptado { factura: Some(summary) } = &node.last_reply().resultado else {
+        panic!("se esperaba una factura emitida: {:?}", node.last_reply());
+    };
+    assert_eq!((&*summary.numero, summary.total.to_string().as_str()), ("F1", "6000"));
+    assert_eq!(node.last_reply().versiones[0].version, 1);
+    assert!(node.last_reply().particiones.len() >= 3);
+    assert_eq!(node.core.gauges().0, node.core.slots.len());
+    assert!(
+        !node.core.slots.contains_key(&Direccionado::new(TipoAgregado::Factura, id("f1"))),
+        "el documento terminado sale de memoria"
+    );
+}
+
+#[test]
+fn causation_leads_from_every_event_back_to_the_command() {
+    let mut node = Node::alone();
+    let before = node.events.len();
+    node.give("cmd-1", invoice("f1", &[("p1", 3)]));
+    node.end_epoch();
+    let ids: Vec<String> = node.events.iter().map(|e| e.record.sobre.event_id.to_string()).collect();
+    for event in &node.events[before..] {
+        let causation = &*event.record.sobre.causation_id;
+        assert!(causation == "cmd-1" || ids.iter().any(|id| id == causation), "{causation}");
+        assert_eq!(event.record.sobre.correlation_id, id("cmd-1"));
+    }
+}
+
+#[test]
+fn a_lack_of_stock_refuses_the_invoice_and_moves_nothing() {
+    let mut node = Node::alone();
+    node.give("cmd-1", invoice("f1", &[("p1", 3), ("p2", 200)]));
+    node.end_epoch();
+    let Resultado::Rechazado { errores } = &node.last_reply().resultado else { panic!("se esperaba un rechazo") };
+    assert_eq!(errores.iter().map(|e| e.regla).collect::<Vec<_>>(), [Regla::StockSuficienteParaFactura]);
+    node.give("cmd-2", invoice("f2", &[("p1", 100)]));
+    node.end_epoch();
+    assert!(matches!(node.last_reply().resultado, Resultado::Aceptado { .. }), "el stock de p1 sigue entero");
+}
+
+#[test]
+fn the_same_command_again_answers_the_same_and_records_nothing() {
+    let mut node = Node::alone();
+    node.give("cmd-1", invoice("f1", &[("p1", 3)]));
+    node.end_epoch();
+    let first = node.last_reply().clone();
+    node.give("cmd-1", invoice("f1", &[("p1", 3)]));
+    assert!(node.end_epoch().is_empty());
+    let again = node.last_reply();
+    assert!(again.repetido);
+    assert_eq!((&again.resultado, &again.versiones), (&first.resultado, &first.versiones));
+    // And for a command that was accepted without a document, and for one that was refused.
+    for (command_id, comando) in [("semilla-3", catalogue().remove(3)), ("cmd-9", invoice("f9", &[("nada", 1)]))] {
+        node.give(command_id, comando.clone());
+        node.end_epoch();
+        let first = node.last_reply().resultado.clone();
+        node.give(command_id, comando);
+        assert!(node.end_epoch().is_empty(), "{command_id}");
+        assert!(node.last_reply().repetido, "{command_id}");
+        assert_eq!(node.last_reply().resultado, first, "{command_id}");
+    }
+    assert_eq!(node.rejections, 1);
+}
+
+#[test]
+fn an_id_used_with_other_content_is_a_conflict_and_the_first_outcome_stands() {
+    let mut node = Node::alone();
+    node.give("cmd-1", invoice("f1", &[("p1", 3)]));
+    node.end_epoch();
+    node.give("cmd-1", invoice("f1", &[("p1", 4)]));
+    node.end_epoch();
+    let Resultado::Rechazado { errores } = &node.last_reply().resultado else { panic!("se esperaba un conflicto") };
+    assert_eq!(errores[0].regla, Regla::ClaveIdempotenciaEnConflicto);
+    node.give("cmd-1", invoice("f1", &[("p1", 3)]));
+    node.end_epoch();
+    assert!(node.last_reply().repetido);
+}
+
+#[test]
+fn epochs_of_any_size_give_the_same_documents() {
+    let orders: Vec<Comando> =
+        (0..40).map(|n| invoice(&format!("f{n}"), &[("p1", 1 + n % 4), ("p2", 1 + n % 3), ("p1", 1)])).collect();
+    let run = |per_epoch: usize| {
+        let mut node = Node::alone();
+        for (n, chunk) in orders.chunks(per_epoch).enumerate() {
+            for (m, order) in chunk.iter().enumerate() {
+                node.give(&format!("cmd-{}", n * per_epoch + m), order.clone());
+            }
+            node.end_epoch();
+        }
+        (node.issued(), node.replies.iter().map(|r| r.resultado.clone()).collect::<Vec<_>>())
+    };
+    let one_by_one = run(1);
+    assert!(one_by_one.0.len() > 10 && one_by_one.0.len() < 40, "unas se emiten y otras no: {}", one_by_one.0.len());
+    for size in [2, 7, 40] {
+        assert_eq!(run(size), one_by_one, "épocas de {size}");
+    }
+}
+
+#[test]
+fn undecodable_and_misplaced_records_go_to_the_dlq_and_stop_nothing() {
+    let mut node = Node::alone();
+    let facturacion = TopicPartition::new(Topic::Comandos(crate::domain::Contexto::Facturacion), 3);
+    node.take_bytes(facturacion, Bytes::from_static(b"f1"), Bytes::from_static(b"basura"));
+    let envelope = CommandEnvelope {
+        command_id: id("x"),
+        correlation_id: id("x"),
+        causation_id: None,
+        recibido_en: NOW,
+        usuario: None,
+        canal: None,
+        version_esperada: None,
+        responder_a: None,
+        traceparent: None,
+        paso: None,
+        comando: invoice("f1", &[("p1", 1)]),
+    };
+    node.take(facturacion, &id("otra-clave"), &envelope);
+    assert_eq!(node.core.stats.dead, 2);
+    node.give("cmd-1", invoice("f2", &[("p1", 1)]));
+    node.end_epoch();
+    assert_eq!(node.issued().len(), 1);
+}
+
+#[test]
+fn a_core_folded_from_the_log_decides_as_the_one_that_wrote_it() {
+    let mut node = Node::alone();
+    for n in 0..10 {
+        node.give(&format!("cmd-{n}"), invoice(&format!("f{n}"), &[("p1", 2), ("p2", 1)]));
+    }
+    node.end_epoch();
+    let mut again = Node::new(Ownership::all(PARTITIONS));
+    let mut refold = Refold::default();
+    for event in &node.events {
+        let value = node.codec.encode_event(&event.record.sobre, &event.record.evento).expect("evento");
+        again.core.refold(&mut refold, &value).expect("plegar");
+    }
+    again.core.finish_refold(refold, Positions::new()).expect("fin");
+    again.positions = node.positions.clone();
+    for n in ["cmd-3", "nuevo"] {
+        let factura = if n == "nuevo" { "f99" } else { "f3" };
+        for side in [&mut node, &mut again] {
+            side.give(n, invoice(factura, &[("p1", 2), ("p2", 1)]));
+            side.end_epoch();
+        }
+        assert_eq!(node.last_reply(), again.last_reply(), "{n}");
+    }
+    assert_eq!(again.issued().last().map(|f| f.1.clone()), Some("F11".to_owned()));
+    for (target, slot) in node.core.slots.iter().filter(|(t, _)| t.tipo == TipoAgregado::Inventario) {
+        let other = again.core.slots.get(target).and_then(|s| s.snapshot_state(target, &again.core.replicas));
+        assert_eq!(slot.snapshot_state(target, &node.core.replicas), other, "{target:?}");
+    }
+}
+
+/// Two nodes that own every other partition; messages go over their topics.
+fn two_nodes() -> (Node, Node) {
+    let mut halves = [Ownership::none(PARTITIONS), Ownership::none(PARTITIONS)];
+    for contexto in crate::domain::Contexto::TODOS {
+        for partition in 0..PARTITIONS {
+            // Catalogues and ranges on the first node; documents and stock on either.
+            let first = matches!(contexto, crate::domain::Contexto::Catalogo | crate::domain::Contexto::Numeracion);
+            let owner = usize::from(!first && partition % 2 == 1);
+            halves[owner].take(contexto, partition);
+        }
+    }
+    let [a, b] = halves;
+    (Node::new(a), Node::new(b))
+}
+
+/// Carries messages between the nodes until none is left.
+fn settle(a: &mut Node, b: &mut Node) {
+    loop {
+        let messages: Vec<_> = a.remote.drain(..).chain(b.remote.drain(..)).collect();
+        if messages.is_empty() {
+            return;
+        }
+        for (to, key, envelope) in messages {
+            let target = envelope.comando.destino();
+            let node = if a.core.ownership.is_local(&target) { &mut *a } else { &mut *b };
+            node.take(to, &key, &envelope);
+        }
+        a.end_epoch();
+        b.end_epoch();
+    }
+}
+
+#[test]
+fn a_saga_over_two_nodes_ends_like_one_on_a_single_node() {
+    let (mut a, mut b) = two_nodes();
+    for (n, comando) in catalogue().into_iter().enumerate() {
+        let target = comando.destino();
+        if target.tipo.contexto() == crate::domain::Contexto::Catalogo {
+            // Both have the catalogue; on the second it is a replica.
+            b.core.adopt_replica(&comando);
+        }
+        let node = if a.core.ownership.is_local(&target) { &mut a } else { &mut b };
+        node.give(&format!("semilla-{n}"), comando);
+        a.end_epoch();
+        b.end_epoch();
+    }
+    for n in 0..30 {
+        let comando = invoice(&format!("f{n}"), &[("p1", 2), ("p2", 1), ("p3", 3)]);
+        let node = if a.core.ownership.is_local(&comando.destino()) { &mut a } else { &mut b };
+        node.give(&format!("cmd-{n}"), comando);
+        a.end_epoch();
+        b.end_epoch();
+        settle(&mut a, &mut b);
+    }
+    let mut issued = a.issued();
+    issued.extend(b.issued());
+    assert_eq!(issued.len(), 30);
+    let mut numbers: Vec<u64> = issued.iter().map(|(_, number, _)| number[1..].parse().expect("número")).collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, (1..=30).collect::<Vec<_>>());
+    assert_eq!(a.core.gauges().1 + b.core.gauges().1, 0, "ninguna saga abierta");
+    let stocked = |node: &Node, producto: &str| {
+        let target = Direccionado::new(TipoAgregado::Inventario, inventario_id(&id(producto), &id("PRINCIPAL")));
+        match node.core.slots.get(&target).map(|s| &s.state) {
+            Some(SlotState::Inventario(Some(state))) => Some(state.stock),
+            _ => None,
+        }
+    };
+    for (producto, left) in [("p1", 40), ("p2", 70), ("p3", 10)] {
+        let stock = stocked(&a, producto).or_else(|| stocked(&b, producto));
+        assert_eq!(stock, Cantidad::nuevo(Decimal::from(left)).ok(), "{producto}");
+    }
+}

@@ -1,0 +1,118 @@
+//! Intake: reads and decodes commands on its own thread, as far as the credits reach.
+
+use std::{
+    sync::{
+        Arc, Condvar, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+        mpsc::Sender,
+    },
+    time::Duration,
+};
+
+use super::processor::Work;
+use crate::{
+    contracts::Codec,
+    engine::core::Input,
+    log::{Delivery, LogError, Subscription},
+};
+
+/// How long the intake sleeps at most before it looks whether it should stop.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+/// Bytes of commands read and not yet committed: the bound on what waits in memory.
+pub struct Credits {
+    free: Mutex<usize>,
+    total: usize,
+    returned: Condvar,
+}
+
+impl Credits {
+    pub fn new(total: usize) -> Arc<Self> {
+        Arc::new(Self { free: Mutex::new(total), total, returned: Condvar::new() })
+    }
+
+    /// Waits for `bytes` (never more than the whole) for at most `patience`; `false` when they did not come.
+    fn take(&self, bytes: usize, patience: Duration) -> bool {
+        let wanted = bytes.min(self.total);
+        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.returned.wait_timeout_while(free, patience, |free| *free < wanted);
+        let (mut free, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        if *free < wanted {
+            return false;
+        }
+        *free -= wanted;
+        true
+    }
+
+    /// Gives back what one input took.
+    pub fn give_back(&self, bytes: usize) {
+        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        *free = (*free + bytes).min(self.total);
+        self.returned.notify_one();
+    }
+
+    /// Bytes in flight.
+    pub fn in_flight(&self) -> usize {
+        self.total - *self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Limits of one read.
+#[derive(Debug, Clone, Copy)]
+pub struct IntakeLimits {
+    pub max_records: usize,
+    pub max_bytes: usize,
+}
+
+/// Body of the `ingesta` thread: until told to stop or until nobody listens.
+///
+/// # Errors
+/// Those of the log.
+pub fn run(
+    mut subscription: Box<dyn Subscription>,
+    codec: &Codec,
+    credits: &Credits,
+    limits: IntakeLimits,
+    inbox: &Sender<Work>,
+    stop: &AtomicBool,
+) -> Result<(), LogError> {
+    while !stop.load(Ordering::Acquire) {
+        let work = match subscription.poll(limits.max_records, limits.max_bytes, PATIENCE)? {
+            Delivery::Idle => continue,
+            Delivery::Assigned(partitions) => Work::Assigned(partitions),
+            Delivery::Revoked(partitions) => Work::Revoked(partitions),
+            Delivery::Records(from, records) => {
+                let bytes = records.iter().map(|r| r.record.value.len()).sum();
+                while !credits.take(bytes, PATIENCE) {
+                    if stop.load(Ordering::Acquire) {
+                        return Ok(());
+                    }
+                }
+                let inputs = records.into_iter().map(|record| {
+                    let decoded = codec.decode_command(&record.record.value);
+                    Input { from, record, decoded }
+                });
+                Work::Inputs { inputs: inputs.collect(), bytes }
+            }
+        };
+        if inbox.send(work).is_err() {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credits_bound_what_is_in_flight_and_come_back() {
+        let credits = Credits::new(100);
+        assert!(credits.take(60, Duration::ZERO));
+        assert!(!credits.take(60, Duration::ZERO));
+        credits.give_back(60);
+        assert!(credits.take(500, Duration::ZERO), "una entrada mayor que el total toma el total");
+        assert_eq!(credits.in_flight(), 100);
+    }
+}

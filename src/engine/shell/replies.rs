@@ -1,0 +1,160 @@
+//! Replies: reads this instance's partition of `respuestas` and wakes whoever waits.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use hashbrown::HashMap;
+use tokio::sync::oneshot;
+
+use crate::{
+    contracts::{Codec, Respuesta},
+    engine::gateway::Waiter,
+    log::{Log, LogError, Position, Topic, TopicPartition},
+};
+
+const PATIENCE: Duration = Duration::from_millis(200);
+const CHUNK_BYTES: usize = 1 << 20;
+/// Requests are spread over this many locks.
+const SHARDS: usize = 16;
+
+/// Who waits for which request.
+pub struct Waiters {
+    next: AtomicU64,
+    shards: [Mutex<HashMap<u64, oneshot::Sender<Respuesta>>>; SHARDS],
+    waiting: AtomicU64,
+}
+
+impl Waiters {
+    /// Requests are numbered from `first`, so that an answer to an earlier process is nobody's.
+    pub fn new(first: u64) -> Arc<Self> {
+        let shards = std::array::from_fn(|_| Mutex::new(HashMap::new()));
+        Arc::new(Self { next: AtomicU64::new(first), shards, waiting: AtomicU64::new(0) })
+    }
+
+    fn shard(&self, request: u64) -> std::sync::MutexGuard<'_, HashMap<u64, oneshot::Sender<Respuesta>>> {
+        self.shards[(request as usize) % SHARDS].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A new request and what to wait on.
+    pub fn register(&self) -> (u64, Waiter) {
+        let request = self.next.fetch_add(1, Ordering::Relaxed);
+        let (sender, receiver) = oneshot::channel();
+        self.shard(request).insert(request, sender);
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        (request, receiver)
+    }
+
+    /// Takes a request back that was never sent.
+    pub fn forget(&self, request: u64) {
+        if self.shard(request).remove(&request).is_some() {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    pub fn waiting(&self) -> u64 {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    fn answer(&self, reply: Respuesta) {
+        let Some(sender) = self.shard(reply.peticion).remove(&reply.peticion) else { return };
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        // Whoever asked may have stopped waiting: the outcome stands on the log all the same.
+        drop(sender.send(reply));
+    }
+
+    /// Drops the requests whose callers stopped waiting; how many.
+    pub fn sweep(&self) -> u64 {
+        let mut swept = 0;
+        for shard in &self.shards {
+            let mut waiting = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            let before = waiting.len();
+            waiting.retain(|_, sender| !sender.is_closed());
+            swept += (before - waiting.len()) as u64;
+        }
+        self.waiting.fetch_sub(swept, Ordering::Relaxed);
+        swept
+    }
+
+    /// Wakes everybody with nothing: the instance stops.
+    pub fn close(&self) {
+        for shard in &self.shards {
+            let mut waiting = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            let dropped = waiting.len() as u64;
+            waiting.clear();
+            self.waiting.fetch_sub(dropped, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Body of the `respuestas` thread.
+///
+/// # Errors
+/// Those of the log.
+pub fn run(
+    log: &dyn Log,
+    codec: &Codec,
+    partition: u16,
+    from: Position,
+    waiters: &Waiters,
+    stop: &AtomicBool,
+) -> Result<(), LogError> {
+    let tp = TopicPartition::new(Topic::Respuestas, partition);
+    let mut next = from;
+    let mut seen = 0;
+    while !stop.load(Ordering::Acquire) {
+        let chunk = log.read(tp, next, CHUNK_BYTES)?;
+        if chunk.is_empty() {
+            let before = seen;
+            seen = log.wait_stable(seen, PATIENCE);
+            if seen == before {
+                waiters.sweep();
+            }
+            continue;
+        }
+        for stored in chunk {
+            next = stored.position + 1;
+            match codec.decode_reply(&stored.record.value) {
+                Ok(reply) => waiters.answer(reply),
+                Err(cause) => tracing::error!(evento = "respuesta_ilegible", posicion = stored.position, causa = %cause,
+                    "una respuesta no se pudo leer; su resultado está en /comandos"),
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{contracts::Resultado, domain::valores::Id};
+
+    fn reply(peticion: u64) -> Respuesta {
+        Respuesta {
+            peticion,
+            command_id: Id::new("c").expect("id"),
+            repetido: false,
+            resultado: Resultado::Aceptado { factura: None },
+            versiones: Vec::new(),
+            particiones: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn an_answer_wakes_its_request_and_no_other() {
+        let waiters = Waiters::new(7);
+        let (a, mut first) = waiters.register();
+        let (b, mut second) = waiters.register();
+        waiters.answer(reply(b));
+        assert_eq!(second.try_recv().expect("answered").peticion, b);
+        assert!(first.try_recv().is_err());
+        waiters.answer(reply(999));
+        assert_eq!((a, waiters.waiting()), (7, 1));
+        drop(first);
+        assert_eq!((waiters.sweep(), waiters.waiting()), (1, 0));
+    }
+}

@@ -1,0 +1,196 @@
+//! The processor's supervisor: a ractor actor that keeps one processor running, rebuilding it from the log when it ends by itself.
+//!
+//! Memory is never patched: whatever ended the processor, the next one starts from what is committed.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex, PoisonError,
+        mpsc::{Sender, channel},
+    },
+    thread,
+    time::Duration,
+};
+
+use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
+use tokio::sync::watch;
+
+use super::processor::{self, News, ProcessorError, ProcessorParts, Work};
+use crate::engine::{
+    recovery::RecoveryReport,
+    store::{StateStore, StoreError},
+};
+
+/// What the engine is doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Phase {
+    /// Folding the log: records done and to do.
+    Recovering {
+        done: u64,
+        total: u64,
+    },
+    Ready(RecoveryReport),
+    /// Failed; another attempt follows.
+    Waiting {
+        cause: String,
+        retry_in: Duration,
+    },
+    /// Stopped by request.
+    Stopped,
+    /// Failed for good: the process should end and say this.
+    Failed {
+        cause: String,
+    },
+}
+
+/// Opens the local store; `fresh` drops what is there first.
+pub type StoreFactory = Arc<dyn Fn(bool) -> Result<Arc<dyn StateStore>, StoreError> + Send + Sync>;
+
+pub enum Message {
+    /// The processor's thread ended.
+    Exited(Result<(), ProcessorError>),
+    /// Time to build another.
+    Restart,
+    /// Stop cleanly; answered when everything is down.
+    Stop(RpcReplyPort<()>),
+}
+
+pub struct Arguments {
+    pub parts: ProcessorParts,
+    pub store: StoreFactory,
+    pub phase: watch::Sender<Phase>,
+}
+
+pub struct State {
+    arguments: Arguments,
+    inbox: Option<Sender<Work>>,
+    stopping: Option<RpcReplyPort<()>>,
+    /// Monotonic times of the latest failures.
+    failures: VecDeque<Duration>,
+    fresh_store: bool,
+}
+
+pub struct ProcessorSupervisor;
+
+/// Failures within the window after which the engine gives up.
+const MAX_FAILURES: usize = 5;
+/// Times another process may take the place before this one gives up.
+const MAX_FENCED: usize = 3;
+const WINDOW: Duration = Duration::from_secs(300);
+const FIRST_RETRY: Duration = Duration::from_millis(250);
+
+impl Actor for ProcessorSupervisor {
+    type Msg = Message;
+    type State = State;
+    type Arguments = Arguments;
+
+    async fn pre_start(&self, myself: ActorRef<Message>, arguments: Arguments) -> Result<State, ActorProcessingErr> {
+        myself.cast(Message::Restart)?;
+        Ok(State { arguments, inbox: None, stopping: None, failures: VecDeque::new(), fresh_store: false })
+    }
+
+    async fn handle(&self, myself: ActorRef<Message>, message: Message, state: &mut State) -> Result<(), ActorProcessingErr> {
+        match message {
+            Message::Restart => start(&myself, state),
+            Message::Exited(result) => exited(&myself, state, result),
+            Message::Stop(reply) => stop(&myself, state, reply),
+        }
+        Ok(())
+    }
+}
+
+fn start(myself: &ActorRef<Message>, state: &mut State) {
+    if state.stopping.is_some() || state.inbox.is_some() {
+        return;
+    }
+    let (sender, receiver) = channel();
+    let mut parts = state.arguments.parts.clone();
+    let (factory, fresh) = (Arc::clone(&state.arguments.store), std::mem::take(&mut state.fresh_store));
+    let (phase, for_thread, inbox) = (state.arguments.phase.clone(), myself.clone(), sender.clone());
+    let spawned = thread::Builder::new().name("motor".to_owned()).spawn(move || {
+        let panic_guard = PanicGuard { supervisor: for_thread, result: Mutex::new(None) };
+        let result = factory(fresh).map_err(ProcessorError::from).and_then(|store| {
+            parts.core.store = store;
+            processor::run(&parts, (inbox, receiver), &mut |news| {
+                phase.send_replace(match news {
+                    News::Progress { done, total } => Phase::Recovering { done, total },
+                    News::Ready(report) => Phase::Ready(report),
+                });
+            })
+        });
+        *panic_guard.result.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+    });
+    match spawned {
+        Ok(_) => state.inbox = Some(sender),
+        Err(error) => drop(myself.cast(Message::Exited(Err(ProcessorError::Thread("motor", error))))),
+    }
+}
+
+/// Reports how the thread ended, also when it panicked.
+struct PanicGuard {
+    supervisor: ActorRef<Message>,
+    result: Mutex<Option<Result<(), ProcessorError>>>,
+}
+
+impl Drop for PanicGuard {
+    fn drop(&mut self) {
+        let result = self.result.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let result = result.unwrap_or_else(|| Err(ProcessorError::Panic("el hilo motor falló".to_owned())));
+        // A supervisor that is gone has no use for the news.
+        drop(self.supervisor.cast(Message::Exited(result)));
+    }
+}
+
+fn exited(myself: &ActorRef<Message>, state: &mut State, result: Result<(), ProcessorError>) {
+    state.inbox = None;
+    if let Some(reply) = state.stopping.take() {
+        if let Err(error) = result {
+            tracing::error!(evento = "procesador_detenido_con_error", causa = %error, "el procesador terminó con un error al detenerse");
+        }
+        state.arguments.phase.send_replace(Phase::Stopped);
+        drop(reply.send(()));
+        myself.stop(None);
+        return;
+    }
+    let error = match result {
+        Ok(()) => ProcessorError::Panic("terminó sin que nadie lo pidiera".to_owned()),
+        Err(error) => error,
+    };
+    state.arguments.parts.metrics.restarts.inc();
+    let now = state.arguments.parts.clock.monotonic();
+    state.failures.push_back(now);
+    while state.failures.front().is_some_and(|at| now.saturating_sub(*at) > WINDOW) {
+        state.failures.pop_front();
+    }
+    let limit = if error.is_fenced() { MAX_FENCED } else { MAX_FAILURES };
+    if error.is_fatal() || state.failures.len() >= limit {
+        let cause = explain(&error);
+        tracing::error!(evento = "procesador_abandonado", causa = %cause, "el procesador no puede seguir");
+        state.arguments.phase.send_replace(Phase::Failed { cause });
+        return;
+    }
+    state.fresh_store = error.is_of_the_store();
+    let doublings = u32::try_from(state.failures.len() - 1).unwrap_or(0).min(6);
+    let retry_in = FIRST_RETRY * 2_u32.pow(doublings);
+    tracing::warn!(evento = "procesador_reconstruido", causa = %error, reconstruye_almacen = state.fresh_store, "el procesador se reconstruye desde el registro");
+    state.arguments.phase.send_replace(Phase::Waiting { cause: error.to_string(), retry_in });
+    myself.send_after(retry_in, || Message::Restart);
+}
+
+fn explain(error: &ProcessorError) -> String {
+    if error.is_fenced() {
+        return format!("{error}: otro proceso usa el mismo nodo; deténgalo o cambie `motor.nodo`");
+    }
+    error.to_string()
+}
+
+fn stop(myself: &ActorRef<Message>, state: &mut State, reply: RpcReplyPort<()>) {
+    match state.inbox.take() {
+        Some(inbox) if inbox.send(Work::Stop).is_ok() => state.stopping = Some(reply),
+        _ => {
+            state.arguments.phase.send_replace(Phase::Stopped);
+            drop(reply.send(()));
+            myself.stop(None);
+        }
+    }
+}

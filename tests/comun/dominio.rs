@@ -1,0 +1,458 @@
+//! Samples of commands, events and states.
+
+use std::collections::{BTreeMap, HashMap};
+
+use factumarket::domain::{
+    Comando, Evento, EventoCuarentena, ResultadoPaso,
+    catalogo::{
+        bodega::{Bodega, CambiosBodega, ComandoBodega, DatosBodega, EventoBodega},
+        cliente::{CambiosCliente, Cliente, ComandoCliente, DatosCliente, EstadoFiscal, EventoCliente},
+        producto::{CambiosProducto, ComandoProducto, DatosProducto, EventoProducto, Impuesto, Producto},
+        sucursal::{CambiosSucursal, ComandoSucursal, DatosSucursal, EventoSucursal, Sucursal},
+    },
+    facturacion::factura::{
+        CabeceraFactura, Campo, ComandoFactura, DatosFactura, DireccionRespuesta, Emision, EmisionIniciada, EstadoFactura,
+        EventoFactura, Factura, FacturaEmitida, FaseEmision, FormaPago, FormaPagoTipo, GrupoEmision, GrupoEmitido, LineaEmitida,
+        LineaFactura, LineaPedida, Paso, Progreso, TotalImpuesto, TotalesFactura,
+    },
+    inventario::{
+        ComandoInventario, Confirmacion, EventoInventario, Inventario, Lote, LoteConsumido, MotivoEntrada, MotivoSalida,
+        Movimiento, PuestoLote, Referencia, Reserva,
+    },
+    numeracion::{Autorizacion, ComandoRango, EventoRango, NumeroDocumento, RangoNumeracion, TipoDocumento},
+    reglas::{Falla, Regla},
+};
+
+use super::Muestras;
+
+impl Muestras {
+    pub fn datos_cliente(&mut self) -> DatosCliente {
+        DatosCliente {
+            nombre: self.texto(),
+            identificacion: self.identificacion(),
+            correo: self.texto(),
+            direccion: self.direccion(),
+            estado_fiscal: self.uno(&[EstadoFiscal::Activo, EstadoFiscal::Suspendido, EstadoFiscal::Cancelado]),
+            tipo_persona: self.opcion(Self::texto),
+            responsabilidades: self.lista(Self::texto),
+            municipio: self.opcion(Self::texto),
+            departamento: self.opcion(Self::texto),
+        }
+    }
+
+    fn cambios_cliente(&mut self) -> CambiosCliente {
+        CambiosCliente {
+            nombre: self.opcion(Self::texto),
+            identificacion: self.opcion(Self::identificacion),
+            correo: self.opcion(Self::texto),
+            direccion: self.opcion(Self::direccion),
+            estado_fiscal: self.opcion(|_| EstadoFiscal::Suspendido),
+            tipo_persona: self.opcion(Self::texto),
+            responsabilidades: self.opcion(|g| g.lista(Self::texto)),
+            municipio: self.opcion(Self::texto),
+            departamento: self.opcion(Self::texto),
+        }
+    }
+
+    fn impuesto(&mut self) -> Impuesto {
+        Impuesto { codigo: self.texto(), tarifa: self.porcentaje() }
+    }
+
+    fn datos_producto(&mut self) -> DatosProducto {
+        DatosProducto {
+            codigo: self.texto(),
+            nombre: self.texto(),
+            unidad: self.texto(),
+            precio: self.precio(),
+            impuesto: self.opcion(Self::impuesto),
+            controla_inventario: self.bool(),
+            codigo_estandar: self.opcion(Self::texto),
+            esquema_codigo: self.opcion(Self::texto),
+        }
+    }
+
+    fn cambios_producto(&mut self) -> CambiosProducto {
+        CambiosProducto {
+            codigo: self.opcion(Self::texto),
+            nombre: self.opcion(Self::texto),
+            unidad: self.opcion(Self::texto),
+            impuesto: self.opcion(|g| g.opcion(Self::impuesto)),
+            codigo_estandar: self.opcion(Self::texto),
+            esquema_codigo: self.opcion(Self::texto),
+        }
+    }
+
+    fn datos_sucursal(&mut self) -> DatosSucursal {
+        DatosSucursal { nombre: self.texto(), direccion: self.opcion(Self::direccion) }
+    }
+
+    fn datos_bodega(&mut self) -> DatosBodega {
+        DatosBodega { sucursal_id: self.id(), nombre: self.texto(), direccion: self.opcion(Self::direccion) }
+    }
+
+    fn referencia(&mut self) -> Referencia {
+        Referencia { tipo: self.texto(), id: self.texto(), numero: self.opcion(Self::texto) }
+    }
+
+    pub fn lote_consumido(&mut self) -> LoteConsumido {
+        LoteConsumido {
+            lote_id: self.id(),
+            secuencia: self.entero(),
+            fecha_ingreso: self.fecha(),
+            fecha_caducidad: self.opcion(Self::fecha),
+            cantidad: self.cantidad(),
+            costo_unitario: self.costo(),
+        }
+    }
+
+    fn movimiento<M>(&mut self, motivo: M) -> Box<Movimiento<M>> {
+        Box::new(Movimiento {
+            inventario_id: self.id(),
+            producto_id: self.id(),
+            bodega_id: self.id(),
+            movimiento_id: self.id(),
+            motivo,
+            referencia: self.opcion(Self::referencia),
+            reserva_id: self.opcion(Self::id),
+            cantidad: self.cantidad(),
+            costo_total: self.costo_total(),
+            lotes: self.lista(Self::lote_consumido),
+            stock_resultante: self.cantidad(),
+            disponible_resultante: self.cantidad(),
+        })
+    }
+
+    fn numero(&mut self) -> NumeroDocumento {
+        NumeroDocumento { rango_id: self.id(), prefijo: self.texto(), consecutivo: self.entero(), resolucion: self.texto() }
+    }
+
+    fn autorizacion(&mut self) -> Autorizacion {
+        Autorizacion {
+            desde: self.entero(),
+            hasta: self.entero(),
+            vigente_desde: self.fecha(),
+            vigente_hasta: self.fecha(),
+            resolucion: self.texto(),
+            fecha_resolucion: self.opcion(Self::fecha),
+        }
+    }
+
+    fn tipo_documento(&mut self) -> TipoDocumento {
+        self.uno(&[TipoDocumento::Factura, TipoDocumento::NotaCredito])
+    }
+
+    pub fn falla(&mut self) -> Falla {
+        let datos = self.lista(|g| (g.cadena(), g.cadena()));
+        Falla { regla: self.uno(Regla::TODAS), campo: self.cadena(), mensaje: self.cadena(), datos }
+    }
+
+    fn campo<T>(&mut self, f: impl FnOnce(&mut Self) -> T) -> Campo<T> {
+        match self.hasta(3) {
+            0 => Campo::Ausente,
+            1 => Campo::Nulo,
+            _ => Campo::Valor(f(self)),
+        }
+    }
+
+    fn forma_pago(&mut self) -> FormaPago {
+        FormaPago {
+            forma: self.uno(&[FormaPagoTipo::Contado, FormaPagoTipo::Credito]),
+            medio: self.texto(),
+            monto: self.dinero(),
+            fecha_vencimiento: self.opcion(Self::fecha),
+        }
+    }
+
+    fn linea_pedida(&mut self) -> LineaPedida {
+        LineaPedida {
+            producto_id: self.opcion(Self::id),
+            bodega_id: self.opcion(Self::id),
+            descripcion: self.opcion(Self::texto),
+            cantidad: self.libre(),
+            precio_unitario: self.opcion(Self::libre),
+            impuesto: self.campo(Self::impuesto),
+        }
+    }
+
+    fn datos_factura(&mut self) -> DatosFactura {
+        DatosFactura {
+            cliente_id: self.id(),
+            sucursal_id: self.opcion(Self::id),
+            bodega_id: self.opcion(Self::id),
+            moneda: self.opcion(Self::texto),
+            fecha_emision: self.opcion(Self::fecha),
+            fecha_autorizacion: self.opcion(Self::fecha),
+            fecha_caducidad: self.campo(Self::fecha),
+            canal: self.opcion(Self::texto),
+            pedido_id: self.opcion(Self::texto),
+            notas: self.opcion(Self::texto),
+            orden_compra: self.opcion(Self::texto),
+            formas_pago: self.lista(Self::forma_pago),
+            total: self.opcion(Self::libre),
+            lineas: self.lista(Self::linea_pedida),
+        }
+    }
+
+    pub fn direccion_respuesta(&mut self) -> DireccionRespuesta {
+        DireccionRespuesta { particion: self.u16(), peticion: self.entero() }
+    }
+
+    pub fn resultado_paso(&mut self) -> ResultadoPaso {
+        match self.hasta(5) {
+            0 => ResultadoPaso::StockReservado,
+            1 => ResultadoPaso::ReservaConfirmada { lotes: self.lista(Self::lote_consumido), costo_total: self.costo_total() },
+            2 => ResultadoPaso::ReservaLiberada,
+            3 => ResultadoPaso::NumeroAsignado { numero: self.numero() },
+            _ => ResultadoPaso::Rechazado { errores: self.lista(Self::falla) },
+        }
+    }
+
+    fn linea_factura(&mut self) -> LineaFactura {
+        LineaFactura {
+            numero: self.u16(),
+            producto_id: self.opcion(Self::id),
+            bodega_id: self.opcion(Self::id),
+            descripcion: self.texto(),
+            cantidad: self.cantidad(),
+            precio_unitario: self.precio(),
+            impuesto: self.opcion(Self::impuesto),
+        }
+    }
+
+    fn linea_emitida(&mut self) -> LineaEmitida {
+        LineaEmitida {
+            linea: self.linea_factura(),
+            bruto: self.dinero(),
+            descuento: self.dinero(),
+            descuento_documento: self.dinero(),
+            subtotal: self.dinero(),
+            impuesto: self.dinero(),
+        }
+    }
+
+    fn totales(&mut self) -> TotalesFactura {
+        TotalesFactura {
+            bruto: self.dinero(),
+            descuentos: self.dinero(),
+            subtotal: self.dinero(),
+            impuestos: self.lista(|g| TotalImpuesto { impuesto: g.impuesto(), base: g.dinero(), valor: g.dinero() }),
+            total: self.dinero(),
+        }
+    }
+
+    fn grupo(&mut self) -> GrupoEmision {
+        GrupoEmision { producto_id: self.id(), bodega_id: self.id(), cantidad: self.cantidad(), lineas: self.lista(Self::u16) }
+    }
+
+    fn cabecera(&mut self) -> CabeceraFactura {
+        CabeceraFactura {
+            cliente_id: self.id(),
+            sucursal_id: self.id(),
+            bodega_id: self.opcion(Self::id),
+            moneda: self.texto(),
+            fecha_emision: self.fecha(),
+            fecha_autorizacion: self.fecha(),
+            fecha_caducidad: self.opcion(Self::fecha),
+            canal: self.opcion(Self::texto),
+            pedido_id: self.opcion(Self::texto),
+            notas: self.opcion(Self::texto),
+            orden_compra: self.opcion(Self::texto),
+            formas_pago: self.lista(Self::forma_pago),
+            total_declarado: self.opcion(Self::dinero),
+        }
+    }
+
+    fn emitida(&mut self) -> Box<FacturaEmitida> {
+        Box::new(FacturaEmitida {
+            factura_id: self.id(),
+            intento: self.u32(),
+            numero: self.numero(),
+            emitida_en: self.instante(),
+            cabecera: self.cabecera(),
+            cliente: self.datos_cliente(),
+            lineas: self.lista(Self::linea_emitida),
+            totales: self.totales(),
+            costo_ventas: self.costo_total(),
+            grupos: self.lista(|g| GrupoEmitido {
+                grupo: g.grupo(),
+                movimiento_id: g.id(),
+                lotes: g.lista(Self::lote_consumido),
+                costo_total: g.costo_total(),
+            }),
+        })
+    }
+
+    fn inicio(&mut self) -> EmisionIniciada {
+        EmisionIniciada {
+            factura_id: self.id(),
+            intento: self.u32(),
+            cliente: self.datos_cliente(),
+            lineas: self.lista(Self::linea_emitida),
+            totales: self.totales(),
+            grupos: self.lista(Self::grupo),
+            rangos: self.lista(Self::id),
+            vence_en: self.instante(),
+            responder_a: self.opcion(Self::direccion_respuesta),
+        }
+    }
+
+    /// One command of every type that travels.
+    #[rustfmt::skip]
+    pub fn comandos(&mut self) -> Vec<Comando> {
+        vec![
+            Comando::Cliente(ComandoCliente::CrearCliente { cliente_id: self.id(), datos: self.datos_cliente() }),
+            Comando::Cliente(ComandoCliente::ActualizarCliente { cliente_id: self.id(), cambios: self.cambios_cliente() }),
+            Comando::Cliente(ComandoCliente::InactivarCliente { cliente_id: self.id() }),
+            Comando::Cliente(ComandoCliente::ReactivarCliente { cliente_id: self.id() }),
+            Comando::Producto(ComandoProducto::CrearProducto { producto_id: self.id(), datos: self.datos_producto() }),
+            Comando::Producto(ComandoProducto::ActualizarProducto { producto_id: self.id(), cambios: self.cambios_producto() }),
+            Comando::Producto(ComandoProducto::CambiarPrecio { producto_id: self.id(), precio: self.libre() }),
+            Comando::Producto(ComandoProducto::InactivarProducto { producto_id: self.id() }),
+            Comando::Sucursal(ComandoSucursal::CrearSucursal { sucursal_id: self.id(), datos: self.datos_sucursal() }),
+            Comando::Sucursal(ComandoSucursal::ActualizarSucursal { sucursal_id: self.id(), cambios: CambiosSucursal { nombre: self.opcion(Self::texto), direccion: self.opcion(Self::direccion) } }),
+            Comando::Sucursal(ComandoSucursal::InactivarSucursal { sucursal_id: self.id() }),
+            Comando::Bodega(ComandoBodega::CrearBodega { bodega_id: self.id(), datos: self.datos_bodega() }),
+            Comando::Bodega(ComandoBodega::ActualizarBodega { bodega_id: self.id(), cambios: CambiosBodega { nombre: self.opcion(Self::texto), direccion: self.opcion(Self::direccion) } }),
+            Comando::Bodega(ComandoBodega::InactivarBodega { bodega_id: self.id() }),
+            Comando::Inventario(ComandoInventario::CrearInventario { inventario_id: self.id(), producto_id: self.id(), bodega_id: self.id(), stock_minimo: self.opcion(Self::cantidad) }),
+            Comando::Inventario(ComandoInventario::RegistrarEntrada { inventario_id: self.id(), movimiento_id: self.id(), motivo: self.uno(&MotivoEntrada::TODOS), cantidad: self.libre(), costo_unitario: self.libre(), fecha_ingreso: self.fecha(), fecha_caducidad: self.opcion(Self::fecha), referencia: self.opcion(Self::referencia) }),
+            Comando::Inventario(ComandoInventario::RegistrarSalida { inventario_id: self.id(), movimiento_id: self.id(), motivo: self.uno(&MotivoSalida::TODOS), cantidad: self.libre(), fecha: self.fecha(), referencia: self.opcion(Self::referencia) }),
+            Comando::Inventario(ComandoInventario::ReservarStock { inventario_id: self.id(), reserva_id: self.id(), cantidad: self.cantidad(), fecha: self.fecha() }),
+            Comando::Inventario(ComandoInventario::ConfirmarReserva { inventario_id: self.id(), reserva_id: self.id(), movimiento_id: self.id(), referencia: self.referencia() }),
+            Comando::Inventario(ComandoInventario::LiberarReserva { inventario_id: self.id(), reserva_id: self.id(), causa: self.texto() }),
+            Comando::Inventario(ComandoInventario::CambiarStockMinimo { inventario_id: self.id(), stock_minimo: self.opcion(Self::cantidad) }),
+            Comando::Rango(ComandoRango::CrearRango { rango_id: self.id(), sucursal_id: self.id(), tipo_documento: self.tipo_documento(), prefijo: self.texto(), autorizacion: self.autorizacion() }),
+            Comando::Rango(ComandoRango::AsignarNumero { rango_id: self.id(), documento_id: self.id(), fecha: self.fecha() }),
+            Comando::Rango(ComandoRango::RenovarRango { rango_id: self.id(), autorizacion: self.autorizacion() }),
+            Comando::Rango(ComandoRango::InutilizarNumero { rango_id: self.id(), consecutivo: self.entero(), motivo: self.texto() }),
+            Comando::Factura(ComandoFactura::CrearYEmitirFactura { factura_id: self.id(), datos: Box::new(self.datos_factura()) }),
+            Comando::Factura(ComandoFactura::RespuestaPaso { factura_id: self.id(), intento: self.u32(), grupo: self.u16(), paso: self.uno(&Paso::TODOS), resultado: self.resultado_paso() }),
+        ]
+    }
+
+    /// One event of every type.
+    #[rustfmt::skip]
+    pub fn eventos(&mut self) -> Vec<Evento> {
+        let (entrada, salida) = (self.uno(&MotivoEntrada::TODOS), self.uno(&MotivoSalida::TODOS));
+        vec![
+            Evento::Cliente(EventoCliente::ClienteCreado { cliente_id: self.id(), datos: self.datos_cliente() }),
+            Evento::Cliente(EventoCliente::ClienteActualizado { cliente_id: self.id(), cambios: self.cambios_cliente() }),
+            Evento::Cliente(EventoCliente::ClienteInactivado { cliente_id: self.id() }),
+            Evento::Cliente(EventoCliente::ClienteReactivado { cliente_id: self.id() }),
+            Evento::Producto(EventoProducto::ProductoCreado { producto_id: self.id(), datos: self.datos_producto() }),
+            Evento::Producto(EventoProducto::ProductoActualizado { producto_id: self.id(), cambios: self.cambios_producto() }),
+            Evento::Producto(EventoProducto::PrecioCambiado { producto_id: self.id(), anterior: self.precio(), nuevo: self.precio() }),
+            Evento::Producto(EventoProducto::ProductoInactivado { producto_id: self.id() }),
+            Evento::Sucursal(EventoSucursal::SucursalCreada { sucursal_id: self.id(), datos: self.datos_sucursal() }),
+            Evento::Sucursal(EventoSucursal::SucursalActualizada { sucursal_id: self.id(), cambios: CambiosSucursal { nombre: self.opcion(Self::texto), direccion: self.opcion(Self::direccion) } }),
+            Evento::Sucursal(EventoSucursal::SucursalInactivada { sucursal_id: self.id() }),
+            Evento::Bodega(EventoBodega::BodegaCreada { bodega_id: self.id(), datos: self.datos_bodega() }),
+            Evento::Bodega(EventoBodega::BodegaActualizada { bodega_id: self.id(), cambios: CambiosBodega { nombre: self.opcion(Self::texto), direccion: self.opcion(Self::direccion) } }),
+            Evento::Bodega(EventoBodega::BodegaInactivada { bodega_id: self.id() }),
+            Evento::Inventario(EventoInventario::InventarioCreado { inventario_id: self.id(), producto_id: self.id(), bodega_id: self.id(), stock_minimo: self.opcion(Self::cantidad) }),
+            Evento::Inventario(EventoInventario::LoteCreado { inventario_id: self.id(), lote_id: self.id(), secuencia: self.entero(), cantidad: self.cantidad(), costo_unitario: self.costo(), fecha_ingreso: self.fecha(), fecha_caducidad: self.opcion(Self::fecha), origen_lote_id: self.opcion(Self::id) }),
+            Evento::Inventario(EventoInventario::StockIncrementado(self.movimiento(entrada))),
+            Evento::Inventario(EventoInventario::StockReducido(self.movimiento(salida))),
+            Evento::Inventario(EventoInventario::StockReservado { inventario_id: self.id(), reserva_id: self.id(), cantidad: self.cantidad(), fecha: self.fecha(), disponible_resultante: self.cantidad() }),
+            Evento::Inventario(EventoInventario::ReservaLiberada { inventario_id: self.id(), reserva_id: self.id(), causa: self.texto(), disponible_resultante: self.cantidad() }),
+            Evento::Inventario(EventoInventario::StockMinimoCambiado { inventario_id: self.id(), stock_minimo: self.opcion(Self::cantidad) }),
+            Evento::Inventario(EventoInventario::StockBajo { inventario_id: self.id(), stock: self.cantidad(), stock_minimo: self.cantidad() }),
+            Evento::Rango(EventoRango::RangoCreado { rango_id: self.id(), sucursal_id: self.id(), tipo_documento: self.tipo_documento(), prefijo: self.texto(), autorizacion: self.autorizacion() }),
+            Evento::Rango(EventoRango::NumeroAsignado { documento_id: self.id(), numero: self.numero(), fecha: self.fecha() }),
+            Evento::Rango(EventoRango::RangoRenovado { rango_id: self.id(), autorizacion: self.autorizacion() }),
+            Evento::Rango(EventoRango::RangoPorAgotarse { rango_id: self.id(), restantes: self.entero() }),
+            Evento::Rango(EventoRango::NumeroInutilizado { rango_id: self.id(), consecutivo: self.entero(), motivo: self.texto() }),
+            Evento::Factura(EventoFactura::FacturaCreada { factura_id: self.id(), cabecera: Box::new(self.cabecera()) }),
+            Evento::Factura(EventoFactura::LineaAgregada { factura_id: self.id(), linea: self.linea_factura() }),
+            Evento::Factura(EventoFactura::EmisionIniciada(Box::new(self.inicio()))),
+            Evento::Factura(EventoFactura::StockAsegurado { factura_id: self.id(), intento: self.u32() }),
+            Evento::Factura(EventoFactura::NumeracionRecibida { factura_id: self.id(), intento: self.u32(), numero: self.numero() }),
+            Evento::Factura(EventoFactura::FacturaEmitida(self.emitida())),
+            Evento::Factura(EventoFactura::FacturaRechazada { factura_id: self.id(), intento: self.u32(), errores: self.lista(Self::falla) }),
+            Evento::Cuarentena(EventoCuarentena::AgregadoEnCuarentena { causa: self.texto() }),
+            Evento::Cuarentena(EventoCuarentena::CuarentenaLevantada { motivo: self.texto() }),
+        ]
+    }
+
+    pub fn cliente(&mut self) -> Cliente {
+        Cliente { cliente_id: self.id(), datos: self.datos_cliente(), activo: self.bool() }
+    }
+
+    pub fn producto(&mut self) -> Producto {
+        Producto { producto_id: self.id(), datos: self.datos_producto(), activo: self.bool() }
+    }
+
+    pub fn sucursal(&mut self) -> Sucursal {
+        Sucursal { sucursal_id: self.id(), datos: self.datos_sucursal(), activa: self.bool() }
+    }
+
+    pub fn bodega(&mut self) -> Bodega {
+        Bodega { bodega_id: self.id(), datos: self.datos_bodega(), activa: self.bool() }
+    }
+
+    fn lote(&mut self) -> Lote {
+        Lote {
+            lote_id: self.id(),
+            cantidad: self.cantidad(),
+            costo_unitario: self.costo(),
+            fecha_caducidad: self.opcion(Self::fecha),
+            origen_lote_id: self.opcion(Self::id),
+        }
+    }
+
+    pub fn inventario(&mut self) -> Inventario {
+        let lotes = self.lista(|g| (PuestoLote { fecha_ingreso: g.fecha(), secuencia: g.entero() }, g.lote()));
+        let reservas = self.lista(|g| (g.id(), Reserva { cantidad: g.cantidad(), fecha: g.fecha() }));
+        let confirmadas =
+            self.lista(|g| Confirmacion { reserva_id: g.id(), lotes: g.lista(Self::lote_consumido), costo_total: g.costo_total() });
+        Inventario {
+            inventario_id: self.id(),
+            producto_id: self.id(),
+            bodega_id: self.id(),
+            stock_minimo: self.opcion(Self::cantidad),
+            lotes: lotes.into_iter().collect::<BTreeMap<_, _>>(),
+            siguiente_secuencia: self.entero(),
+            stock: self.cantidad(),
+            reservado: self.cantidad(),
+            reservas: reservas.into_iter().collect(),
+            confirmadas: confirmadas.into(),
+            liberadas: self.lista(Self::id).into(),
+            bajo_minimo: self.bool(),
+        }
+    }
+
+    pub fn rango(&mut self) -> RangoNumeracion {
+        let recientes = self.lista(|g| (g.id(), g.entero()));
+        RangoNumeracion {
+            rango_id: self.id(),
+            sucursal_id: self.id(),
+            tipo_documento: self.tipo_documento(),
+            prefijo: self.texto(),
+            autorizacion: self.autorizacion(),
+            siguiente: self.entero(),
+            por_documento: recientes.iter().cloned().collect::<HashMap<_, _>>(),
+            recientes: recientes.into(),
+            avisado: self.bool(),
+        }
+    }
+
+    pub fn factura(&mut self) -> Factura {
+        Factura {
+            factura_id: self.id(),
+            estado: self.uno(&EstadoFactura::TODOS),
+            cabecera: self.cabecera(),
+            lineas: self.lista(Self::linea_factura),
+            intento: self.u32(),
+            emision: self.opcion(|g| {
+                Box::new(Emision {
+                    inicio: g.inicio(),
+                    fase: g.uno(&[FaseEmision::Reservando, FaseEmision::Numerando, FaseEmision::Confirmando]),
+                    numero: g.opcion(Self::numero),
+                    progreso: Progreso::default(),
+                })
+            }),
+            emitida: self.opcion(Self::emitida),
+            errores: self.lista(Self::falla),
+        }
+    }
+}

@@ -102,7 +102,7 @@ pub fn recover(
         adopt_catalogues(&*store, &mut core)?;
     }
     let total = ends.iter().map(|(tp, end)| end - start.get(tp).copied().unwrap_or_default().min(*end)).sum();
-    let mut refold = Refold { remember_from, ..Refold::default() };
+    let mut refold = Refold::since(remember_from);
     for (tp, end) in &ends {
         let first = start.get(tp).copied().unwrap_or_default();
         read_range(log, *tp, first, *end, &mut |value| {

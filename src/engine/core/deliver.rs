@@ -23,6 +23,7 @@ use crate::{
         facturacion::factura::{self, ComandoFactura, DireccionRespuesta, Envio, EventoFactura, NotaSaga, Paso, PasoSaga},
         inventario::{self, EventoInventario},
         numeracion,
+        reglas::{Falla, Regla},
         valores::{Id, Instante},
     },
     engine::store::Origin,
@@ -155,6 +156,9 @@ impl Core {
             unreachable!("el actor fue activado al entregar");
         };
         slot.used_in = self.number;
+        if let Some(stale) = stale_version(slot, &message) {
+            return self.refuse(message, Rechazo::de(stale), input);
+        }
         let decided = decide(&self.emisor, &self.replicas, slot, &message);
         match decided {
             Ok(Ok(decision)) => self.apply(message, decision, input),
@@ -335,6 +339,13 @@ fn may_be_elided(evento: &Evento) -> bool {
         Evento::Factura(e) => !matches!(e, EventoFactura::FacturaEmitida(_) | EventoFactura::FacturaRechazada { .. }),
         _ => false,
     }
+}
+
+/// The failure of `version_esperada`, when the caller gave one and the aggregate has moved on.
+fn stale_version(slot: &Slot, message: &Message) -> Option<Falla> {
+    let expected = message.client.as_ref()?.version_esperada?;
+    let version = slot.version_now();
+    (expected != version).then(|| Falla::simple(Regla::VersionEsperada, "").con("esperada", expected).con("actual", version))
 }
 
 /// Drops what `evento` makes unobservable; how many.

@@ -52,7 +52,6 @@ pub struct PendingReply {
     pub repetido: bool,
     pub resultado: Resultado,
     pub versions: Vec<VersionAgregado>,
-    pub target: Direccionado,
     /// Events of the input it answers: from here on…
     pub first_event: u32,
     /// …up to here, set when the input has run to completion.

@@ -220,7 +220,6 @@ impl Core {
             repetido,
             resultado,
             versions,
-            target: target.clone(),
             first_event: 0,
             end_event: 0,
         });

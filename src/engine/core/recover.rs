@@ -25,9 +25,16 @@ pub struct Refold {
     /// Documents whose row waits in `rows`: they are not in memory.
     waiting: HashSet<Direccionado>,
     /// Outcomes older than this are not remembered.
-    pub remember_from: Instante,
+    remember_from: Instante,
     pub events: u64,
     pub skipped: u64,
+}
+
+impl Refold {
+    /// A fold that remembers the outcomes of clients' commands from an instant on.
+    pub fn since(remember_from: Instante) -> Self {
+        Self { remember_from, ..Self::default() }
+    }
 }
 
 impl Core {
@@ -176,6 +183,10 @@ impl Core {
             }
             crate::domain::Comando::Bodega(c) => {
                 wrap(crate::domain::catalogo::bodega::decidir(None, c, &ctx), crate::domain::Evento::Bodega)
+            }
+            crate::domain::Comando::Rango(c) => {
+                let decided = crate::domain::numeracion::decidir(None, c, &ctx).map(|d| d.eventos);
+                wrap(decided, crate::domain::Evento::Rango)
             }
             _ => Vec::new(),
         };

@@ -280,7 +280,7 @@ fn an_invoice_on_one_node_leaves_only_what_somebody_could_observe() {
     let Resultado::Aceptado { factura: Some(summary) } = &node.last_reply().resultado else {
         panic!("se esperaba una factura emitida: {:?}", node.last_reply());
     };
-    assert_eq!((&*summary.numero, summary.total.to_string().as_str()), ("F1", "6000"));
+    assert_eq!((&*summary.numero, summary.total.to_string().as_str()), ("F1", "6000.00"));
     assert_eq!(node.last_reply().versiones[0].version, 1);
     assert!(node.last_reply().particiones.len() >= 3);
     assert_eq!(node.core.gauges().0, node.core.slots.len());
@@ -467,8 +467,8 @@ fn a_saga_over_two_nodes_ends_like_one_on_a_single_node() {
     let (mut a, mut b) = two_nodes();
     for (n, comando) in catalogue().into_iter().enumerate() {
         let target = comando.destino();
-        if target.tipo.contexto() == crate::domain::Contexto::Catalogo {
-            // Both have the catalogue; on the second it is a replica.
+        if matches!(target.tipo.contexto(), crate::domain::Contexto::Catalogo | crate::domain::Contexto::Numeracion) {
+            // Both know the catalogue and the ranges; on the second they are replicas.
             b.core.adopt_replica(&comando);
         }
         let node = if a.core.ownership.is_local(&target) { &mut a } else { &mut b };

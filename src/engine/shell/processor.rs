@@ -22,7 +22,7 @@ use crate::{
         core::{ClosedEpoch, Core, CoreError, CoreStats, Input},
         ports::Clock,
         recovery::{self, CoreParts, RecoveryError, RecoveryReport},
-        store::{StateStore, StoreError},
+        store::StoreError,
     },
     log::{Log, LogError, Position, Topic, TopicPartition},
 };

@@ -1,6 +1,6 @@
 //! Why a node does not start.
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
 /// Failures of a node. Messages are Spanish and say what to do.
 #[derive(Debug, thiserror::Error)]
@@ -13,6 +13,17 @@ pub enum NodeError {
     NoEsCarpetaDeDatos { carpeta: PathBuf },
     #[error("no se puede usar la carpeta {carpeta}: {causa}")]
     Carpeta { carpeta: PathBuf, causa: String },
+    #[error("no se puede atender en {direccion}: {causa}")]
+    Puerto { direccion: SocketAddr, causa: String },
+    /// Log, tables or schemas do not open.
+    #[error("{0}")]
+    Almacen(String),
+    /// The engine gave up, or did not stop.
+    #[error("{0}")]
+    Motor(String),
+    /// Threads, runtime, metrics.
+    #[error("{0}")]
+    Interno(String),
 }
 
 fn quien(pid: Option<u32>, url: Option<&str>) -> String {

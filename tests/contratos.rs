@@ -9,6 +9,8 @@ mod esquemas;
 mod hostiles;
 #[path = "contratos/ida_y_vuelta.rs"]
 mod ida_y_vuelta;
+#[path = "contratos/memoria.rs"]
+mod memoria;
 
 use std::sync::{Arc, LazyLock};
 

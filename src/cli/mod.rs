@@ -1,18 +1,24 @@
 //! The command line: reads what the user asks, runs it, says how it went.
 
+mod acceso;
 mod args;
+pub mod banco;
 mod config_ver;
+mod consultar;
 mod contexto;
 mod destino;
 mod doctor;
 mod ejemplo;
 mod ejemplos;
+mod emitir;
 mod espanol;
 mod fallo;
 mod formato;
 mod importar;
+mod nodo;
 mod peticion;
 mod salida;
+mod vista;
 
 use std::process::ExitCode;
 

@@ -54,15 +54,17 @@ impl KvStore {
             FolderError::Other(what) => KvError::Storage(what),
         };
         let folder = Folder::open(dir, KIND, VERSION).map_err(failed)?;
-        let builder = Database::builder(dir.join("almacen"))
-            .cache_size(cache_bytes)
-            .journal_compression(CompressionType::None)
-            .manual_journal_persist(true)
-            .max_journaling_size(64 << 20)
-            .max_cached_files(Some(256))
-            .worker_threads(1);
-        let database = folder::open_database(builder, dir).map_err(failed)?;
-        let values = database.keyspace("valores", options).map_err(|e| failed(folder::damaged(dir, &e.to_string())))?;
+        let builder = |store: &Path| {
+            Database::builder(store)
+                .cache_size(cache_bytes)
+                .journal_compression(CompressionType::None)
+                .manual_journal_persist(true)
+                .max_journaling_size(64 << 20)
+                .max_cached_files(Some(256))
+                .worker_threads(1)
+        };
+        let opened = folder::open_database(dir, builder, |db| db.keyspace("valores", options));
+        let (database, values) = opened.map_err(failed)?;
         Ok(Self { database, values, folder })
     }
 

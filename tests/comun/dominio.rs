@@ -1,6 +1,6 @@
 //! Samples of commands, events and states.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use factumarket::domain::{
     Comando, Evento, EventoCuarentena, ResultadoPaso,
@@ -17,7 +17,7 @@ use factumarket::domain::{
     },
     inventario::{
         ComandoInventario, Confirmacion, EventoInventario, Inventario, Lote, LoteConsumido, MotivoEntrada, MotivoSalida,
-        Movimiento, PuestoLote, Referencia, Reserva,
+        Movimiento, PuestoLote, Referencia, Reserva, Resumen,
     },
     numeracion::{Autorizacion, ComandoRango, EventoRango, NumeroDocumento, RangoNumeracion, TipoDocumento},
     reglas::{Falla, Regla},
@@ -403,20 +403,24 @@ impl Muestras {
     pub fn inventario(&mut self) -> Inventario {
         let lotes = self.lista(|g| (PuestoLote { fecha_ingreso: g.fecha(), secuencia: g.entero() }, g.lote()));
         let reservas = self.lista(|g| (g.id(), Reserva { cantidad: g.cantidad(), fecha: g.fecha() }));
-        let confirmadas =
-            self.lista(|g| Confirmacion { reserva_id: g.id(), lotes: g.lista(Self::lote_consumido), costo_total: g.costo_total() });
+        let confirmadas: VecDeque<_> = self
+            .lista(|g| Confirmacion { reserva_id: g.id(), lotes: g.lista(Self::lote_consumido), costo_total: g.costo_total() })
+            .into();
+        let lotes: BTreeMap<_, _> = lotes.into_iter().collect();
+        let liberadas: VecDeque<_> = self.lista(Self::id).into();
         Inventario {
             inventario_id: self.id(),
             producto_id: self.id(),
             bodega_id: self.id(),
             stock_minimo: self.opcion(Self::cantidad),
-            lotes: lotes.into_iter().collect::<BTreeMap<_, _>>(),
+            resumen: Resumen::de(&lotes, &confirmadas, &liberadas),
+            lotes,
             siguiente_secuencia: self.entero(),
             stock: self.cantidad(),
             reservado: self.cantidad(),
             reservas: reservas.into_iter().collect(),
-            confirmadas: confirmadas.into(),
-            liberadas: self.lista(Self::id).into(),
+            confirmadas,
+            liberadas,
             bajo_minimo: self.bool(),
         }
     }

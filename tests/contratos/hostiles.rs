@@ -24,7 +24,7 @@ fn id_de(registro: Registro) -> [u8; 4] {
     valor.encode().unwrap()[1..5].try_into().unwrap()
 }
 
-fn con_marco(registro: Registro, avro: &[u8]) -> Vec<u8> {
+pub fn con_marco(registro: Registro, avro: &[u8]) -> Vec<u8> {
     [&[0], &id_de(registro)[..], avro].concat()
 }
 

@@ -9,7 +9,7 @@ use crate::{
         TipoAgregado,
         catalogo::{bodega::Bodega, cliente::Cliente, producto::Producto, sucursal::Sucursal},
         facturacion::factura::{Emision, Factura, Progreso},
-        inventario::{Confirmacion, Inventario, Lote, PuestoLote, Reserva},
+        inventario::{Confirmacion, Inventario, Lote, PuestoLote, Reserva, Resumen},
         numeracion::RangoNumeracion,
         valores::Id,
     },
@@ -37,7 +37,7 @@ wire_record!(Inventario {
     confirmadas,
     liberadas,
     bajo_minimo,
-});
+} derivado resumen = Resumen::de(&lotes, &confirmadas, &liberadas));
 
 wire_record!(Factura { factura_id, estado, cabecera, lineas, intento, emision, emitida, errores });
 
@@ -54,7 +54,8 @@ mod tabla {
 
     pub fn read<K: Wire + Ord, V: Wire>(r: &mut Reader<'_>) -> Result<BTreeMap<K, V>, CodecError> {
         let mut tabla = BTreeMap::new();
-        r.items(<(K, V)>::read, |(clave, valor)| {
+        // Nodes filled in order stay half full.
+        r.items(2, <(K, V)>::read, |(clave, valor)| {
             tabla.insert(clave, valor);
         })?;
         Ok(tabla)

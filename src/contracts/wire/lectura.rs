@@ -5,6 +5,9 @@ use crate::contracts::CodecError;
 /// Memory that one record may ask for while it is decoded. An honest record of 1 MiB takes about seven.
 const MEMORY_BUDGET: usize = 8 << 20;
 
+/// What a kept text costs besides its bytes: two counts and rounding.
+const TEXT_OVERHEAD: usize = 24;
+
 /// A cursor over one record.
 pub(in crate::contracts) struct Reader<'a> {
     rest: &'a [u8],
@@ -69,7 +72,7 @@ impl<'a> Reader<'a> {
     #[inline]
     pub fn text(&mut self) -> Result<&'a str, CodecError> {
         let bytes = self.bytes()?;
-        self.charge(bytes.len() + 16)?;
+        self.charge(bytes.len() + TEXT_OVERHEAD)?;
         std::str::from_utf8(bytes).map_err(|_| CodecError::Undecodable("texto que no es UTF-8"))
     }
 
@@ -96,10 +99,11 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Reads an array item by item.
+    /// Reads an array item by item. `growth`: how many times its items the collection that keeps them may hold while it grows.
     #[inline]
     pub fn items<T>(
         &mut self,
+        growth: usize,
         mut read: impl FnMut(&mut Self) -> Result<T, CodecError>,
         mut keep: impl FnMut(T),
     ) -> Result<(), CodecError> {
@@ -108,7 +112,7 @@ impl<'a> Reader<'a> {
             if count == 0 {
                 return Ok(());
             }
-            self.charge(count.saturating_mul(2 * size_of::<T>()))?;
+            self.charge(count.saturating_mul(growth * size_of::<T>()))?;
             for _ in 0..count {
                 let item = read(self)?;
                 keep(item);

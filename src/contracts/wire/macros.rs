@@ -15,6 +15,22 @@ macro_rules! wire_record {
             }
         }
     };
+    // With a field that is not on the wire: `derivado` is computed from the fields that were read.
+    ($tipo:ty { $($campo:ident $(: $via:ident)?),* $(,)? } derivado $derivado:ident = $valor:expr) => {
+        impl $crate::contracts::wire::Wire for $tipo {
+            #[inline]
+            fn write(&self, w: &mut $crate::contracts::wire::Writer) {
+                $($crate::contracts::wire::macros::wire_write!(w, &self.$campo $(, $via)?);)*
+            }
+
+            #[inline]
+            fn read(r: &mut $crate::contracts::wire::Reader<'_>) -> Result<Self, $crate::contracts::CodecError> {
+                $(let $campo = $crate::contracts::wire::macros::wire_read!(r $(, $via)?);)*
+                let $derivado = $valor;
+                Ok(Self { $($campo,)* $derivado })
+            }
+        }
+    };
 }
 
 macro_rules! wire_write {

@@ -187,7 +187,8 @@ impl<T: Wire> Wire for Vec<T> {
         for _ in 0..count {
             items.push(T::read(r)?);
         }
-        r.items(T::read, |item| items.push(item))?;
+        // Later blocks are not ours: the list doubles, and holds old and new while it moves.
+        r.items(3, T::read, |item| items.push(item))?;
         Ok(items)
     }
 }

@@ -8,6 +8,8 @@ use std::{
 
 const LOCK: &str = "bloqueo";
 const FORMAT: &str = "formato";
+const STORE: &str = "almacen";
+const STORE_PARTIAL: &str = "almacen.nuevo";
 
 /// An exclusive hold on a folder; given back when dropped or when the process dies.
 #[derive(Debug)]
@@ -122,17 +124,44 @@ pub(crate) fn is_full(error: &fjall::Error) -> bool {
     }
 }
 
-/// Opens a store below the folder; a panic of the store on damaged files is an error like any other.
-pub(crate) fn open_database(builder: fjall::DatabaseBuilder<fjall::Database>, path: &Path) -> Result<fjall::Database, FolderError> {
-    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| builder.open())) {
-        Ok(Ok(database)) => Ok(database),
+/// Opens the store below the folder, with `prepare` to create what it holds; a panic of the store on damaged files is an error like any
+/// other. A new store is made under another name and renamed when complete, so a creation that was interrupted starts again.
+pub(crate) fn open_database<T>(
+    path: &Path,
+    builder: impl Fn(&Path) -> fjall::DatabaseBuilder<fjall::Database>,
+    prepare: impl Fn(&fjall::Database) -> fjall::Result<T>,
+) -> Result<(fjall::Database, T), FolderError> {
+    let open = |path: &Path| {
+        let database = builder(path).open()?;
+        let prepared = prepare(&database)?;
+        Ok((database, prepared))
+    };
+    let store = path.join(STORE);
+    if !store.exists() {
+        let partial = path.join(STORE_PARTIAL);
+        if partial.exists() {
+            fs::remove_dir_all(&partial).map_err(|e| failed(path, &e))?;
+        }
+        drop(guarded(path, || open(&partial))?);
+        let publish = || {
+            fs::rename(&partial, &store)?;
+            File::open(path)?.sync_all()
+        };
+        publish().map_err(|e| failed(path, &e))?;
+    }
+    guarded(path, || open(&store))
+}
+
+fn guarded<T>(path: &Path, open: impl FnOnce() -> fjall::Result<T>) -> Result<T, FolderError> {
+    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(open)) {
+        Ok(Ok(opened)) => Ok(opened),
         Ok(Err(e)) if is_full(&e) => Err(FolderError::Full),
         Ok(Err(e)) => Err(damaged(path, &e.to_string())),
         Err(_) => Err(damaged(path, "el almacén no reconoce sus archivos")),
     }
 }
 
-pub(crate) fn damaged(path: &Path, what: &str) -> FolderError {
+fn damaged(path: &Path, what: &str) -> FolderError {
     FolderError::Other(format!(
         "el almacén {} está dañado y no se abre ({what}); no se ha cambiado nada: restaure una copia de la carpeta",
         path.display()

@@ -45,6 +45,8 @@ pub struct EmbeddedLogOptions {
     pub cache_bytes: usize,
     /// Bytes of the store's own block cache.
     pub store_cache_bytes: u64,
+    /// Bytes of blocks the store keeps in memory before they go from its journal to their own files. Fixed when a folder is created.
+    pub memtable_bytes: u64,
     /// Bytes not yet durable above which an append waits for a flush.
     pub max_pending_bytes: usize,
     /// For tests: counts and failures of writes and fsyncs.
@@ -60,6 +62,7 @@ impl Default for EmbeddedLogOptions {
             reply_retention: HOUR_MICROS,
             cache_bytes: 32 << 20,
             store_cache_bytes: 8 << 20,
+            memtable_bytes: 32 << 20,
             max_pending_bytes: 64 << 20,
             hooks: StoreHooks::default(),
         }
@@ -111,7 +114,7 @@ impl EmbeddedLog {
                 return Err(LogError::Storage(format!("el tópico {topic} debe tener de 1 a 1024 particiones, no {count}")));
             }
         }
-        let store = Store::open(dir, options.hooks.clone(), options.store_cache_bytes)?;
+        let store = Store::open(dir, &options)?;
         let layout = State::layout(&options);
         let found = store.load(&layout)?;
         let state = Mutex::new(State::new(&options, layout, found));

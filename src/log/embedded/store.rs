@@ -10,7 +10,7 @@ use std::{
     fs::{File, OpenOptions},
     io,
     os::unix::fs::FileExt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -24,6 +24,7 @@ use fjall::{
 };
 
 use super::{
+    EmbeddedLogOptions,
     block::Block,
     folder::{self, Folder, FolderError},
 };
@@ -116,26 +117,26 @@ impl From<WriteFailure> for LogError {
 }
 
 impl Store {
-    pub(super) fn open(path: &std::path::Path, hooks: StoreHooks, cache_bytes: u64) -> Result<Self, LogError> {
+    pub(super) fn open(path: &Path, options: &EmbeddedLogOptions) -> Result<Self, LogError> {
         let full = |e: FolderError| match e {
             FolderError::Full => LogError::DiskFull { path: path.display().to_string() },
             FolderError::Other(what) => LogError::Storage(what),
         };
         let folder = Folder::open(path, KIND, VERSION).map_err(full)?;
-        let builder = Database::builder(path.join("almacen"))
-            .cache_size(cache_bytes)
-            .journal_compression(CompressionType::None)
-            .manual_journal_persist(true)
-            .max_journaling_size(64 << 20)
-            .max_cached_files(Some(128))
-            .worker_threads(1);
-        let database = folder::open_database(builder, path).map_err(full)?;
-        let keyspace = |name: &str, options: fn() -> KeyspaceCreateOptions| {
-            database.keyspace(name, options).map_err(|e| full(folder::damaged(path, &e.to_string())))
+        let builder = |store: &Path| {
+            Database::builder(store)
+                .cache_size(options.store_cache_bytes)
+                .journal_compression(CompressionType::None)
+                .manual_journal_persist(true)
+                .max_journaling_size(64 << 20)
+                .max_cached_files(Some(128))
+                .worker_threads(1)
         };
-        let history = keyspace("historia", block_options)?;
-        let passing = keyspace("paso", block_options)?;
-        let control = keyspace("control", control_options)?;
+        let blocks = || block_options(options.memtable_bytes);
+        let keyspaces = |db: &Database| {
+            Ok((db.keyspace("historia", blocks)?, db.keyspace("paso", blocks)?, db.keyspace("control", control_options)?))
+        };
+        let (database, (history, passing, control)) = folder::open_database(path, builder, keyspaces).map_err(full)?;
         let mark = OpenOptions::new()
             .create(true)
             .truncate(false)
@@ -143,7 +144,7 @@ impl Store {
             .write(true)
             .open(path.join(MARK))
             .map_err(|e| LogError::Storage(format!("no se puede abrir {}: {e}", path.join(MARK).display())))?;
-        Ok(Self { database, history, passing, control, mark, hooks, counters: Counters::default(), folder })
+        Ok(Self { database, history, passing, control, mark, hooks: options.hooks.clone(), counters: Counters::default(), folder })
     }
 
     /// Reads what the log keeps in memory and checks that nothing durable is missing.
@@ -333,12 +334,12 @@ impl Store {
 }
 
 /// Monotonic keys, values written once: the values go to blob files at flush and compaction moves only keys.
-fn block_options() -> KeyspaceCreateOptions {
+fn block_options(memtable_bytes: u64) -> KeyspaceCreateOptions {
     let blobs =
         KvSeparationOptions::default().separation_threshold(256).compression(CompressionType::None).file_target_size(64 << 20);
     KeyspaceCreateOptions::default()
         .manual_journal_persist(true)
-        .max_memtable_size(32 << 20)
+        .max_memtable_size(memtable_bytes)
         .data_block_size_policy(BlockSizePolicy::all(4 << 10))
         .data_block_compression_policy(CompressionPolicy::disabled())
         .filter_policy(FilterPolicy::disabled())

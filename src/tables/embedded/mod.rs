@@ -69,16 +69,17 @@ impl EmbeddedTables {
             FolderError::Other(what) => TablesError::Storage(what),
         };
         let folder = Folder::open(dir, KIND, VERSION).map_err(failed)?;
-        let builder = Database::builder(dir.join("almacen"))
-            .cache_size(options.cache_bytes)
-            .journal_compression(CompressionType::None)
-            .manual_journal_persist(true)
-            .max_journaling_size(options.journal_bytes.max(64 << 20))
-            .max_cached_files(Some(256))
-            .worker_threads(1);
-        let database = folder::open_database(builder, dir).map_err(failed)?;
-        let control = database.keyspace("control", || keyspace_options(1 << 20));
-        let control = control.map_err(|e| failed(folder::damaged(dir, &e.to_string())))?;
+        let builder = |store: &Path| {
+            Database::builder(store)
+                .cache_size(options.cache_bytes)
+                .journal_compression(CompressionType::None)
+                .manual_journal_persist(true)
+                .max_journaling_size(options.journal_bytes.max(64 << 20))
+                .max_cached_files(Some(256))
+                .worker_threads(1)
+        };
+        let opened = folder::open_database(dir, builder, |db| db.keyspace("control", || keyspace_options(1 << 20)));
+        let (database, control) = opened.map_err(failed)?;
         Ok(Arc::new(Self { database, control, tables: RwLock::default(), writing: Mutex::default(), options, folder }))
     }
 

@@ -1,0 +1,177 @@
+//! A run: sends orders through the gateway, closed loop or at a fixed rate, and times each from its planned send to its outcome.
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use hdrhistogram::Histogram;
+
+use super::carga::Carga;
+use crate::{
+    contracts::{Respuesta, Resultado},
+    engine::gateway::{Gateway, NewCommand, SubmitError, Waiter},
+};
+
+/// Orders sent at a time in a closed loop.
+const LOTE: usize = 64;
+
+/// How orders are sent.
+#[derive(Debug, Clone, Copy)]
+pub struct Ritmo {
+    pub facturas: u64,
+    /// Orders a second; `None` = as fast as outcomes come back (closed loop).
+    pub tasa: Option<f64>,
+    /// Orders in flight at most, in a closed loop.
+    pub ventana: usize,
+}
+
+/// What came of a run.
+#[derive(Debug)]
+pub struct Resultados {
+    pub emitidas: u64,
+    pub rechazadas: u64,
+    pub otras: u64,
+    pub duracion: Duration,
+    /// Microseconds from the planned send to the outcome.
+    pub latencia: Histogram<u64>,
+    /// The generator fell behind its plan by at most this (open loop): its delay counts in the latencies.
+    pub retraso_max: Duration,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ErrorCorrida {
+    #[error("el motor no aceptó la carga: {0}")]
+    Envio(#[from] SubmitError),
+    #[error("el motor se detuvo antes de responder")]
+    SinRespuesta,
+    #[error("no se pudo preparar la carga: {0}")]
+    Preparacion(String),
+}
+
+/// Sends the catalogues and waits for every outcome; a repeated catalogue on an existing folder is fine.
+///
+/// # Errors
+/// When something was refused for another reason than being there already.
+pub fn preparar(gateway: &Arc<dyn Gateway>, etapas: Vec<Vec<NewCommand>>) -> Result<(), ErrorCorrida> {
+    for etapa in etapas {
+        let mut pendientes = etapa.into_iter().peekable();
+        while pendientes.peek().is_some() {
+            let lote: Vec<NewCommand> = pendientes.by_ref().take(1_024).collect();
+            for espera in gateway.send(lote)? {
+                let respuesta = espera.blocking_recv().map_err(|_| ErrorCorrida::SinRespuesta)?;
+                if let Resultado::Rechazado { errores } = &respuesta.resultado {
+                    let ya_estaba = errores.iter().all(|e| e.regla == crate::domain::reglas::Regla::YaExiste);
+                    if !ya_estaba {
+                        return Err(ErrorCorrida::Preparacion(format!("{}: {}", respuesta.command_id, errores[0])));
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Runs the load; `avance` hears how many outcomes have come.
+///
+/// # Errors
+/// When the engine stops taking orders or answering.
+pub fn correr(gateway: &Arc<dyn Gateway>, carga: &mut Carga, ritmo: Ritmo, avance: &mut dyn FnMut(u64)) -> Result<Resultados, ErrorCorrida> {
+    let latencia = Histogram::new_with_bounds(1, 600_000_000, 3).map_err(|e| ErrorCorrida::Preparacion(e.to_string()))?;
+    let resultados =
+        Resultados { emitidas: 0, rechazadas: 0, otras: 0, duracion: Duration::ZERO, latencia, retraso_max: Duration::ZERO };
+    match ritmo.tasa {
+        None => cerrada(gateway, carga, ritmo, resultados, avance),
+        Some(tasa) => abierta(gateway, carga, ritmo.facturas, tasa, resultados, avance),
+    }
+}
+
+fn cerrada(
+    gateway: &Arc<dyn Gateway>,
+    carga: &mut Carga,
+    ritmo: Ritmo,
+    mut resultados: Resultados,
+    avance: &mut dyn FnMut(u64),
+) -> Result<Resultados, ErrorCorrida> {
+    let inicio = Instant::now();
+    let mut en_vuelo: VecDeque<(Instant, Waiter)> = VecDeque::with_capacity(ritmo.ventana + LOTE);
+    let mut enviadas = 0;
+    while enviadas < ritmo.facturas || !en_vuelo.is_empty() {
+        while enviadas < ritmo.facturas && en_vuelo.len() < ritmo.ventana {
+            let cuantas = LOTE.min(usize::try_from(ritmo.facturas - enviadas).unwrap_or(LOTE));
+            let lote: Vec<NewCommand> = (0..cuantas).map(|_| carga.factura()).collect();
+            let planeado = Instant::now();
+            en_vuelo.extend(gateway.send(lote)?.into_iter().map(|espera| (planeado, espera)));
+            enviadas += cuantas as u64;
+        }
+        if let Some((planeado, espera)) = en_vuelo.pop_front() {
+            resultados.anotar(planeado, espera)?;
+            avance(resultados.total());
+        }
+    }
+    resultados.duracion = inicio.elapsed();
+    Ok(resultados)
+}
+
+/// Open loop: the plan does not wait for outcomes, so a stall of the engine shows in the latencies of all that queue behind it.
+fn abierta(
+    gateway: &Arc<dyn Gateway>,
+    carga: &mut Carga,
+    facturas: u64,
+    tasa: f64,
+    mut resultados: Resultados,
+    avance: &mut dyn FnMut(u64),
+) -> Result<Resultados, ErrorCorrida> {
+    let inicio = Instant::now();
+    let (envia, recibe) = std::sync::mpsc::channel::<(Instant, Waiter)>();
+    let (resultados, retraso) = thread::scope(|hilos| {
+        let colector = thread::Builder::new().name("colector".to_owned()).spawn_scoped(hilos, move || {
+            for (planeado, espera) in recibe {
+                resultados.anotar(planeado, espera)?;
+            }
+            Ok::<_, ErrorCorrida>(resultados)
+        });
+        let colector = colector.map_err(|e| ErrorCorrida::Preparacion(e.to_string()))?;
+        let mut retraso = Duration::ZERO;
+        for numero in 0..facturas {
+            let planeado = inicio + Duration::from_secs_f64(numero as f64 / tasa);
+            thread::sleep(planeado.saturating_duration_since(Instant::now()));
+            retraso = retraso.max(planeado.elapsed());
+            for espera in gateway.send(vec![carga.factura()])? {
+                if envia.send((planeado, espera)).is_err() {
+                    return Err(ErrorCorrida::SinRespuesta);
+                }
+            }
+            avance(numero + 1);
+        }
+        drop(envia);
+        let resultados = colector.join().map_err(|_| ErrorCorrida::SinRespuesta)??;
+        Ok((resultados, retraso))
+    })?;
+    Ok(Resultados { duracion: inicio.elapsed(), retraso_max: retraso, ..resultados })
+}
+
+impl Resultados {
+    pub fn total(&self) -> u64 {
+        self.emitidas + self.rechazadas + self.otras
+    }
+
+    fn anotar(&mut self, planeado: Instant, espera: Waiter) -> Result<(), ErrorCorrida> {
+        let Respuesta { resultado, .. } = espera.blocking_recv().map_err(|_| ErrorCorrida::SinRespuesta)?;
+        match resultado {
+            Resultado::Aceptado { .. } => self.emitidas += 1,
+            Resultado::Rechazado { .. } => self.rechazadas += 1,
+            Resultado::Apartado { .. } | Resultado::EnCurso => self.otras += 1,
+        }
+        let micros = u64::try_from(planeado.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.latencia.saturating_record(micros.max(1));
+        Ok(())
+    }
+
+    /// Milliseconds at a quantile.
+    pub fn ms(&self, cuantil: f64) -> f64 {
+        self.latencia.value_at_quantile(cuantil) as f64 / 1_000.0
+    }
+}

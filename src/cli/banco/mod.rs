@@ -1,0 +1,5 @@
+//! `banco`: the load generator and what a run costs.
+
+pub mod carga;
+pub mod corrida;
+pub mod medidas;

@@ -437,6 +437,8 @@ impl Muestras {
             por_documento: recientes.iter().cloned().collect::<HashMap<_, _>>(),
             recientes: recientes.into(),
             avisado: self.bool(),
+            inutilizados: self.lista(Self::entero).into_iter().collect(),
+            resoluciones: self.lista(|g| (g.entero(), g.texto())),
         }
     }
 

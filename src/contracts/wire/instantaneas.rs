@@ -1,6 +1,6 @@
 //! States of the aggregates. Indexes are rebuilt when read; what an attempt remembers unrecorded (`Progreso`) is not stored.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use super::{Reader, Wire, Writer, macros::wire_record, primitivos::write_items, registros::protegido};
 use crate::{
@@ -37,7 +37,7 @@ wire_record!(Inventario {
     confirmadas,
     liberadas,
     bajo_minimo,
-} derivado resumen = Resumen::de(&lotes, &confirmadas, &liberadas));
+} derivado resumen = resumen(lotes, confirmadas, liberadas));
 
 wire_record!(Factura { factura_id, estado, cabecera, lineas, intento, emision, emitida, errores });
 
@@ -62,33 +62,51 @@ mod tabla {
     }
 }
 
-impl Wire for RangoNumeracion {
-    fn write(&self, w: &mut Writer) {
-        self.rango_id.write(w);
-        self.sucursal_id.write(w);
-        self.tipo_documento.write(w);
-        self.prefijo.write(w);
-        self.autorizacion.write(w);
-        self.siguiente.write(w);
-        self.recientes.write(w);
-        self.avisado.write(w);
+wire_record!(RangoNumeracion {
+    rango_id,
+    sucursal_id,
+    tipo_documento,
+    prefijo,
+    autorizacion,
+    siguiente,
+    recientes,
+    avisado,
+    inutilizados: conjunto,
+    resoluciones,
+} derivado por_documento = por_documento(recientes));
+
+/// Index of the recent documents.
+fn por_documento(r: &mut Reader<'_>, recientes: &VecDeque<(Id, u64)>) -> Result<HashMap<Id, u64>, CodecError> {
+    r.charge(recientes.len().saturating_mul(3 * size_of::<(Id, u64)>()))?;
+    Ok(recientes.iter().cloned().collect())
+}
+
+/// Summary of the stock's lots and reservations.
+fn resumen(
+    r: &mut Reader<'_>,
+    lotes: &BTreeMap<PuestoLote, Lote>,
+    confirmadas: &VecDeque<Confirmacion>,
+    liberadas: &VecDeque<Id>,
+) -> Result<Resumen, CodecError> {
+    let indexed = lotes.len().saturating_add(confirmadas.len()).saturating_add(liberadas.len());
+    r.charge(indexed.saturating_mul(3 * size_of::<Id>()))?;
+    Ok(Resumen::de(lotes, confirmadas, liberadas))
+}
+
+/// A sorted set: an array.
+mod conjunto {
+    use super::{BTreeSet, CodecError, Reader, Wire, Writer, write_items};
+
+    pub fn write<T: Wire>(conjunto: &BTreeSet<T>, w: &mut Writer) {
+        write_items(w, conjunto.len(), conjunto.iter(), T::write);
     }
 
-    fn read(r: &mut Reader<'_>) -> Result<Self, CodecError> {
-        let mut rango = Self {
-            rango_id: Wire::read(r)?,
-            sucursal_id: Wire::read(r)?,
-            tipo_documento: Wire::read(r)?,
-            prefijo: Wire::read(r)?,
-            autorizacion: Wire::read(r)?,
-            siguiente: Wire::read(r)?,
-            recientes: Wire::read(r)?,
-            por_documento: HashMap::new(),
-            avisado: Wire::read(r)?,
-        };
-        r.charge(rango.recientes.len().saturating_mul(2 * size_of::<(Id, u64)>()))?;
-        rango.por_documento = rango.recientes.iter().cloned().collect();
-        Ok(rango)
+    pub fn read<T: Wire + Ord>(r: &mut Reader<'_>) -> Result<BTreeSet<T>, CodecError> {
+        let mut conjunto = BTreeSet::new();
+        r.items(2, T::read, |item| {
+            conjunto.insert(item);
+        })?;
+        Ok(conjunto)
     }
 }
 

@@ -15,8 +15,8 @@ macro_rules! wire_record {
             }
         }
     };
-    // With a field that is not on the wire: `derivado` is computed from the fields that were read.
-    ($tipo:ty { $($campo:ident $(: $via:ident)?),* $(,)? } derivado $derivado:ident = $valor:expr) => {
+    // With a field that is not on the wire: a function of the fields that were read rebuilds it.
+    ($tipo:ty { $($campo:ident $(: $via:ident)?),* $(,)? } derivado $derivado:ident = $de:ident($($fuente:ident),*)) => {
         impl $crate::contracts::wire::Wire for $tipo {
             #[inline]
             fn write(&self, w: &mut $crate::contracts::wire::Writer) {
@@ -26,7 +26,7 @@ macro_rules! wire_record {
             #[inline]
             fn read(r: &mut $crate::contracts::wire::Reader<'_>) -> Result<Self, $crate::contracts::CodecError> {
                 $(let $campo = $crate::contracts::wire::macros::wire_read!(r $(, $via)?);)*
-                let $derivado = $valor;
+                let $derivado = $de(r, $(&$fuente),*)?;
                 Ok(Self { $($campo,)* $derivado })
             }
         }

@@ -4,7 +4,7 @@ use super::super::{FormaPago, FormaPagoTipo, TotalesFactura, resolucion::Pedido}
 use crate::domain::{
     facturacion::totales::MontoExcedido,
     reglas::{Falla, Regla},
-    valores::{Decimal, texto_valido},
+    valores::{Decimal, Dinero, texto_valido},
 };
 
 /// Longest means code of a payment form, in characters.
@@ -30,9 +30,10 @@ pub fn monto_positivo(_: &Pedido<'_>, totales: &TotalesFactura, fallas: &mut Vec
     }
 }
 
-/// TotalesConsistentes: the stated total, when present, is the computed one.
+/// TotalesConsistentes: the stated total, when present, is the computed one. (One that is no amount of money has its own failure.)
 pub fn totales_consistentes(pedido: &Pedido<'_>, totales: &TotalesFactura, fallas: &mut Vec<Falla>) {
-    let Some(declarado) = pedido.datos.total.filter(|t| *t != totales.total.valor()) else { return };
+    let declarado = pedido.datos.total.and_then(|total| Dinero::nuevo(total).ok());
+    let Some(declarado) = declarado.filter(|total| *total != totales.total) else { return };
     let mensaje = format!("el total declarado es {declarado} y las líneas suman {}", totales.total);
     fallas.push(
         Falla::new(Regla::TotalesConsistentes, "/total", mensaje).con("declarado", declarado).con("calculado", totales.total),

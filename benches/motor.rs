@@ -61,8 +61,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let engine_groups = ["ingesta", "motor", "registro", "respuestas", "fjall:worker"];
     println!("  processor total  {:>7.2} µs/invoice", per(cpu.de(&engine_groups)));
-    println!("p50 {:.1} ms p99 {:.1} ms RSS {} MB written {:.0} B/invoice", done.ms(0.5), done.ms(0.99), after.rss_bytes >> 20,
-        (after.escritos_bytes - io.escritos_bytes) as f64 / facturas as f64);
+    println!(
+        "p50 {:.1} ms p99 {:.1} ms RSS {} MB written {:.0} B/invoice",
+        done.ms(0.5),
+        done.ms(0.99),
+        after.rss_bytes >> 20,
+        (after.escritos_bytes - io.escritos_bytes) as f64 / facturas as f64
+    );
     runtime.block_on(engine.stop())?;
     Ok(())
 }

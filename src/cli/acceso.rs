@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     domain::valores::Id,
-    http::{Lista, Pagina, Recurso},
+    http::lecturas::{Lista, Pagina, Recurso},
     node::{self, EstadoCarpeta, Node, Proceso},
 };
 
@@ -149,7 +149,7 @@ pub fn directo(node: &Node) -> Directo {
         gateway: node.gateway(),
         clock: node.clock(),
         ids: node.ids(),
-        verificar_digito_ruc: node.verificar_digito_ruc(),
+        verificar_digito_ruc: node.emisor().verificar_digito_ruc,
     }
 }
 

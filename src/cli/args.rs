@@ -43,6 +43,18 @@ pub struct Global {
 
 #[derive(Debug, Subcommand)]
 pub enum Orden {
+    /// Siembra una tienda de ejemplo, emite facturas sin parar y atiende la API
+    Demo(DemoArgs),
+    /// Atiende la API sobre una carpeta de datos
+    Servir(ServirArgs),
+    /// Carga clientes, productos, existencias y pedidos desde un archivo NDJSON
+    Importar(ImportarArgs),
+    /// Emite una factura y cuenta su historia paso a paso
+    Emitir(EmitirArgs),
+    /// Muestra una factura
+    Factura(FacturaArgs),
+    /// Muestra las existencias de un producto, con sus lotes
+    Stock(StockArgs),
     /// Muestra la configuración
     Config(ConfigArgs),
     /// Revisa la máquina, la carpeta de datos y la configuración

@@ -157,5 +157,10 @@ fn rechazada(motivos: &[Motivo]) -> Fallo {
 }
 
 fn sin_factura() -> Fallo {
-    Fallo::new(Clase::Falla, "la respuesta no trae la factura", "el proceso es de otra versión", "Use la misma versión en ambos lados.")
+    Fallo::new(
+        Clase::Falla,
+        "la respuesta no trae la factura",
+        "el proceso es de otra versión",
+        "Use la misma versión en ambos lados.",
+    )
 }

@@ -3,9 +3,11 @@
 mod acceso;
 mod args;
 pub mod banco;
+mod bitacora;
 mod config_ver;
 mod consultar;
 mod contexto;
+mod demo;
 mod destino;
 mod doctor;
 mod ejemplo;
@@ -18,9 +20,11 @@ mod importar;
 mod nodo;
 mod peticion;
 mod salida;
+mod senales;
+mod servir;
 mod vista;
 
-use std::process::ExitCode;
+use std::{net::SocketAddr, process::ExitCode};
 
 use args::{Cli, ConfigAccion, EjemplosAccion, Orden};
 use contexto::Contexto;
@@ -54,10 +58,27 @@ pub fn principal() -> ExitCode {
 
 fn ejecutar(cli: Cli, salida: Salida) -> Result<(), Fallo> {
     let Cli { global, orden } = cli;
+    let con = |propias: Vec<Bandera>| {
+        let contexto = Contexto::new(&global, propias, salida)?;
+        bitacora::iniciar(&contexto.configuracion.bitacora);
+        Ok(contexto)
+    };
     match orden {
+        Orden::Demo(args) => {
+            let mut banderas = direccion(args.direccion);
+            if global.datos.is_none() {
+                banderas.push(demo::carpeta_por_defecto());
+            }
+            demo::ejecutar(&con(banderas)?, &args)
+        }
+        Orden::Servir(args) => servir::ejecutar(&con(direccion(args.direccion))?, &args),
+        Orden::Importar(args) => importar::ejecutar(&con(Vec::new())?, &args),
+        Orden::Emitir(args) => emitir::ejecutar(&con(Vec::new())?, &args),
+        Orden::Factura(args) => consultar::factura(&con(Vec::new())?, &args),
+        Orden::Stock(args) => consultar::stock(&con(Vec::new())?, &args),
         Orden::Config(args) => {
             let ConfigAccion::Ver { origen } = args.accion;
-            config_ver::ver(&Contexto::new(&global, Vec::new(), salida)?, origen)
+            config_ver::ver(&con(Vec::new())?, origen)
         }
         Orden::Doctor(_) => doctor::ejecutar(&global, salida),
         Orden::Ejemplos(args) => {
@@ -65,4 +86,12 @@ fn ejecutar(cli: Cli, salida: Salida) -> Result<(), Fallo> {
             ejemplos::generar(&archivo, salida)
         }
     }
+}
+
+/// A setting of the command's own flags: name, value, flag as written.
+type Bandera = (String, String, String);
+
+fn direccion(direccion: Option<SocketAddr>) -> Vec<Bandera> {
+    let en_ajuste = |d: SocketAddr| ("servidor.direccion".to_owned(), d.to_string(), "--direccion".to_owned());
+    direccion.map(en_ajuste).into_iter().collect()
 }

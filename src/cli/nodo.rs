@@ -40,9 +40,11 @@ pub fn fallo(error: &NodeError) -> Fallo {
             "la carpeta indicada no es de datos",
             "Indique con --datos una carpeta nueva, vacía o de FactuMarket. No se ha tocado nada.",
         ),
-        NodeError::Carpeta { .. } => {
-            (Clase::Servicio, "no se puede usar la carpeta de datos", "Revise la ruta, sus permisos y el disco: factumarket doctor.")
-        }
+        NodeError::Carpeta { .. } => (
+            Clase::Servicio,
+            "no se puede usar la carpeta de datos",
+            "Revise la ruta, sus permisos y el disco: factumarket doctor.",
+        ),
         NodeError::Puerto { .. } => (
             Clase::Servicio,
             "no se puede atender en esa dirección",
@@ -53,8 +55,16 @@ pub fn fallo(error: &NodeError) -> Fallo {
             "no se puede leer lo guardado",
             "Vea factumarket doctor. El registro es lo único que no se puede reconstruir: no lo borre.",
         ),
-        NodeError::Motor(_) => (Clase::Servicio, "el procesador no puede trabajar", "Resuelva la causa y vuelva a iniciar: lo respondido está a salvo."),
-        NodeError::Interno(_) => (Clase::Falla, "el proceso no pudo arrancar", "Vuelva a intentarlo; si se repite, informe con la salida de factumarket doctor."),
+        NodeError::Motor(_) => (
+            Clase::Servicio,
+            "el procesador no puede trabajar",
+            "Resuelva la causa y vuelva a iniciar: lo respondido está a salvo.",
+        ),
+        NodeError::Interno(_) => (
+            Clase::Falla,
+            "el proceso no pudo arrancar",
+            "Vuelva a intentarlo; si se repite, informe con la salida de factumarket doctor.",
+        ),
     };
     Fallo::new(clase, que, error.to_string(), hacer)
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     domain::{reglas::Falla, valores::Dinero},
-    http::cuerpos::ErroresCuerpo,
+    http::{cuerpos::ErroresCuerpo, ids},
 };
 
 /// What a request creates: its route and the body that the route reads.
@@ -26,6 +26,13 @@ pub struct Peticion {
     pub cuerpo: Value,
     /// `Idempotency-Key`; a valid id, so that it is the command's id as well.
     pub clave: String,
+}
+
+/// The key of what a line or an example stands for: the same identity, the same key, for ever.
+pub fn clave_derivada(identidad: &[&str]) -> String {
+    let mut partes = vec!["importar"];
+    partes.extend_from_slice(identidad);
+    ids::de_uuid(ids::uuid_v8(&partes)).as_str().to_owned()
 }
 
 /// Why something was refused, as the API tells it.

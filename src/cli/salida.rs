@@ -50,6 +50,12 @@ impl Salida {
         escribir(&mut std::io::stderr().lock(), texto.as_ref());
     }
 
+    /// A line over the last one, on a terminal.
+    pub fn sobre(&self, texto: &str) {
+        let mut destino = std::io::stderr().lock();
+        let _ = write!(destino, "\r\u{1b}[2K{texto}").and_then(|()| destino.flush());
+    }
+
     pub fn fallo(&self, fallo: &Fallo) {
         if self.json {
             self.resultado(&fallo.json());

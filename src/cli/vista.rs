@@ -22,7 +22,9 @@ pub fn factura(salida: &Salida, factura: &Value) {
     salida.linea(format!("  Cliente   {}  {}", texto(factura, "cliente_id"), texto(cliente, "nombre")));
     for linea in lista(factura, "lineas") {
         let impuesto = match &linea["impuesto"] {
-            Value::Object(i) => format!("{} {} %", i.get("codigo").and_then(Value::as_str).unwrap_or(""), cifra(&linea["impuesto"], "tarifa")),
+            Value::Object(i) => {
+                format!("{} {} %", i.get("codigo").and_then(Value::as_str).unwrap_or(""), cifra(&linea["impuesto"], "tarifa"))
+            }
             _ => "excluido".to_owned(),
         };
         salida.linea(format!(
@@ -56,14 +58,21 @@ pub fn factura(salida: &Salida, factura: &Value) {
 
 /// The lots that an exit took: `lote L-1 (2) + L-2 (1) FIFO`.
 pub fn lotes_consumidos(grupo: &Value) -> String {
-    let lotes: Vec<_> = lista(grupo, "lotes").iter().map(|l| format!("{} ({})", texto(l, "lote_id"), cifra(l, "cantidad"))).collect();
+    let lotes: Vec<_> =
+        lista(grupo, "lotes").iter().map(|l| format!("{} ({})", texto(l, "lote_id"), cifra(l, "cantidad"))).collect();
     format!("lote {} FIFO", lotes.join(" + "))
 }
 
 /// The stock of a product, with its lots in FIFO order.
 pub fn stock(salida: &Salida, stock: &Value) {
     salida.linea(salida.negrita(&format!("{} en {}", texto(stock, "producto_id"), texto(stock, "bodega_id"))));
-    for (titulo, campo) in [("Existencias", "stock"), ("Reservado", "reservado"), ("Vencido", "vencido"), ("Disponible", "disponible"), ("Valor", "valor")] {
+    for (titulo, campo) in [
+        ("Existencias", "stock"),
+        ("Reservado", "reservado"),
+        ("Vencido", "vencido"),
+        ("Disponible", "disponible"),
+        ("Valor", "valor"),
+    ] {
         if !stock[campo].is_null() {
             salida.linea(format!("  {titulo:<12}{:>20}", cifra(stock, campo)));
         }

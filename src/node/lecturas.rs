@@ -63,7 +63,9 @@ impl Lecturas for LecturasDeProyecciones {
                 consultas.facturas(&filtro, &pagina)
             }
             Lista::AuditoriaDeFactura(id) => consultas.auditoria_de_factura(id, &pagina),
-            Lista::Auditoria { correlation_id, desde, hasta } => consultas.auditoria(correlation_id.as_ref(), *desde, *hasta, &pagina),
+            Lista::Auditoria { correlation_id, desde, hasta } => {
+                consultas.auditoria(correlation_id.as_ref(), *desde, *hasta, &pagina)
+            }
             Lista::Sagas => consultas.sagas(&pagina),
         };
         leida.map(|p| PaginaLeida { items: p.items, despues: p.despues, tiene_mas: p.tiene_mas }).map_err(error)

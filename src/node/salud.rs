@@ -42,7 +42,10 @@ impl Health for SaludDelNodo {
             vivo,
             arrancado: arrancado && sembrado,
             listo: matches!(phase, Phase::Ready(_)) && sembrado,
-            motivos: motivo.into_iter().chain((!sembrado).then(|| "crea la sucursal y la numeración iniciales".to_owned())).collect(),
+            motivos: motivo
+                .into_iter()
+                .chain((!sembrado).then(|| "crea la sucursal y la numeración iniciales".to_owned()))
+                .collect(),
             detalle: json!({
                 "version": env!("CARGO_PKG_VERSION"),
                 "reloj_fijo": self.reloj_fijo.then(|| self.clock.now().rfc3339()),

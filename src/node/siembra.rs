@@ -8,7 +8,7 @@ use chrono::NaiveDate;
 use crate::{
     contracts::Resultado,
     domain::{
-        Comando,
+        Comando, Contexto,
         catalogo::{
             bodega::{ComandoBodega, DatosBodega},
             sucursal::{ComandoSucursal, DatosSucursal},
@@ -16,7 +16,6 @@ use crate::{
         numeracion::{Autorizacion, ComandoRango, TipoDocumento, rango_id},
         reglas::Regla,
         valores::Id,
-        Contexto,
     },
     engine::{
         gateway::{Gateway, NewCommand, Outcome, submit},

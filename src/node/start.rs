@@ -86,14 +86,8 @@ pub(super) fn start(options: NodeOptions) -> Result<Node, NodeError> {
         Arc::new(LecturasDeProyecciones { consultas: consultas.clone(), runtime: runtime.handle().clone() });
     let gateway = engine.gateway();
     let (seeded, ready) = watch::channel(!fresh);
-    let mut parts = Parts {
-        engine: Some(engine),
-        http: None,
-        runner,
-        audit: None,
-        log: Arc::clone(&log),
-        clock: Arc::clone(&options.clock),
-    };
+    let mut parts =
+        Parts { engine: Some(engine), http: None, runner, audit: None, log: Arc::clone(&log), clock: Arc::clone(&options.clock) };
     let mut address = None;
     if let Some(listener) = listener {
         let salud = SaludDelNodo {
@@ -216,15 +210,15 @@ fn open_reads(
             clock: Arc::clone(&options.clock),
             ..RunnerOptions::default()
         };
-        let runner = ProjectionRunner::start(Arc::clone(log), Arc::clone(&tables), Arc::clone(&decoder), limits).map_err(almacen)?;
+        let runner =
+            ProjectionRunner::start(Arc::clone(log), Arc::clone(&tables), Arc::clone(&decoder), limits).map_err(almacen)?;
         let progress = runner.progress();
         (Some(runner), progress)
     } else {
         runner::declare(&*tables, runner::PROYECCIONES).map_err(almacen)?;
         (None, Progress::at_rest())
     };
-    let consultas =
-        Consultas::new(tables, decoder, progress).con_reloj(Arc::clone(&options.clock), options.emisor.vender_vencidos);
+    let consultas = Consultas::new(tables, decoder, progress).con_reloj(Arc::clone(&options.clock), options.emisor.vender_vencidos);
     Ok((runner, consultas))
 }
 
@@ -234,7 +228,8 @@ fn start_audit(
     options: &NodeOptions,
     registry: &prometheus::Registry,
 ) -> Result<Arc<AuditoriaDeConsultas>, NodeError> {
-    let lost = IntCounter::new("factumarket_audit_queries_lost_total", "Consultas que no cupieron en la auditoría").map_err(interno)?;
+    let lost =
+        IntCounter::new("factumarket_audit_queries_lost_total", "Consultas que no cupieron en la auditoría").map_err(interno)?;
     registry.register(Box::new(lost.clone())).map_err(interno)?;
     let (log, codec) = (Arc::clone(log), Arc::clone(codec));
     let (clock, ids) = (Arc::clone(&options.clock), Arc::clone(&options.ids));

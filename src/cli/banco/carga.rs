@@ -109,7 +109,8 @@ impl Carga {
         let clientes = (0..CLIENTES).map(|n| self.orden(format!("bc{n}"), cliente(n))).collect();
         let productos = (0..self.perfil.productos).map(|n| self.orden(format!("bp{n}"), producto(n))).collect();
         let inventarios = (0..self.perfil.productos).map(|n| self.orden(format!("bi{n}"), self.inventario(n))).collect();
-        let entradas = (0..self.perfil.productos * LOTES).map(|n| self.orden(format!("be{}-{n}", self.corrida), self.entrada(n))).collect();
+        let entradas =
+            (0..self.perfil.productos * LOTES).map(|n| self.orden(format!("be{}-{n}", self.corrida), self.entrada(n))).collect();
         vec![clientes, productos, inventarios, entradas]
     }
 
@@ -196,7 +197,8 @@ fn id(texto: &str) -> Id {
 }
 
 fn cliente(n: u64) -> Comando {
-    let direccion = Direccion { linea: Arc::from("Calle 10 # 20-30"), ciudad: Some(Arc::from("Bogotá")), region: None, pais: None };
+    let direccion =
+        Direccion { linea: Arc::from("Calle 10 # 20-30"), ciudad: Some(Arc::from("Bogotá")), region: None, pais: None };
     let numero = format!("9{n:08}");
     Comando::Cliente(ComandoCliente::CrearCliente {
         cliente_id: id(&format!("bc{n}")),

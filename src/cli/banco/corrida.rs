@@ -78,7 +78,12 @@ pub fn preparar(gateway: &Arc<dyn Gateway>, etapas: Vec<Vec<NewCommand>>) -> Res
 ///
 /// # Errors
 /// When the engine stops taking orders or answering.
-pub fn correr(gateway: &Arc<dyn Gateway>, carga: &mut Carga, ritmo: Ritmo, avance: &mut dyn FnMut(u64)) -> Result<Resultados, ErrorCorrida> {
+pub fn correr(
+    gateway: &Arc<dyn Gateway>,
+    carga: &mut Carga,
+    ritmo: Ritmo,
+    avance: &mut dyn FnMut(u64),
+) -> Result<Resultados, ErrorCorrida> {
     let latencia = Histogram::new_with_bounds(1, 600_000_000, 3).map_err(|e| ErrorCorrida::Preparacion(e.to_string()))?;
     let resultados =
         Resultados { emitidas: 0, rechazadas: 0, otras: 0, duracion: Duration::ZERO, latencia, retraso_max: Duration::ZERO };

@@ -14,7 +14,9 @@ impl Cpu {
         for entrada in fs::read_dir("/proc/self/task")? {
             let carpeta = entrada?.path();
             // A thread may end while its folder is read.
-            let (Ok(nombre), Ok(tiempo)) = (fs::read_to_string(carpeta.join("comm")), fs::read_to_string(carpeta.join("schedstat"))) else {
+            let (Ok(nombre), Ok(tiempo)) =
+                (fs::read_to_string(carpeta.join("comm")), fs::read_to_string(carpeta.join("schedstat")))
+            else {
                 continue;
             };
             let nanos: u64 = tiempo.split_whitespace().next().and_then(|n| n.parse().ok()).unwrap_or_default();
@@ -25,7 +27,9 @@ impl Cpu {
 
     /// What was spent since `antes`.
     pub fn desde(&self, antes: &Self) -> Self {
-        let resta = |(grupo, tiempo): (&String, &Duration)| (grupo.clone(), tiempo.saturating_sub(antes.0.get(grupo).copied().unwrap_or_default()));
+        let resta = |(grupo, tiempo): (&String, &Duration)| {
+            (grupo.clone(), tiempo.saturating_sub(antes.0.get(grupo).copied().unwrap_or_default()))
+        };
         Self(self.0.iter().map(resta).filter(|(_, tiempo)| !tiempo.is_zero()).collect())
     }
 

@@ -5,7 +5,7 @@ mod directo;
 mod por_http;
 
 pub use directo::Directo;
-pub use por_http::{ClienteHttp, PorHttp};
+pub use por_http::{ClienteHttp, PorHttp, en_ruta};
 
 use super::{
     fallo::Fallo,

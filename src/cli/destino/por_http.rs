@@ -41,7 +41,6 @@ pub struct RespuestaHttp {
     pub estado: u16,
     pub repetida: bool,
     pub cuerpo: Value,
-    ubicacion: Option<String>,
     reintentar: Option<Duration>,
 }
 
@@ -58,6 +57,7 @@ impl ClienteHttp {
         Self { base: base.trim_end_matches('/').to_owned(), agente }
     }
 
+    /// `http://IP:puerto`.
     pub fn base(&self) -> &str {
         &self.base
     }
@@ -92,10 +92,10 @@ impl ClienteHttp {
                 202 => Duration::from_millis(200),
                 429 | 503 => respuesta.reintentar.unwrap_or(Duration::from_secs(1)),
                 400..=499 => return Ok(Desenlace::Rechazada(respuesta.motivos())),
-                estado => return Err(self.mal_estado(estado, &respuesta)),
+                _ => return Err(self.mal_estado(&respuesta)),
             };
             if inicio.elapsed() > PACIENCIA {
-                return Err(self.mal_estado(respuesta.estado, &respuesta));
+                return Err(self.mal_estado(&respuesta));
             }
             thread::sleep(pausa.min(Duration::from_secs(5)));
         }
@@ -105,12 +105,11 @@ impl ClienteHttp {
         let estado = respuesta.status().as_u16();
         let encabezado = |nombre: &str| respuesta.headers().get(nombre).and_then(|v| v.to_str().ok()).map(str::to_owned);
         let repetida = encabezado("idempotent-replayed").as_deref() == Some("true");
-        let ubicacion = encabezado("location");
         let reintentar = encabezado("retry-after").and_then(|t| t.parse().ok()).map(Duration::from_secs);
         let texto =
             respuesta.into_body().with_config().limit(MAX_RESPUESTA).read_to_string().map_err(|e| self.sin_respuesta(&e))?;
         let cuerpo = serde_json::from_str(&texto).unwrap_or(Value::Null);
-        Ok(RespuestaHttp { estado, repetida, cuerpo, ubicacion, reintentar })
+        Ok(RespuestaHttp { estado, repetida, cuerpo, reintentar })
     }
 
     fn sin_respuesta(&self, e: &ureq::Error) -> Fallo {
@@ -122,7 +121,9 @@ impl ClienteHttp {
         )
     }
 
-    fn mal_estado(&self, estado: u16, respuesta: &RespuestaHttp) -> Fallo {
+    /// An answer that should not have come.
+    pub fn mal_estado(&self, respuesta: &RespuestaHttp) -> Fallo {
+        let estado = respuesta.estado;
         let detalle = respuesta.cuerpo.get("detail").and_then(Value::as_str).unwrap_or("sin explicación").to_owned();
         Fallo::new(
             Clase::Servicio,
@@ -134,11 +135,6 @@ impl ClienteHttp {
 }
 
 impl RespuestaHttp {
-    /// Address of what was made.
-    pub fn ubicacion(&self) -> Option<&str> {
-        self.ubicacion.as_deref()
-    }
-
     fn aceptada(&self, recurso: Recurso) -> Desenlace {
         let texto = |campo: &str| self.cuerpo.get(campo).and_then(Value::as_str).unwrap_or_default().to_owned();
         let total = decimal_exacto(&texto("total")).ok().and_then(|d: Decimal| Dinero::nuevo(d).ok());

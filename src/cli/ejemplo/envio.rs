@@ -4,9 +4,8 @@ use serde_json::{Value, json};
 
 use super::datos::{bodega, cliente, entrada, producto};
 use crate::{
-    cli::peticion::{Motivo, Peticion, Recurso},
+    cli::peticion::{Motivo, Peticion, Recurso, clave_derivada},
     domain::reglas::Regla,
-    http::ids::{de_uuid, uuid_v8},
 };
 
 /// Requests that create bodegas, products and clients of the example, by their numbers; each group stands alone.
@@ -34,6 +33,18 @@ pub fn peticiones_de_entrada(i: usize, j: usize, lote: usize, cantidad: u32, mov
     ]
 }
 
+/// Brings a lot, dated today, into an Inventario that exists.
+pub fn peticiones_de_reposicion(i: usize, j: usize, cantidad: u32, movimiento: &str) -> Vec<Peticion> {
+    let mut peticiones = peticiones_de_entrada(i, j, 2, cantidad, movimiento);
+    peticiones.retain(|p| p.recurso == Recurso::Entrada);
+    for peticion in &mut peticiones {
+        if let Some(campos) = peticion.cuerpo.as_object_mut() {
+            campos.shift_remove("fecha_ingreso");
+        }
+    }
+    peticiones
+}
+
 /// Whether a refusal only says that the thing is there already, made by other means or with other data.
 pub fn ya_estaba(motivos: &[Motivo]) -> bool {
     let existe = [Regla::YaExiste.nombre(), Regla::ClaveIdempotenciaEnConflicto.nombre()];
@@ -41,7 +52,5 @@ pub fn ya_estaba(motivos: &[Motivo]) -> bool {
 }
 
 fn peticion(recurso: Recurso, identidad: &[&str], cuerpo: &Value) -> Peticion {
-    let mut partes = vec!["importar"];
-    partes.extend_from_slice(identidad);
-    Peticion { recurso, cuerpo: cuerpo.clone(), clave: de_uuid(uuid_v8(&partes)).as_str().to_owned() }
+    Peticion { recurso, cuerpo: cuerpo.clone(), clave: clave_derivada(identidad) }
 }

@@ -11,5 +11,5 @@ mod tests;
 
 pub use azar::Azar;
 pub use datos::{BODEGAS, PRODUCTOS, cliente};
-pub use envio::{peticiones_de_catalogo, peticiones_de_entrada, ya_estaba};
+pub use envio::{peticiones_de_catalogo, peticiones_de_entrada, peticiones_de_reposicion, ya_estaba};
 pub use pedidos::{PEDIDOS, RECHAZADOS, archivo, pedido_valido};

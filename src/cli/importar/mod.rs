@@ -5,6 +5,7 @@
 
 mod informe;
 mod lineas;
+mod orden;
 mod plan;
 
 #[cfg(test)]
@@ -19,6 +20,8 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
+
+pub use orden::ejecutar;
 
 use self::{
     informe::{Informe, Rechazados},

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    cli::peticion::{Motivo, Peticion, Recurso, motivos_de_cuerpo},
+    cli::peticion::{Motivo, Peticion, Recurso, clave_derivada, motivos_de_cuerpo},
     http::{cuerpos, ids},
 };
 
@@ -77,7 +77,7 @@ impl Planificador {
             Some(movimiento) => movimiento,
             None => {
                 let contenido = String::from_utf8_lossy(bytes);
-                let derivado = uuid(&["entrada", contenido.trim()]);
+                let derivado = clave_derivada(&["entrada", contenido.trim()]);
                 campos.insert("movimiento_id".to_owned(), json!(derivado));
                 derivado
             }
@@ -88,13 +88,13 @@ impl Planificador {
             peticiones.push(Peticion {
                 recurso: Recurso::Inventario,
                 cuerpo: json!({ "producto_id": producto, "bodega_id": bodega }),
-                clave: uuid(&["inventario", producto, bodega]),
+                clave: clave_derivada(&["inventario", producto, bodega]),
             });
             if self.inventarios.len() < MAX_INVENTARIOS {
                 self.inventarios.insert(inventario);
             }
         }
-        let clave = uuid(&["entrada", producto, bodega, &movimiento]);
+        let clave = clave_derivada(&["entrada", producto, bodega, &movimiento]);
         peticiones.push(Peticion { recurso: Recurso::Entrada, cuerpo: Value::Object(campos), clave });
         Ok(peticiones)
     }
@@ -119,7 +119,7 @@ fn tomar_tipo(campos: &mut Map<String, Value>) -> Result<Tipo, Vec<Motivo>> {
 /// The id is what makes a repeated line reach the same thing, so a file must give it.
 fn de_catalogo(recurso: Recurso, tipo: Tipo, campos: Map<String, Value>) -> Result<Peticion, Vec<Motivo>> {
     let Some(id) = texto(&campos, "id") else { return Err(vec![falta("id", tipo.nombre())]) };
-    Ok(Peticion { recurso, cuerpo: Value::Object(campos), clave: uuid(&[tipo.nombre(), &id]) })
+    Ok(Peticion { recurso, cuerpo: Value::Object(campos), clave: clave_derivada(&[tipo.nombre(), &id]) })
 }
 
 fn pedido(mut campos: Map<String, Value>) -> Result<Peticion, Vec<Motivo>> {
@@ -130,7 +130,7 @@ fn pedido(mut campos: Map<String, Value>) -> Result<Peticion, Vec<Motivo>> {
     };
     let factura_id = ids::documento_de_pedido(canal, numero);
     campos.insert("id".to_owned(), json!(factura_id.as_str()));
-    Ok(Peticion { recurso: Recurso::Factura, cuerpo: Value::Object(campos), clave: uuid(&["pedido", canal, numero]) })
+    Ok(Peticion { recurso: Recurso::Factura, cuerpo: Value::Object(campos), clave: clave_derivada(&["pedido", canal, numero]) })
 }
 
 /// A text that is not empty, or a number as its text: the two forms an id may have.
@@ -145,11 +145,4 @@ fn texto(campos: &Map<String, Value>, campo: &str) -> Option<String> {
 fn falta(campo: &str, tipo: &str) -> Motivo {
     let mensaje = format!("falta {campo}: una línea de tipo {tipo} debe llevarlo para que importarla dos veces no cambie nada");
     Motivo { campo: format!("/{campo}"), ..Motivo::new("CampoObligatorio", mensaje) }
-}
-
-/// Ids of the importer: the same line, the same id.
-fn uuid(partes: &[&str]) -> String {
-    let mut todas = vec!["importar"];
-    todas.extend_from_slice(partes);
-    ids::de_uuid(ids::uuid_v8(&todas)).as_str().to_owned()
 }

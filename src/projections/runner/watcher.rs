@@ -12,10 +12,7 @@ use super::{actor::SinkHandle, partition::Shared};
 /// How often the thread looks whether it must stop while nothing is written.
 const STOP_CHECK: Duration = Duration::from_millis(250);
 
-pub fn spawn(
-    handles: Arc<[Arc<SinkHandle>]>,
-    shared: Arc<Shared>,
-) -> io::Result<thread::JoinHandle<()>> {
+pub fn spawn(handles: Arc<[Arc<SinkHandle>]>, shared: Arc<Shared>) -> io::Result<thread::JoinHandle<()>> {
     thread::Builder::new().name("proy-vigia".to_owned()).spawn(move || watch(&handles, &shared))
 }
 

@@ -1,12 +1,13 @@
 //! How a command reaches the data: through the API of the process that uses the folder, or by starting the node in this process when
 //! nobody does.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use serde_json::Value;
 
 use super::{
     contexto::Contexto,
+    demo::CARPETA as CARPETA_DEMO,
     destino::{ClienteHttp, Destino, Directo, PorHttp, en_ruta},
     fallo::{Clase, Fallo},
     nodo,
@@ -36,14 +37,11 @@ impl Acceso {
         if let Some(url) = &contexto.url {
             return Ok(Self::Api(ClienteHttp::new(url)));
         }
-        let carpeta = contexto.carpeta();
-        match node::inspeccionar(&carpeta) {
-            Ok(EstadoCarpeta::EnUso(Some(Proceso { url: Some(url), .. }))) => Ok(Self::Api(ClienteHttp::new(&url))),
-            _ => {
-                contexto.salida.nota(format!("Nadie atiende la carpeta {}: se abre directamente.", carpeta.display()));
-                nodo::iniciar(contexto, None).map(|node| Self::Nodo(Box::new(node)))
-            }
+        if let Some(url) = en_marcha(contexto) {
+            return Ok(Self::Api(ClienteHttp::new(&url)));
         }
+        contexto.salida.nota(format!("Nadie atiende la carpeta {}: se abre directamente.", contexto.carpeta().display()));
+        nodo::iniciar(contexto, None).map(|node| Self::Nodo(Box::new(node)))
     }
 
     /// Like [`Self::abrir`], for a query: a folder that does not exist has nothing to tell, and is not made.
@@ -52,7 +50,10 @@ impl Acceso {
     /// `NoEncontrado` without a folder; else as `abrir`.
     pub fn consultar(contexto: &Contexto) -> Result<Self, Fallo> {
         let carpeta = contexto.carpeta();
-        if contexto.url.is_none() && matches!(node::inspeccionar(&carpeta), Ok(EstadoCarpeta::Nueva)) {
+        if contexto.url.is_none()
+            && en_marcha(contexto).is_none()
+            && matches!(node::inspeccionar(&carpeta), Ok(EstadoCarpeta::Nueva))
+        {
             return Err(Fallo::new(
                 Clase::NoEncontrado,
                 format!("no hay datos en {}", carpeta.display()),
@@ -141,6 +142,15 @@ impl Acceso {
             Self::Nodo(node) => node.stop().map_err(|e| nodo::fallo(&e)),
         }
     }
+}
+
+/// Address of the process that uses the folder. When nobody chose a folder, a running demo is the one that is meant.
+fn en_marcha(contexto: &Contexto) -> Option<String> {
+    let de_la_demo = contexto.carpeta_sin_elegir().then(|| PathBuf::from(CARPETA_DEMO));
+    [Some(contexto.carpeta()), de_la_demo].into_iter().flatten().find_map(|carpeta| match node::inspeccionar(&carpeta) {
+        Ok(EstadoCarpeta::EnUso(Some(Proceso { url, .. }))) => url,
+        _ => None,
+    })
 }
 
 /// Requests to a node of this process.

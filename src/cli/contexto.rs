@@ -9,7 +9,7 @@ use super::{
     fallo::{Clase, Fallo},
     salida::Salida,
 };
-use crate::config::{self, Configuracion, ErroresConfiguracion, Fuentes};
+use crate::config::{self, Configuracion, ErroresConfiguracion, Fuentes, Origen};
 
 /// Output, configuration and the `--url` of a command.
 pub struct Contexto {
@@ -26,6 +26,17 @@ impl Contexto {
     pub fn new(global: &Global, propias: Vec<(String, String, String)>, salida: Salida) -> Result<Self, Fallo> {
         let configuracion = config::cargar(&fuentes(global, propias)?).map_err(|e| fallo_de_configuracion(&e))?;
         Ok(Self { salida, configuracion, url: global.url.clone() })
+    }
+
+    /// Whether nobody chose the data folder: not a flag, not the environment, not the file.
+    pub fn carpeta_sin_elegir(&self) -> bool {
+        self.configuracion.resueltos().iter().any(|r| r.ajuste.nombre == "datos.carpeta" && r.origen == Origen::Defecto)
+    }
+
+    /// The same context over another folder.
+    pub fn con_carpeta(mut self, carpeta: &str) -> Self {
+        self.configuracion.carpeta = PathBuf::from(carpeta);
+        self
     }
 
     pub fn carpeta(&self) -> PathBuf {

@@ -61,8 +61,9 @@ fn emitir(contexto: &Contexto, acceso: &Acceso, clave: &str) -> Result<(), Fallo
     };
     let documento = esperar_visible(acceso, &factura.factura_id)?;
     let visible = inicio.elapsed();
-    let historia = acceso.historia(&factura.factura_id)?;
-    contar(contexto, clave, repetida, &factura, (respondida, visible), &documento, historia.len());
+    let registros = esperar_auditada(acceso, &factura.factura_id)?;
+    let tiempos = Tiempos { respondida, visible, auditada: inicio.elapsed() };
+    contar(contexto, clave, repetida, &factura, &tiempos, &documento, registros);
     Ok(())
 }
 
@@ -115,12 +116,33 @@ fn esperar_visible(acceso: &Acceso, factura_id: &str) -> Result<Value, Fallo> {
     }
 }
 
+/// Asks until the audit has the invoice's issue; gives how many records its story has.
+fn esperar_auditada(acceso: &Acceso, factura_id: &str) -> Result<usize, Fallo> {
+    let inicio = Instant::now();
+    loop {
+        let historia = acceso.historia(factura_id)?;
+        let emitida = historia.iter().any(|r| texto(r, "evento") == "FacturaEmitida");
+        // Late audit is no failure of the invoice: what there is by then is told.
+        if emitida || inicio.elapsed() > PLAZO_VISIBLE {
+            return Ok(historia.len());
+        }
+        std::thread::sleep(PAUSA);
+    }
+}
+
+/// What each step took, from the moment the order was sent.
+struct Tiempos {
+    respondida: Duration,
+    visible: Duration,
+    auditada: Duration,
+}
+
 fn contar(
     contexto: &Contexto,
     clave: &str,
     repetida: bool,
     factura: &FacturaHecha,
-    (respondida, visible): (Duration, Duration),
+    tiempos: &Tiempos,
     documento: &Value,
     registros: usize,
 ) {
@@ -132,18 +154,23 @@ fn contar(
     paso("aceptado", format!("clave {clave} ({como})"), Duration::ZERO);
     for grupo in lista(documento, "grupos") {
         let que = format!("{} ×{}  {}", texto(grupo, "producto_id"), cifra(grupo, "cantidad"), vista::lotes_consumidos(grupo));
-        paso("StockReducido", que, respondida);
+        paso("StockReducido", que, tiempos.respondida);
     }
-    paso("FacturaEmitida", format!("{}  total {} {}", factura.numero, plata(documento, "total"), factura.moneda), respondida);
-    paso("proyectada", "la factura y las existencias se ven en las consultas".to_owned(), visible);
-    paso("auditada", format!("{registros} registros en su historia"), visible);
+    paso(
+        "FacturaEmitida",
+        format!("{}  total {} {}", factura.numero, plata(documento, "total"), factura.moneda),
+        tiempos.respondida,
+    );
+    paso("proyectada", "la factura y las existencias se ven en las consultas".to_owned(), tiempos.visible);
+    paso("auditada", format!("{registros} registros en su historia"), tiempos.auditada);
     salida.linea(format!("  Véala: factumarket factura {}", factura.factura_id));
     salida.linea(format!("  Repita con --clave {clave}: obtendrá el mismo resultado, no otra factura."));
     salida.resultado(&json!({
         "clave": clave,
         "repetida": repetida,
-        "respondida_ms": respondida.as_secs_f64() * 1_000.0,
-        "visible_ms": visible.as_secs_f64() * 1_000.0,
+        "respondida_ms": tiempos.respondida.as_secs_f64() * 1_000.0,
+        "visible_ms": tiempos.visible.as_secs_f64() * 1_000.0,
+        "auditada_ms": tiempos.auditada.as_secs_f64() * 1_000.0,
         "registros_auditoria": registros,
         "factura": documento,
     }));

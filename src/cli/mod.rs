@@ -65,11 +65,9 @@ fn ejecutar(cli: Cli, salida: Salida) -> Result<(), Fallo> {
     };
     match orden {
         Orden::Demo(args) => {
-            let mut banderas = direccion(args.direccion);
-            if global.datos.is_none() {
-                banderas.push(demo::carpeta_por_defecto());
-            }
-            demo::ejecutar(&con(banderas)?, &args)
+            let contexto = con(direccion(args.direccion))?;
+            let contexto = if contexto.carpeta_sin_elegir() { contexto.con_carpeta(demo::CARPETA) } else { contexto };
+            demo::ejecutar(&contexto, &args)
         }
         Orden::Servir(args) => servir::ejecutar(&con(direccion(args.direccion))?, &args),
         Orden::Importar(args) => importar::ejecutar(&con(Vec::new())?, &args),

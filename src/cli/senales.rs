@@ -59,10 +59,6 @@ impl Parada {
         aviso.notify_all();
     }
 
-    pub fn pedida(&self) -> bool {
-        *self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Waits until it is asked for.
     pub fn esperar(&self) {
         let (pedida, aviso) = &*self.0;

@@ -4,7 +4,6 @@ mod flujo;
 
 use std::{
     net::SocketAddr,
-    path::PathBuf,
     time::{Duration, Instant},
 };
 
@@ -30,7 +29,7 @@ use crate::{
     node::Node,
 };
 
-/// Where the demo keeps its data when no folder is given.
+/// Where the demo keeps its data when nobody chose a folder: its invented invoices must not mix with real ones.
 pub const CARPETA: &str = "datos-demo";
 /// Clients of the demo.
 pub const CLIENTES: usize = 25;
@@ -67,11 +66,6 @@ pub fn ejecutar(contexto: &Contexto, args: &DemoArgs) -> Result<(), Fallo> {
         "p99_ms": cifras.ms(0.99),
     }));
     Ok(())
-}
-
-/// The folder of the demo when none was chosen.
-pub fn carpeta_por_defecto() -> (String, String, String) {
-    ("datos.carpeta".to_owned(), PathBuf::from(CARPETA).display().to_string(), "demo".to_owned())
 }
 
 /// Seeds the shop; on an existing folder every seed is already there, and only the stock that was sold is brought up again.

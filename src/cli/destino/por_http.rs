@@ -57,11 +57,6 @@ impl ClienteHttp {
         Self { base: base.trim_end_matches('/').to_owned(), agente }
     }
 
-    /// `http://IP:puerto`.
-    pub fn base(&self) -> &str {
-        &self.base
-    }
-
     /// # Errors
     /// Class `Servicio` when there is no answer.
     pub fn get(&self, ruta: &str) -> Result<RespuestaHttp, Fallo> {

@@ -35,8 +35,8 @@ pub struct Informe {
     pub facturas: u64,
     pub total: Decimal,
     pub moneda: String,
-    pub primera: Option<String>,
-    pub ultima: Option<String>,
+    /// Least and greatest number of the invoices issued.
+    pub numeros: Option<(String, String)>,
 }
 
 impl Informe {
@@ -49,8 +49,7 @@ impl Informe {
                     self.facturas += 1;
                     self.total += factura.total.valor();
                     self.moneda.clone_from(&factura.moneda);
-                    self.primera.get_or_insert_with(|| factura.numero.clone());
-                    self.ultima = Some(factura.numero.clone());
+                    self.anotar_numero(&factura.numero);
                 }
             }
             Desenlace::Rechazada(motivos) => {
@@ -59,6 +58,18 @@ impl Informe {
                     *self.por_regla.entry(motivo.regla.clone()).or_default() += 1;
                 }
             }
+        }
+    }
+
+    /// Outcomes come in the order of the lines, which is not the order in which numbers were given.
+    fn anotar_numero(&mut self, numero: &str) {
+        let orden = |n: &str| (n.len(), n.to_owned());
+        let (primera, ultima) = self.numeros.get_or_insert_with(|| (numero.to_owned(), numero.to_owned()));
+        if orden(numero) < orden(primera) {
+            numero.clone_into(primera);
+        }
+        if orden(numero) > orden(ultima) {
+            numero.clone_into(ultima);
         }
     }
 
@@ -82,6 +93,8 @@ impl Informe {
             "facturas_emitidas": self.facturas,
             "total_facturado": self.total.to_string(),
             "moneda": self.moneda,
+            "primera_factura": self.numeros.as_ref().map(|n| &n.0),
+            "ultima_factura": self.numeros.as_ref().map(|n| &n.1),
             "segundos": duracion.as_secs_f64(),
             "facturas_por_segundo": self.por_segundo(duracion),
             "archivo_rechazados": rechazados.map(|r| r.display().to_string()),
@@ -98,10 +111,7 @@ impl Informe {
         for (regla, veces) in &self.por_regla {
             salida.linea(format!("    {regla:<34} {:>6}", entero(*veces)));
         }
-        let numeros = match (&self.primera, &self.ultima) {
-            (Some(primera), Some(ultima)) => format!("   ({primera} … {ultima})"),
-            _ => String::new(),
-        };
+        let numeros = self.numeros.as_ref().map(|(primera, ultima)| format!("   ({primera} … {ultima})")).unwrap_or_default();
         salida.linea(format!("{:<22} {:>12}{numeros}", "Facturas emitidas", entero(self.facturas)));
         if self.facturas > 0 {
             salida.linea(format!("{:<22} {} {}", "Total facturado", importe(self.total), self.moneda));

@@ -34,6 +34,10 @@ use factumarket::{
 };
 use uuid::Uuid;
 
+/// The program's allocator: decoding is mostly allocation.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const ROUNDS: usize = 150;
 const ROUND_MIN: Duration = Duration::from_millis(1);
 

@@ -32,12 +32,13 @@ fn main() {
     let count = |default: u64| args.get(1).and_then(|n| n.parse().ok()).unwrap_or(default);
     let folder = args.get(2).map(PathBuf::from);
     match args.first().map(String::as_str) {
-        Some("commits") => commits(count(20_000), folder),
+        Some("commits") => commits(count(20_000), 10, folder),
+        Some("commits50") => commits(count(4_000), 50, folder),
         Some("abrir") => open(&folder.expect("carpeta")),
         Some("latencia") => latency(count(2_000)),
         Some("tablas") => tables(count(2_000_000)),
         Some("estado") => state(count(1_000_000)),
-        _ => ["commits", "latencia", "tablas", "estado"].iter().for_each(|part| {
+        _ => ["commits", "commits50", "latencia", "tablas", "estado"].iter().for_each(|part| {
             let myself = std::env::current_exe().expect("programa");
             assert!(Command::new(myself).arg(part).status().expect("orden").success());
         }),
@@ -101,8 +102,9 @@ fn record(noise: &mut Noise, value: usize) -> Record {
     Record { key: noise.bytes(16).into(), value: noise.bytes(value).into(), headers, timestamp: Instante(1_790_000_000_000_000) }
 }
 
-/// 10 invoices of 7 records of 350 bytes over 20 partitions, a commit each.
-fn commits(count: u64, folder: Option<PathBuf>) {
+/// Commits of `invoices` invoices, each 7 records of 350 bytes, over 22 partitions.
+fn commits(count: u64, invoices: u64, folder: Option<PathBuf>) {
+    let records = 7 * invoices;
     let temporary = tempfile::tempdir().expect("carpeta");
     let path = folder.unwrap_or_else(|| temporary.path().to_owned());
     let log = EmbeddedLog::open(&path, EmbeddedLogOptions::default()).expect("abrir");
@@ -112,7 +114,7 @@ fn commits(count: u64, folder: Option<PathBuf>) {
     let make = |i: u64| Transaction {
         token: token.clone(),
         group: "procesador".to_owned(),
-        records: (0..70)
+        records: (0..records as usize)
             .map(|r| {
                 let topic = if r % 7 == 0 { Topic::Respuestas } else { Topic::Eventos(Contexto::TODOS[r % 2]) };
                 let partition = (i as usize * 3 + r) % usize::from(log.partitions(topic)).min(9);
@@ -130,11 +132,14 @@ fn commits(count: u64, folder: Option<PathBuf>) {
     }
     let (used, elapsed, stats) = (cpu() - before - making, start.elapsed().as_secs_f64(), log.stats());
     let written = proc_value("/proc/self/io", "write_bytes:");
-    println!("commits: {count} de 10 facturas × 7 registros × 350 B, bloques por commit {:.1}", stats.blocks as f64 / count as f64);
+    println!(
+        "commits: {count} de {invoices} facturas × 7 registros × 350 B, bloques por commit {:.1}",
+        stats.blocks as f64 / count as f64
+    );
     println!(
         "  CPU {:.1} µs por commit, {:.2} µs por factura (preparar los registros, aparte: {:.1} µs)",
         used * 1e6 / count as f64,
-        used * 1e5 / count as f64,
+        used * 1e6 / (count * invoices) as f64,
         making * 1e6 / count as f64
     );
     println!(
@@ -145,9 +150,9 @@ fn commits(count: u64, folder: Option<PathBuf>) {
     );
     println!(
         "  bytes por registro: {:.0} en bloques, {:.0} escritos en disco, {:.0} ocupados; RSS {} MiB",
-        stats.bytes as f64 / (70 * count) as f64,
-        written as f64 / (70 * count) as f64,
-        disk(&path) as f64 / (70 * count) as f64,
+        stats.bytes as f64 / (records * count) as f64,
+        written as f64 / (records * count) as f64,
+        disk(&path) as f64 / (records * count) as f64,
         resident_mib()
     );
     // As after kill -9: nothing is closed in order.
@@ -343,16 +348,18 @@ fn settle() {
 fn state(count: u64) {
     let folder = tempfile::tempdir().expect("carpeta");
     let store = KvStore::open(folder.path(), 16 << 20).expect("abrir");
-    let mut noise = Noise(3);
-    let before = cpu();
+    let batch = |noise: &mut Noise| (0..100).map(|_| (noise.bytes(16), Some(noise.bytes(900)))).collect::<Vec<_>>();
+    let (mut noise, before) = (Noise(3), cpu());
+    (0..count / 100).for_each(|_| drop(std::hint::black_box(batch(&mut noise))));
+    let making = cpu() - before;
+    let (mut noise, before) = (Noise(3), cpu());
     for _ in 0..count / 100 {
-        let batch = (0..100).map(|_| (noise.bytes(16), Some(noise.bytes(900)))).collect();
-        store.write(batch).expect("write");
+        store.write(batch(&mut noise)).expect("write");
     }
     settle();
     println!(
         "estado: {count} documentos de 900 B, {:.2} µs CPU por escritura, ocupado {} MiB, escrito {} MiB, RSS {} MiB",
-        (cpu() - before) * 1e6 / count as f64,
+        (cpu() - before - making) * 1e6 / count as f64,
         disk(folder.path()) >> 20,
         proc_value("/proc/self/io", "write_bytes:") >> 20,
         resident_mib()

@@ -1,8 +1,8 @@
 //! What a user reads before anything happens: help, usage errors, configuration, doctor. All of it Spanish, all of `--json` JSON.
 
-mod comun;
+mod cli_comun;
 
-use comun::{carpeta, correr, json, texto_de_error};
+use cli_comun::{carpeta, correr, json, texto_de_error};
 
 const ORDENES: [&str; 8] = ["demo", "servir", "importar", "emitir", "factura", "stock", "config", "doctor"];
 /// Words that the argument parser says by itself and must not be seen.

@@ -1,10 +1,10 @@
 //! `demo`: a shop that sells, and that goes on from where it was.
 
-mod comun;
+mod cli_comun;
 
 use std::time::{Duration, Instant};
 
-use comun::{carpeta, correr};
+use cli_comun::{carpeta, correr};
 use serde_json::Value;
 
 /// The JSON values that a command wrote, one after the other.

@@ -1,10 +1,10 @@
 //! `importar`, `emitir`, `factura`, `stock`, `servir` on real folders.
 
-mod comun;
+mod cli_comun;
 
 use std::{fs, path::Path};
 
-use comun::{Servicio, carpeta, correr, json};
+use cli_comun::{Servicio, carpeta, correr, json};
 use serde_json::Value;
 
 const PEDIDOS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/ejemplos/pedidos.ndjson");

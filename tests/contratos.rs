@@ -40,14 +40,19 @@ impl Cualquiera {
     fn todos(g: &mut Muestras) -> Vec<Self> {
         let mut todos = Vec::new();
         for comando in g.comandos() {
+            g.aparte(comando.tipo());
             todos.push(Self::Comando(g.comando(comando)));
         }
         for evento in g.eventos() {
+            g.aparte(evento.tipo());
             todos.push(Self::Evento(g.sobre(), evento));
         }
         todos.extend(g.instantaneas().into_iter().map(Self::Instantanea));
+        g.aparte("Respuesta");
         todos.push(Self::Respuesta(g.respuesta()));
+        g.aparte("Auditoria");
         todos.extend(g.auditoria().map(Self::Auditoria));
+        g.aparte("RegistroDlq");
         todos.push(Self::Dlq(g.dlq()));
         todos
     }

@@ -1,6 +1,6 @@
 //! Samples of commands, events and states.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 
 use factumarket::domain::{
     Comando, Evento, EventoCuarentena, ResultadoPaso,
@@ -300,77 +300,78 @@ impl Muestras {
     #[rustfmt::skip]
     pub fn comandos(&mut self) -> Vec<Comando> {
         vec![
-            Comando::Cliente(ComandoCliente::CrearCliente { cliente_id: self.id(), datos: self.datos_cliente() }),
-            Comando::Cliente(ComandoCliente::ActualizarCliente { cliente_id: self.id(), cambios: self.cambios_cliente() }),
-            Comando::Cliente(ComandoCliente::InactivarCliente { cliente_id: self.id() }),
-            Comando::Cliente(ComandoCliente::ReactivarCliente { cliente_id: self.id() }),
-            Comando::Producto(ComandoProducto::CrearProducto { producto_id: self.id(), datos: self.datos_producto() }),
-            Comando::Producto(ComandoProducto::ActualizarProducto { producto_id: self.id(), cambios: self.cambios_producto() }),
-            Comando::Producto(ComandoProducto::CambiarPrecio { producto_id: self.id(), precio: self.libre() }),
-            Comando::Producto(ComandoProducto::InactivarProducto { producto_id: self.id() }),
-            Comando::Sucursal(ComandoSucursal::CrearSucursal { sucursal_id: self.id(), datos: self.datos_sucursal() }),
-            Comando::Sucursal(ComandoSucursal::ActualizarSucursal { sucursal_id: self.id(), cambios: CambiosSucursal { nombre: self.opcion(Self::texto), direccion: self.opcion(Self::direccion) } }),
-            Comando::Sucursal(ComandoSucursal::InactivarSucursal { sucursal_id: self.id() }),
-            Comando::Bodega(ComandoBodega::CrearBodega { bodega_id: self.id(), datos: self.datos_bodega() }),
-            Comando::Bodega(ComandoBodega::ActualizarBodega { bodega_id: self.id(), cambios: CambiosBodega { nombre: self.opcion(Self::texto), direccion: self.opcion(Self::direccion) } }),
-            Comando::Bodega(ComandoBodega::InactivarBodega { bodega_id: self.id() }),
-            Comando::Inventario(ComandoInventario::CrearInventario { inventario_id: self.id(), producto_id: self.id(), bodega_id: self.id(), stock_minimo: self.opcion(Self::cantidad) }),
-            Comando::Inventario(ComandoInventario::RegistrarEntrada { inventario_id: self.id(), movimiento_id: self.id(), motivo: self.uno(&MotivoEntrada::TODOS), cantidad: self.libre(), costo_unitario: self.libre(), fecha_ingreso: self.fecha(), fecha_caducidad: self.opcion(Self::fecha), referencia: self.opcion(Self::referencia) }),
-            Comando::Inventario(ComandoInventario::RegistrarSalida { inventario_id: self.id(), movimiento_id: self.id(), motivo: self.uno(&MotivoSalida::TODOS), cantidad: self.libre(), fecha: self.fecha(), referencia: self.opcion(Self::referencia) }),
-            Comando::Inventario(ComandoInventario::ReservarStock { inventario_id: self.id(), reserva_id: self.id(), cantidad: self.cantidad(), fecha: self.fecha() }),
-            Comando::Inventario(ComandoInventario::ConfirmarReserva { inventario_id: self.id(), reserva_id: self.id(), movimiento_id: self.id(), referencia: self.referencia() }),
-            Comando::Inventario(ComandoInventario::LiberarReserva { inventario_id: self.id(), reserva_id: self.id(), causa: self.texto() }),
-            Comando::Inventario(ComandoInventario::CambiarStockMinimo { inventario_id: self.id(), stock_minimo: self.opcion(Self::cantidad) }),
-            Comando::Rango(ComandoRango::CrearRango { rango_id: self.id(), sucursal_id: self.id(), tipo_documento: self.tipo_documento(), prefijo: self.texto(), autorizacion: self.autorizacion() }),
-            Comando::Rango(ComandoRango::AsignarNumero { rango_id: self.id(), documento_id: self.id(), fecha: self.fecha() }),
-            Comando::Rango(ComandoRango::RenovarRango { rango_id: self.id(), autorizacion: self.autorizacion() }),
-            Comando::Rango(ComandoRango::InutilizarNumero { rango_id: self.id(), consecutivo: self.entero(), motivo: self.texto() }),
-            Comando::Factura(ComandoFactura::CrearYEmitirFactura { factura_id: self.id(), datos: Box::new(self.datos_factura()) }),
-            Comando::Factura(ComandoFactura::RespuestaPaso { factura_id: self.id(), intento: self.u32(), grupo: self.u16(), paso: self.uno(&Paso::TODOS), resultado: self.resultado_paso() }),
+            { self.aparte("CrearCliente"); Comando::Cliente(ComandoCliente::CrearCliente { cliente_id: self.id(), datos: self.datos_cliente() }) },
+            { self.aparte("ActualizarCliente"); Comando::Cliente(ComandoCliente::ActualizarCliente { cliente_id: self.id(), cambios: self.cambios_cliente() }) },
+            { self.aparte("InactivarCliente"); Comando::Cliente(ComandoCliente::InactivarCliente { cliente_id: self.id() }) },
+            { self.aparte("ReactivarCliente"); Comando::Cliente(ComandoCliente::ReactivarCliente { cliente_id: self.id() }) },
+            { self.aparte("CrearProducto"); Comando::Producto(ComandoProducto::CrearProducto { producto_id: self.id(), datos: self.datos_producto() }) },
+            { self.aparte("ActualizarProducto"); Comando::Producto(ComandoProducto::ActualizarProducto { producto_id: self.id(), cambios: self.cambios_producto() }) },
+            { self.aparte("CambiarPrecio"); Comando::Producto(ComandoProducto::CambiarPrecio { producto_id: self.id(), precio: self.libre() }) },
+            { self.aparte("InactivarProducto"); Comando::Producto(ComandoProducto::InactivarProducto { producto_id: self.id() }) },
+            { self.aparte("CrearSucursal"); Comando::Sucursal(ComandoSucursal::CrearSucursal { sucursal_id: self.id(), datos: self.datos_sucursal() }) },
+            { self.aparte("ActualizarSucursal"); Comando::Sucursal(ComandoSucursal::ActualizarSucursal { sucursal_id: self.id(), cambios: CambiosSucursal { nombre: self.opcion(Self::texto), direccion: self.opcion(Self::direccion) } }) },
+            { self.aparte("InactivarSucursal"); Comando::Sucursal(ComandoSucursal::InactivarSucursal { sucursal_id: self.id() }) },
+            { self.aparte("CrearBodega"); Comando::Bodega(ComandoBodega::CrearBodega { bodega_id: self.id(), datos: self.datos_bodega() }) },
+            { self.aparte("ActualizarBodega"); Comando::Bodega(ComandoBodega::ActualizarBodega { bodega_id: self.id(), cambios: CambiosBodega { nombre: self.opcion(Self::texto), direccion: self.opcion(Self::direccion) } }) },
+            { self.aparte("InactivarBodega"); Comando::Bodega(ComandoBodega::InactivarBodega { bodega_id: self.id() }) },
+            { self.aparte("CrearInventario"); Comando::Inventario(ComandoInventario::CrearInventario { inventario_id: self.id(), producto_id: self.id(), bodega_id: self.id(), stock_minimo: self.opcion(Self::cantidad) }) },
+            { self.aparte("RegistrarEntrada"); Comando::Inventario(ComandoInventario::RegistrarEntrada { inventario_id: self.id(), movimiento_id: self.id(), motivo: self.uno(&MotivoEntrada::TODOS), cantidad: self.libre(), costo_unitario: self.libre(), fecha_ingreso: self.fecha(), fecha_caducidad: self.opcion(Self::fecha), referencia: self.opcion(Self::referencia) }) },
+            { self.aparte("RegistrarSalida"); Comando::Inventario(ComandoInventario::RegistrarSalida { inventario_id: self.id(), movimiento_id: self.id(), motivo: self.uno(&MotivoSalida::TODOS), cantidad: self.libre(), fecha: self.fecha(), referencia: self.opcion(Self::referencia) }) },
+            { self.aparte("ReservarStock"); Comando::Inventario(ComandoInventario::ReservarStock { inventario_id: self.id(), reserva_id: self.id(), cantidad: self.cantidad(), fecha: self.fecha() }) },
+            { self.aparte("ConfirmarReserva"); Comando::Inventario(ComandoInventario::ConfirmarReserva { inventario_id: self.id(), reserva_id: self.id(), movimiento_id: self.id(), referencia: self.referencia() }) },
+            { self.aparte("LiberarReserva"); Comando::Inventario(ComandoInventario::LiberarReserva { inventario_id: self.id(), reserva_id: self.id(), causa: self.texto() }) },
+            { self.aparte("CambiarStockMinimo"); Comando::Inventario(ComandoInventario::CambiarStockMinimo { inventario_id: self.id(), stock_minimo: self.opcion(Self::cantidad) }) },
+            { self.aparte("CrearRango"); Comando::Rango(ComandoRango::CrearRango { rango_id: self.id(), sucursal_id: self.id(), tipo_documento: self.tipo_documento(), prefijo: self.texto(), autorizacion: self.autorizacion() }) },
+            { self.aparte("AsignarNumero"); Comando::Rango(ComandoRango::AsignarNumero { rango_id: self.id(), documento_id: self.id(), fecha: self.fecha() }) },
+            { self.aparte("RenovarRango"); Comando::Rango(ComandoRango::RenovarRango { rango_id: self.id(), autorizacion: self.autorizacion() }) },
+            { self.aparte("InutilizarNumero"); Comando::Rango(ComandoRango::InutilizarNumero { rango_id: self.id(), consecutivo: self.entero(), motivo: self.texto() }) },
+            { self.aparte("CrearYEmitirFactura"); Comando::Factura(ComandoFactura::CrearYEmitirFactura { factura_id: self.id(), datos: Box::new(self.datos_factura()) }) },
+            { self.aparte("RespuestaPaso"); Comando::Factura(ComandoFactura::RespuestaPaso { factura_id: self.id(), intento: self.u32(), grupo: self.u16(), paso: self.uno(&Paso::TODOS), resultado: self.resultado_paso() }) },
         ]
     }
 
     /// One event of every type.
     #[rustfmt::skip]
     pub fn eventos(&mut self) -> Vec<Evento> {
+        self.aparte("motivos");
         let (entrada, salida) = (self.uno(&MotivoEntrada::TODOS), self.uno(&MotivoSalida::TODOS));
         vec![
-            Evento::Cliente(EventoCliente::ClienteCreado { cliente_id: self.id(), datos: self.datos_cliente() }),
-            Evento::Cliente(EventoCliente::ClienteActualizado { cliente_id: self.id(), cambios: self.cambios_cliente() }),
-            Evento::Cliente(EventoCliente::ClienteInactivado { cliente_id: self.id() }),
-            Evento::Cliente(EventoCliente::ClienteReactivado { cliente_id: self.id() }),
-            Evento::Producto(EventoProducto::ProductoCreado { producto_id: self.id(), datos: self.datos_producto() }),
-            Evento::Producto(EventoProducto::ProductoActualizado { producto_id: self.id(), cambios: self.cambios_producto() }),
-            Evento::Producto(EventoProducto::PrecioCambiado { producto_id: self.id(), anterior: self.precio(), nuevo: self.precio() }),
-            Evento::Producto(EventoProducto::ProductoInactivado { producto_id: self.id() }),
-            Evento::Sucursal(EventoSucursal::SucursalCreada { sucursal_id: self.id(), datos: self.datos_sucursal() }),
-            Evento::Sucursal(EventoSucursal::SucursalActualizada { sucursal_id: self.id(), cambios: CambiosSucursal { nombre: self.opcion(Self::texto), direccion: self.opcion(Self::direccion) } }),
-            Evento::Sucursal(EventoSucursal::SucursalInactivada { sucursal_id: self.id() }),
-            Evento::Bodega(EventoBodega::BodegaCreada { bodega_id: self.id(), datos: self.datos_bodega() }),
-            Evento::Bodega(EventoBodega::BodegaActualizada { bodega_id: self.id(), cambios: CambiosBodega { nombre: self.opcion(Self::texto), direccion: self.opcion(Self::direccion) } }),
-            Evento::Bodega(EventoBodega::BodegaInactivada { bodega_id: self.id() }),
-            Evento::Inventario(EventoInventario::InventarioCreado { inventario_id: self.id(), producto_id: self.id(), bodega_id: self.id(), stock_minimo: self.opcion(Self::cantidad) }),
-            Evento::Inventario(EventoInventario::LoteCreado { inventario_id: self.id(), lote_id: self.id(), secuencia: self.entero(), cantidad: self.cantidad(), costo_unitario: self.costo(), fecha_ingreso: self.fecha(), fecha_caducidad: self.opcion(Self::fecha), origen_lote_id: self.opcion(Self::id) }),
-            Evento::Inventario(EventoInventario::StockIncrementado(self.movimiento(entrada))),
-            Evento::Inventario(EventoInventario::StockReducido(self.movimiento(salida))),
-            Evento::Inventario(EventoInventario::StockReservado { inventario_id: self.id(), reserva_id: self.id(), cantidad: self.cantidad(), fecha: self.fecha(), disponible_resultante: self.cantidad() }),
-            Evento::Inventario(EventoInventario::ReservaLiberada { inventario_id: self.id(), reserva_id: self.id(), causa: self.texto(), disponible_resultante: self.cantidad() }),
-            Evento::Inventario(EventoInventario::StockMinimoCambiado { inventario_id: self.id(), stock_minimo: self.opcion(Self::cantidad) }),
-            Evento::Inventario(EventoInventario::StockBajo { inventario_id: self.id(), stock: self.cantidad(), stock_minimo: self.cantidad() }),
-            Evento::Rango(EventoRango::RangoCreado { rango_id: self.id(), sucursal_id: self.id(), tipo_documento: self.tipo_documento(), prefijo: self.texto(), autorizacion: self.autorizacion() }),
-            Evento::Rango(EventoRango::NumeroAsignado { documento_id: self.id(), numero: self.numero(), fecha: self.fecha() }),
-            Evento::Rango(EventoRango::RangoRenovado { rango_id: self.id(), autorizacion: self.autorizacion() }),
-            Evento::Rango(EventoRango::RangoPorAgotarse { rango_id: self.id(), restantes: self.entero() }),
-            Evento::Rango(EventoRango::NumeroInutilizado { rango_id: self.id(), consecutivo: self.entero(), motivo: self.texto() }),
-            Evento::Factura(EventoFactura::FacturaCreada { factura_id: self.id(), cabecera: Box::new(self.cabecera()) }),
-            Evento::Factura(EventoFactura::LineaAgregada { factura_id: self.id(), linea: self.linea_factura() }),
-            Evento::Factura(EventoFactura::EmisionIniciada(Box::new(self.inicio()))),
-            Evento::Factura(EventoFactura::StockAsegurado { factura_id: self.id(), intento: self.u32() }),
-            Evento::Factura(EventoFactura::NumeracionRecibida { factura_id: self.id(), intento: self.u32(), numero: self.numero() }),
-            Evento::Factura(EventoFactura::FacturaEmitida(self.emitida())),
-            Evento::Factura(EventoFactura::FacturaRechazada { factura_id: self.id(), intento: self.u32(), errores: self.lista(Self::falla) }),
-            Evento::Cuarentena(EventoCuarentena::AgregadoEnCuarentena { causa: self.texto() }),
-            Evento::Cuarentena(EventoCuarentena::CuarentenaLevantada { motivo: self.texto() }),
+            { self.aparte("ClienteCreado"); Evento::Cliente(EventoCliente::ClienteCreado { cliente_id: self.id(), datos: self.datos_cliente() }) },
+            { self.aparte("ClienteActualizado"); Evento::Cliente(EventoCliente::ClienteActualizado { cliente_id: self.id(), cambios: self.cambios_cliente() }) },
+            { self.aparte("ClienteInactivado"); Evento::Cliente(EventoCliente::ClienteInactivado { cliente_id: self.id() }) },
+            { self.aparte("ClienteReactivado"); Evento::Cliente(EventoCliente::ClienteReactivado { cliente_id: self.id() }) },
+            { self.aparte("ProductoCreado"); Evento::Producto(EventoProducto::ProductoCreado { producto_id: self.id(), datos: self.datos_producto() }) },
+            { self.aparte("ProductoActualizado"); Evento::Producto(EventoProducto::ProductoActualizado { producto_id: self.id(), cambios: self.cambios_producto() }) },
+            { self.aparte("PrecioCambiado"); Evento::Producto(EventoProducto::PrecioCambiado { producto_id: self.id(), anterior: self.precio(), nuevo: self.precio() }) },
+            { self.aparte("ProductoInactivado"); Evento::Producto(EventoProducto::ProductoInactivado { producto_id: self.id() }) },
+            { self.aparte("SucursalCreada"); Evento::Sucursal(EventoSucursal::SucursalCreada { sucursal_id: self.id(), datos: self.datos_sucursal() }) },
+            { self.aparte("SucursalActualizada"); Evento::Sucursal(EventoSucursal::SucursalActualizada { sucursal_id: self.id(), cambios: CambiosSucursal { nombre: self.opcion(Self::texto), direccion: self.opcion(Self::direccion) } }) },
+            { self.aparte("SucursalInactivada"); Evento::Sucursal(EventoSucursal::SucursalInactivada { sucursal_id: self.id() }) },
+            { self.aparte("BodegaCreada"); Evento::Bodega(EventoBodega::BodegaCreada { bodega_id: self.id(), datos: self.datos_bodega() }) },
+            { self.aparte("BodegaActualizada"); Evento::Bodega(EventoBodega::BodegaActualizada { bodega_id: self.id(), cambios: CambiosBodega { nombre: self.opcion(Self::texto), direccion: self.opcion(Self::direccion) } }) },
+            { self.aparte("BodegaInactivada"); Evento::Bodega(EventoBodega::BodegaInactivada { bodega_id: self.id() }) },
+            { self.aparte("InventarioCreado"); Evento::Inventario(EventoInventario::InventarioCreado { inventario_id: self.id(), producto_id: self.id(), bodega_id: self.id(), stock_minimo: self.opcion(Self::cantidad) }) },
+            { self.aparte("LoteCreado"); Evento::Inventario(EventoInventario::LoteCreado { inventario_id: self.id(), lote_id: self.id(), secuencia: self.entero(), cantidad: self.cantidad(), costo_unitario: self.costo(), fecha_ingreso: self.fecha(), fecha_caducidad: self.opcion(Self::fecha), origen_lote_id: self.opcion(Self::id) }) },
+            { self.aparte("StockIncrementado"); Evento::Inventario(EventoInventario::StockIncrementado(self.movimiento(entrada))) },
+            { self.aparte("StockReducido"); Evento::Inventario(EventoInventario::StockReducido(self.movimiento(salida))) },
+            { self.aparte("StockReservado"); Evento::Inventario(EventoInventario::StockReservado { inventario_id: self.id(), reserva_id: self.id(), cantidad: self.cantidad(), fecha: self.fecha(), disponible_resultante: self.cantidad() }) },
+            { self.aparte("ReservaLiberada"); Evento::Inventario(EventoInventario::ReservaLiberada { inventario_id: self.id(), reserva_id: self.id(), causa: self.texto(), disponible_resultante: self.cantidad() }) },
+            { self.aparte("StockMinimoCambiado"); Evento::Inventario(EventoInventario::StockMinimoCambiado { inventario_id: self.id(), stock_minimo: self.opcion(Self::cantidad) }) },
+            { self.aparte("StockBajo"); Evento::Inventario(EventoInventario::StockBajo { inventario_id: self.id(), stock: self.cantidad(), stock_minimo: self.cantidad() }) },
+            { self.aparte("RangoCreado"); Evento::Rango(EventoRango::RangoCreado { rango_id: self.id(), sucursal_id: self.id(), tipo_documento: self.tipo_documento(), prefijo: self.texto(), autorizacion: self.autorizacion() }) },
+            { self.aparte("NumeroAsignado"); Evento::Rango(EventoRango::NumeroAsignado { documento_id: self.id(), numero: self.numero(), fecha: self.fecha() }) },
+            { self.aparte("RangoRenovado"); Evento::Rango(EventoRango::RangoRenovado { rango_id: self.id(), autorizacion: self.autorizacion() }) },
+            { self.aparte("RangoPorAgotarse"); Evento::Rango(EventoRango::RangoPorAgotarse { rango_id: self.id(), restantes: self.entero() }) },
+            { self.aparte("NumeroInutilizado"); Evento::Rango(EventoRango::NumeroInutilizado { rango_id: self.id(), consecutivo: self.entero(), motivo: self.texto() }) },
+            { self.aparte("FacturaCreada"); Evento::Factura(EventoFactura::FacturaCreada { factura_id: self.id(), cabecera: Box::new(self.cabecera()) }) },
+            { self.aparte("LineaAgregada"); Evento::Factura(EventoFactura::LineaAgregada { factura_id: self.id(), linea: self.linea_factura() }) },
+            { self.aparte("EmisionIniciada"); Evento::Factura(EventoFactura::EmisionIniciada(Box::new(self.inicio()))) },
+            { self.aparte("StockAsegurado"); Evento::Factura(EventoFactura::StockAsegurado { factura_id: self.id(), intento: self.u32() }) },
+            { self.aparte("NumeracionRecibida"); Evento::Factura(EventoFactura::NumeracionRecibida { factura_id: self.id(), intento: self.u32(), numero: self.numero() }) },
+            { self.aparte("FacturaEmitida"); Evento::Factura(EventoFactura::FacturaEmitida(self.emitida())) },
+            { self.aparte("FacturaRechazada"); Evento::Factura(EventoFactura::FacturaRechazada { factura_id: self.id(), intento: self.u32(), errores: self.lista(Self::falla) }) },
+            { self.aparte("AgregadoEnCuarentena"); Evento::Cuarentena(EventoCuarentena::AgregadoEnCuarentena { causa: self.texto() }) },
+            { self.aparte("CuarentenaLevantada"); Evento::Cuarentena(EventoCuarentena::CuarentenaLevantada { motivo: self.texto() }) },
         ]
     }
 
@@ -403,26 +404,25 @@ impl Muestras {
     pub fn inventario(&mut self) -> Inventario {
         let lotes = self.lista(|g| (PuestoLote { fecha_ingreso: g.fecha(), secuencia: g.entero() }, g.lote()));
         let reservas = self.lista(|g| (g.id(), Reserva { cantidad: g.cantidad(), fecha: g.fecha() }));
-        let confirmadas: VecDeque<_> = self
-            .lista(|g| Confirmacion { reserva_id: g.id(), lotes: g.lista(Self::lote_consumido), costo_total: g.costo_total() })
-            .into();
-        let lotes: BTreeMap<_, _> = lotes.into_iter().collect();
-        let liberadas: VecDeque<_> = self.lista(Self::id).into();
-        Inventario {
+        let confirmadas =
+            self.lista(|g| Confirmacion { reserva_id: g.id(), lotes: g.lista(Self::lote_consumido), costo_total: g.costo_total() });
+        let mut inventario = Inventario {
             inventario_id: self.id(),
             producto_id: self.id(),
             bodega_id: self.id(),
             stock_minimo: self.opcion(Self::cantidad),
-            resumen: Resumen::de(&lotes, &confirmadas, &liberadas),
-            lotes,
+            lotes: lotes.into_iter().collect::<BTreeMap<_, _>>(),
             siguiente_secuencia: self.entero(),
             stock: self.cantidad(),
             reservado: self.cantidad(),
             reservas: reservas.into_iter().collect(),
-            confirmadas,
-            liberadas,
+            confirmadas: confirmadas.into(),
+            liberadas: self.lista(Self::id).into(),
             bajo_minimo: self.bool(),
-        }
+            resumen: Resumen::default(),
+        };
+        inventario.resumen = Resumen::de(&inventario.lotes, &inventario.confirmadas, &inventario.liberadas);
+        inventario
     }
 
     pub fn rango(&mut self) -> RangoNumeracion {

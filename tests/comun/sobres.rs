@@ -61,22 +61,46 @@ impl Muestras {
     /// One snapshot of every kind of aggregate.
     pub fn instantaneas(&mut self) -> Vec<Instantanea> {
         let estados = vec![
-            EstadoAgregado::Cliente(Box::new(self.cliente())),
-            EstadoAgregado::Producto(Box::new(self.producto())),
-            EstadoAgregado::Sucursal(Box::new(self.sucursal())),
-            EstadoAgregado::Bodega(Box::new(self.bodega())),
-            EstadoAgregado::Inventario(Box::new(self.inventario())),
-            EstadoAgregado::Rango(Box::new(self.rango())),
-            EstadoAgregado::Factura(Box::new(self.factura())),
+            {
+                self.aparte("cliente");
+                EstadoAgregado::Cliente(Box::new(self.cliente()))
+            },
+            {
+                self.aparte("producto");
+                EstadoAgregado::Producto(Box::new(self.producto()))
+            },
+            {
+                self.aparte("sucursal");
+                EstadoAgregado::Sucursal(Box::new(self.sucursal()))
+            },
+            {
+                self.aparte("bodega");
+                EstadoAgregado::Bodega(Box::new(self.bodega()))
+            },
+            {
+                self.aparte("inventario");
+                EstadoAgregado::Inventario(Box::new(self.inventario()))
+            },
+            {
+                self.aparte("rango");
+                EstadoAgregado::Rango(Box::new(self.rango()))
+            },
+            {
+                self.aparte("factura");
+                EstadoAgregado::Factura(Box::new(self.factura()))
+            },
         ];
         let con_tipo = TipoAgregado::TODOS.into_iter().zip(estados);
         con_tipo
-            .map(|(aggregate_tipo, estado)| Instantanea {
-                aggregate_tipo,
-                aggregate_id: self.id(),
-                aggregate_version: self.entero(),
-                version_esquema: self.u16(),
-                estado,
+            .map(|(aggregate_tipo, estado)| {
+                self.aparte(aggregate_tipo.nombre());
+                Instantanea {
+                    aggregate_tipo,
+                    aggregate_id: self.id(),
+                    aggregate_version: self.entero(),
+                    version_esquema: self.u16(),
+                    estado,
+                }
             })
             .collect()
     }

@@ -29,7 +29,7 @@ fn de_hex(texto: &str) -> Vec<u8> {
     cifras.chunks(2).map(|par| u8::from_str_radix(std::str::from_utf8(par).unwrap(), 16).unwrap()).collect()
 }
 
-/// The sample of one record type: its seed is its name, so other types do not move it.
+/// The sample of one record type: see `Muestras::aparte`.
 fn muestra(registro: Registro) -> Cualquiera {
     con_registro(&mut Muestras::de(registro.nombre())).into_iter().find(|(r, _)| *r == registro).unwrap().1
 }

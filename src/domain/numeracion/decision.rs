@@ -73,7 +73,7 @@ fn asignar(rango: &RangoNumeracion, documento_id: &Id, fecha: NaiveDate) -> Resu
     }
     let numero = rango.numero(rango.siguiente);
     let mut eventos = vec![EventoRango::NumeroAsignado { documento_id: documento_id.clone(), numero: numero.clone(), fecha }];
-    eventos.extend(aviso(rango, rango.libre_desde(rango.siguiente + 1), 0));
+    eventos.extend(aviso(rango, rango.libre_desde(rango.siguiente.saturating_add(1)), 0));
     Ok(DecisionRango { eventos, resultado: Some(ResultadoPaso::NumeroAsignado { numero }) })
 }
 
@@ -84,8 +84,8 @@ fn aviso(rango: &RangoNumeracion, siguiente: u64, recien_inutilizados: u64) -> O
         return None;
     }
     let restantes = rango.restantes_desde(siguiente).saturating_sub(recien_inutilizados);
-    let total = rango.autorizacion.hasta - rango.autorizacion.desde + 1;
-    (restantes.saturating_mul(10) <= total).then(|| EventoRango::RangoPorAgotarse { rango_id: rango.rango_id.clone(), restantes })
+    (restantes.saturating_mul(10) <= rango.autorizacion.total())
+        .then(|| EventoRango::RangoPorAgotarse { rango_id: rango.rango_id.clone(), restantes })
 }
 
 fn revisar_creacion(

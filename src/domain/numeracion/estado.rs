@@ -1,7 +1,7 @@
 //! State of a RangoNumeracion, and the fold of its events.
 
 use std::{
-    collections::{BTreeSet, HashMap, VecDeque},
+    collections::{BTreeSet, HashMap, VecDeque, hash_map::Entry},
     sync::Arc,
 };
 
@@ -102,9 +102,9 @@ impl RangoNumeracion {
     /// The first number from `desde` on that is not voided.
     pub(super) fn libre_desde(&self, desde: u64) -> u64 {
         let mut libre = desde;
-        // The set holds at most `INUTILIZADOS_MAX` and each one is skipped once.
-        while self.inutilizados.contains(&libre) {
-            libre = libre.saturating_add(1);
+        // The set holds at most `INUTILIZADOS_MAX` and each one is skipped once; the top of u64 ends the walk.
+        while libre < u64::MAX && self.inutilizados.contains(&libre) {
+            libre += 1;
         }
         libre
     }
@@ -121,18 +121,21 @@ impl RangoNumeracion {
             return 0;
         }
         let inutilizados = self.inutilizados.range(siguiente..=hasta).count() as u64;
-        (hasta - siguiente + 1).saturating_sub(inutilizados)
+        hasta.saturating_add(1).saturating_sub(siguiente).saturating_sub(inutilizados)
     }
 
     fn anotar_asignado(&mut self, documento_id: &Id, consecutivo: u64) {
-        if consecutivo < self.siguiente || self.por_documento.contains_key(documento_id) {
+        if consecutivo < self.siguiente {
             return;
         }
+        match self.por_documento.entry(documento_id.clone()) {
+            Entry::Occupied(_) => return,
+            Entry::Vacant(libre) => libre.insert(consecutivo),
+        };
         while self.inutilizados.first().is_some_and(|primero| *primero <= consecutivo) {
             self.inutilizados.pop_first();
         }
         self.siguiente = self.libre_desde(consecutivo.saturating_add(1));
-        self.por_documento.insert(documento_id.clone(), consecutivo);
         self.recientes.push_back((documento_id.clone(), consecutivo));
         if self.recientes.len() > RECIENTES_MAX
             && let Some((olvidado, _)) = self.recientes.pop_front()

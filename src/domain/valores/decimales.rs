@@ -58,7 +58,7 @@ fn armar(negativo: bool, digitos: &str, escala: i64) -> Result<Decimal, ErrorDec
         return Ok(Decimal::ZERO);
     }
     let escala = escala - i64::try_from(sin_ceros.len() - significativos.len()).map_err(|_| ErrorDecimal::Precision)?;
-    if significativos.len() > 28 || escala > 28 || escala < -28 {
+    if significativos.len() > 28 || !(-28..=28).contains(&escala) {
         return Err(ErrorDecimal::Precision);
     }
     let mut valor: i128 = significativos.parse().map_err(|_| ErrorDecimal::Precision)?;
@@ -74,6 +74,10 @@ fn armar(negativo: bool, digitos: &str, escala: i64) -> Result<Decimal, ErrorDec
 
 /// At most `decimales` decimals and `significativos` significant digits, trailing zeros apart.
 fn cabe(valor: Decimal, decimales: u32, significativos: usize) -> bool {
+    // Usual case, without divisions: dropping trailing zeros would only shorten both.
+    if valor.scale() <= decimales && valor.mantissa().unsigned_abs() < 10_u128.pow(significativos as u32) {
+        return true;
+    }
     let normal = valor.normalize();
     let mut mantisa = normal.mantissa().unsigned_abs();
     let mut digitos = 0usize;
@@ -146,7 +150,11 @@ fn hasta(valor: Decimal, decimales: u32, digitos: usize) -> Result<(), ErrorDeci
 /// `valor` below 10^exponente in absolute value, with at most `decimales` decimals.
 fn menor_que_potencia(valor: Decimal, exponente: u32, decimales: u32) -> Result<(), ErrorDecimal> {
     let tope = Decimal::from_i128_with_scale(10_i128.pow(exponente), 0);
-    if valor.abs() < tope && valor.normalize().scale() <= decimales { Ok(()) } else { Err(ErrorDecimal::Precision) }
+    if valor.abs() < tope && (valor.scale() <= decimales || valor.normalize().scale() <= decimales) {
+        Ok(())
+    } else {
+        Err(ErrorDecimal::Precision)
+    }
 }
 
 decimal_con_limites!(

@@ -168,7 +168,7 @@ fn cedula_ec_valida(digitos: &[u32]) -> bool {
         return false;
     }
     let suma: u32 = digitos.iter().enumerate().map(|(i, d)| if i % 2 == 0 { doblado(*d) } else { *d }).sum();
-    suma % 10 == 0
+    suma.is_multiple_of(10)
 }
 
 fn doblado(digito: u32) -> u32 {

@@ -149,7 +149,39 @@ pub(crate) fn open_database<T>(
         };
         publish().map_err(|e| failed(path, &e))?;
     }
+    check_manifests(path, &store)?;
     guarded(path, || open(&store))
+}
+
+/// Checks the manifest of every keyspace against the checksum the store writes in `current` and, at version 3.1, does not check itself:
+/// a damaged one would end the process instead of being refused. `current`: manifest number u64 · xxh3-128 of file `v<number>` · type u8.
+fn check_manifests(path: &Path, store: &Path) -> Result<(), FolderError> {
+    let keyspaces = fs::read_dir(store.join("keyspaces")).map_err(|e| failed(path, &e))?;
+    for keyspace in keyspaces {
+        let keyspace = keyspace.map_err(|e| failed(path, &e))?.path();
+        if !keyspace.file_name().is_some_and(|n| n.to_string_lossy().parse::<u64>().is_ok()) {
+            return Err(damaged(path, &format!("sobra {}", keyspace.display())));
+        }
+        let current = match fs::read(keyspace.join("current")) {
+            // A keyspace whose creation was interrupted has no tables yet; the store removes it.
+            Err(e) if e.kind() == io::ErrorKind::NotFound && is_empty(&keyspace.join("tables")) => continue,
+            read => read.map_err(|e| failed(path, &e))?,
+        };
+        if !manifest_matches(&keyspace, &current) {
+            return Err(damaged(path, &format!("el índice de {} no coincide con su suma de control", keyspace.display())));
+        }
+    }
+    Ok(())
+}
+
+fn is_empty(folder: &Path) -> bool {
+    fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none()) || !folder.exists()
+}
+
+fn manifest_matches(keyspace: &Path, current: &[u8]) -> bool {
+    let (Some(number), Some(sum)) = (current.first_chunk::<8>(), current.get(8..24)) else { return false };
+    let manifest = fs::read(keyspace.join(format!("v{}", u64::from_le_bytes(*number))));
+    manifest.is_ok_and(|bytes| xxhash_rust::xxh3::xxh3_128(&bytes).to_le_bytes() == sum)
 }
 
 fn guarded<T>(path: &Path, open: impl FnOnce() -> fjall::Result<T>) -> Result<T, FolderError> {

@@ -7,11 +7,12 @@
 mod key;
 mod row;
 mod shape;
+mod versions;
 
 use std::{
     collections::HashMap,
     path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
 use bytes::Bytes;
@@ -21,6 +22,7 @@ use fjall::{
     config::{BloomConstructionPolicy, CompressionPolicy, FilterPolicy, FilterPolicyEntry},
 };
 
+use self::versions::{Place, Versions};
 use super::{Cursor, From, Row, SinkPosition, Table, Tables, TablesError, Value, Write};
 use crate::log::{
     Position, TopicPartition,
@@ -53,7 +55,7 @@ pub struct EmbeddedTables {
     control: Keyspace,
     tables: RwLock<HashMap<&'static str, Keyspace>>,
     /// Held from reading versions to writing over them.
-    writing: Mutex<()>,
+    writing: Mutex<Versions>,
     options: EmbeddedTablesOptions,
     folder: Folder,
 }
@@ -169,11 +171,11 @@ impl EmbeddedTables {
     }
 
     /// True when what is stored does not stand in the way of the write.
-    fn allowed(&self, write: &Prepared, earlier: &mut HashMap<(&'static str, Vec<u8>), u64>) -> Result<bool, TablesError> {
+    fn allowed(&self, write: &Prepared, versions: &mut Versions) -> Result<bool, TablesError> {
         let Some(rule) = write.rule else { return Ok(true) };
-        let place = (write.table.name, write.key.clone());
-        let found = match earlier.get(&place) {
-            Some(version) => Some(*version),
+        let place = Place::of(write.table, &write.key);
+        let found = match versions.get(place) {
+            Some(version) => Some(version),
             None => self.stored_version(write)?,
         };
         let free = match (found, rule) {
@@ -182,7 +184,7 @@ impl EmbeddedTables {
             (Some(found), Rule::AtLeast) => found <= write.version,
         };
         if free {
-            earlier.insert(place, write.version);
+            versions.put(place, write.version);
         }
         Ok(free)
     }
@@ -190,6 +192,26 @@ impl EmbeddedTables {
     fn stored_version(&self, write: &Prepared) -> Result<Option<u64>, TablesError> {
         let Some(bytes) = write.keyspace.get(&write.key).map_err(|e| self.failed(&e))? else { return Ok(None) };
         row::version(&write.key, &bytes).map(Some).ok_or_else(|| damaged(write.table))
+    }
+
+    /// Writes the rows that are allowed, and the positions, as one batch.
+    fn write(
+        &self,
+        prepared: Vec<Prepared>,
+        positions: &[SinkPosition],
+        mut allowed: impl FnMut(&Prepared) -> Result<bool, TablesError>,
+    ) -> Result<(), TablesError> {
+        let mut batch = OwnedWriteBatch::with_capacity(self.database.clone(), prepared.len() + positions.len());
+        for write in prepared {
+            if allowed(&write)? {
+                batch.insert(&write.keyspace, write.key, write.row);
+            }
+        }
+        for position in positions {
+            let key = position_key(position.consumer, position.partition);
+            self.put_control(&mut batch, key, position.next.to_le_bytes().to_vec());
+        }
+        batch.commit().map_err(|e| self.failed(&e))
     }
 
     fn row(&self, table: &'static Table, item: Guard) -> Result<(Bytes, Option<Row>), TablesError> {
@@ -276,20 +298,15 @@ impl Tables for EmbeddedTables {
 
     fn apply(&self, writes: Vec<Write>, positions: &[SinkPosition]) -> Result<(), TablesError> {
         let prepared = self.prepare(writes)?;
-        let versioned = prepared.iter().any(|w| w.rule.is_some());
-        let _held: Option<MutexGuard<'_, ()>> = versioned.then(|| self.writing.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut earlier = HashMap::new();
-        let mut batch = OwnedWriteBatch::with_capacity(self.database.clone(), prepared.len() + positions.len());
-        for write in prepared {
-            if self.allowed(&write, &mut earlier)? {
-                batch.insert(&write.keyspace, write.key, write.row);
-            }
+        if prepared.iter().all(|w| w.rule.is_none()) {
+            return self.write(prepared, positions, |_| Ok(true));
         }
-        for position in positions {
-            let key = position_key(position.consumer, position.partition);
-            self.put_control(&mut batch, key, position.next.to_le_bytes().to_vec());
+        let mut versions = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let written = self.write(prepared, positions, |write| self.allowed(write, &mut versions));
+        if written.is_err() {
+            versions.clear();
         }
-        batch.commit().map_err(|e| self.failed(&e))
+        written
     }
 
     fn get(&self, table: &'static Table, key: &[Value]) -> Result<Option<Row>, TablesError> {
@@ -348,7 +365,8 @@ impl Tables for EmbeddedTables {
 
     fn clear(&self, tables: &[&'static Table], consumer: &str) -> Result<(), TablesError> {
         let keyspaces = tables.iter().map(|t| self.keyspace(t)).collect::<Result<Vec<_>, _>>()?;
-        let _held = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut versions = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        versions.clear();
         // The positions go first and durably: rows without a position are written again, a position without rows would hide them.
         let mut batch = self.database.batch().durability(Some(PersistMode::SyncData));
         for item in self.control.prefix(consumer_prefix(consumer)) {

@@ -127,7 +127,7 @@ pub const AJUSTES: &[Ajuste] = &[
     ),
     ajuste("emisor.nivel_redondeo", Tipo::Opcion(&["linea", "documento"]), "linea", "Redondea cada línea o una vez el documento."),
     entero("emisor.decimales", 0, 2, "2", "Decimales de los importes del documento."),
-    entero("motor.epoca_max_registros", 1, 65_536, "2048", "Entradas que una época (transacción) reúne como máximo."),
+    entero("motor.epoca_max_registros", 1, 65_536, "512", "Entradas que una época (transacción) reúne como máximo."),
     entero("motor.epoca_max_bytes", 4_096, 67_108_864, "4194304", "Bytes de entrada de una época como máximo."),
     entero("motor.memoria_mb", 16, 65_536, "256", "Memoria para agregados activos, en MiB; los demás esperan en disco."),
     entero("motor.instantanea_cada", 1, 1_000_000, "10", "Eventos de un agregado entre una instantánea y la siguiente."),

@@ -51,7 +51,7 @@ const BYTES_PER_ACTOR: usize = 2_048;
 pub(super) fn start(options: NodeOptions) -> Result<Node, NodeError> {
     // The port first: it fails at once and leaves nothing behind.
     let listener = options.http.map(bind).transpose()?;
-    let carpeta = Carpeta::abrir(&options.carpeta)?;
+    let carpeta = Carpeta::abrir(&options.carpeta, options.particiones)?;
     let registry = prometheus::Registry::new();
     let codec = open_codec(&carpeta)?;
     let log = open_log(&carpeta, &options)?;

@@ -76,6 +76,7 @@ async fn tipos_de_contenido() {
     }
     let desde_una_pagina = [("content-type", "application/x-www-form-urlencoded"), ("origin", "https://malo.example")];
     borde.pedir("POST", "/api/v1/clientes", &desde_una_pagina, CLIENTE).await.es_problema(415);
+    borde.pedir("POST", "/api/v1/clientes", &[("origin", "https://malo.example")], CLIENTE).await.es_problema(415);
     assert_eq!(borde.pedir("POST", "/api/v1/clientes", &[], CLIENTE).await.status, 201, "sin tipo también");
 }
 

@@ -1,13 +1,2 @@
-//! The audit: every event, refused command and query, append only, by invoice, by correlation id, by time.
-//!
-//! The payload is kept once, in the history of its subject: the invoice that a record concerns, or else its aggregate. The row by
-//! correlation id says which histories a flow wrote to; the row by time points into a history. The hash chain and its seals
-//! have an issue of their own: their columns go beside `payload`.
-
-mod proyeccion;
-mod referencias;
-
-pub use proyeccion::{
-    AUDITORIA, AUDITORIA_HORAS, AUDITORIA_POR_CORRELACION, AUDITORIA_POR_TIEMPO, AUDITORIA_SPEC, LIBRO_HORAS, ORIGEN_API,
-    ORIGEN_PROCESADOR, hora_de,
-};
+//! Audit: the invariants that prove the whole, and later the chain of hashes, its signed seals and their proofs. The rows that
+//! tell the story of every document are a read model like the others: `projections::auditoria`.

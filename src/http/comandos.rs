@@ -175,7 +175,8 @@ fn traceparent(peticion: &Peticion) -> Option<Arc<str>> {
 /// `Prefer: wait=N`, `Prefer: respond-async` (RFC 7240); preferences we do not know are ignored, as it asks.
 fn preferencia(peticion: &Peticion) -> Result<Preferencia, Problema> {
     let opciones = &peticion.estado.partes.opciones;
-    let tope = opciones.plazo_peticion.saturating_sub(MARGEN).min(Duration::from_secs(ESPERA_MAXIMA_S));
+    let antes_del_plazo = opciones.plazo_peticion.saturating_sub(MARGEN).max(opciones.plazo_peticion / 2);
+    let tope = antes_del_plazo.min(Duration::from_secs(ESPERA_MAXIMA_S));
     let mut asincrona = false;
     for valor in peticion.encabezados.get_all("prefer") {
         for parte in valor.to_str().unwrap_or_default().split([',', ';']).map(str::trim) {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     comandos::{json_con, texto_encabezado},
-    lecturas::{Lista, Pagina, Recurso},
+    lecturas::{ErrorLectura, Lecturas, Lista, Pagina, Recurso},
     peticion::Peticion,
     problema::{ErrorProblema, Problema},
     rutas::Respondido,
@@ -19,7 +19,7 @@ use crate::domain::{
 };
 
 const LIMITE_POR_DEFECTO: usize = 50;
-const LIMITE_MAXIMO: usize = 500;
+const LIMITE_MAXIMO: usize = 100;
 /// Days that one query of invoices may span.
 const DIAS_MAXIMOS: i64 = 366;
 const LARGO_CURSOR: usize = 4_096;
@@ -71,10 +71,7 @@ async fn recurso(p: &Peticion, que: &str, recurso: Recurso, agregado: Option<(Ti
         let version: u64 = texto
             .parse()
             .map_err(|_| Problema::parametro("version_minima", "ParametroInvalido", "la versión es un número entero, desde 1"))?;
-        let a_tiempo = p.leer(move |l| l.esperar_version(tipo, &id, version, token::ESPERA)).await?;
-        if !a_tiempo {
-            return Err(Problema::aun_no_visible());
-        }
+        esperar(p, move |l| l.esperar_version(tipo, &id, version, token::ESPERA)).await?;
     }
     let leido = p.leer(move |l| l.obtener(&recurso)).await?;
     let valor = leido.ok_or_else(|| Problema::no_existe(que))?;
@@ -84,6 +81,16 @@ async fn recurso(p: &Peticion, que: &str, recurso: Recurso, agregado: Option<(Ti
         respuesta.headers_mut().insert("x-factumarket-version", HeaderValue::from(version));
     }
     Ok(respuesta)
+}
+
+/// Waits for the projections; few requests at once, because each wait takes a thread that reads need.
+async fn esperar(
+    p: &Peticion,
+    espera: impl FnOnce(&dyn Lecturas) -> Result<bool, ErrorLectura> + Send + 'static,
+) -> Result<(), Problema> {
+    let _turno = p.estado.esperas.try_acquire().map_err(|_| Problema::aun_no_visible())?;
+    let visible = p.leer(espera).await?;
+    if visible { Ok(()) } else { Err(Problema::aun_no_visible()) }
 }
 
 pub async fn clientes(p: &Peticion) -> Respondido {
@@ -180,10 +187,7 @@ async fn listar(p: &Peticion, lista: Lista) -> Respondido {
     let pagina = pagina(p)?;
     if let Some(texto) = p.parametro("despues_de") {
         let posiciones = token::leer(texto)?;
-        let a_tiempo = p.leer(move |l| l.esperar_posiciones(&posiciones, token::ESPERA)).await?;
-        if !a_tiempo {
-            return Err(Problema::aun_no_visible());
-        }
+        esperar(p, move |l| l.esperar_posiciones(&posiciones, token::ESPERA)).await?;
     }
     let leida = p.leer(move |l| l.listar(&lista, &pagina)).await?;
     let cuerpo = json!({"items": leida.items, "despues": leida.despues, "tiene_mas": leida.tiene_mas});

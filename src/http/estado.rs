@@ -16,6 +16,9 @@ use crate::{
     log::Log,
 };
 
+/// Reads that may wait for the projections at once; more are told to retry.
+const MAXIMO_ESPERAS: usize = 64;
+
 /// Limits and switches of the edge.
 #[derive(Debug, Clone)]
 pub struct Opciones {
@@ -110,6 +113,8 @@ pub struct AppState {
     pub partes: Partes,
     pub(super) metricas: Metricas,
     pub(super) permisos: Arc<Semaphore>,
+    /// Reads that wait for the projections.
+    pub(super) esperas: Semaphore,
     /// One verification at a time.
     pub(super) verificando: Arc<Semaphore>,
 }
@@ -120,6 +125,12 @@ impl AppState {
     pub fn new(partes: Partes) -> Result<Arc<Self>, prometheus::Error> {
         let metricas = Metricas::new(&partes.registry)?;
         let permisos = Arc::new(Semaphore::new(partes.opciones.max_peticiones.min(Semaphore::MAX_PERMITS)));
-        Ok(Arc::new(Self { partes, metricas, permisos, verificando: Arc::new(Semaphore::new(1)) }))
+        Ok(Arc::new(Self {
+            partes,
+            metricas,
+            permisos,
+            esperas: Semaphore::new(MAXIMO_ESPERAS),
+            verificando: Arc::new(Semaphore::new(1)),
+        }))
     }
 }

@@ -65,7 +65,7 @@ pub enum Lista {
 /// Which page of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pagina {
-    /// 1 to 500.
+    /// 1 to 100.
     pub limite: usize,
     /// Cursor of the page before.
     pub despues: Option<String>,
@@ -84,6 +84,12 @@ pub enum ErrorLectura {
     /// The cursor is not one of ours, or of another list.
     #[error("cursor inválido")]
     Cursor,
+    /// A filter or limit that the read side refuses, in Spanish.
+    #[error("{0}")]
+    Parametro(String),
+    /// What is stored cannot be read back; says what to do.
+    #[error("{0}")]
+    Ilegible(String),
     #[error(transparent)]
     Tablas(#[from] TablesError),
 }
@@ -94,7 +100,7 @@ pub trait Lecturas: Send + Sync + 'static {
     /// When the tables cannot be read.
     fn obtener(&self, recurso: &Recurso) -> Result<Option<Value>, ErrorLectura>;
     /// # Errors
-    /// `Cursor`, or when the tables cannot be read.
+    /// `Cursor`, `Parametro`, or when the tables cannot be read.
     fn listar(&self, lista: &Lista, pagina: &Pagina) -> Result<PaginaLeida, ErrorLectura>;
     /// Waits until the rows of an aggregate show at least a version; false when the time ran out.
     ///

@@ -74,16 +74,21 @@ impl Peticion {
         Ok(leer_json(&self.cuerpo)?)
     }
 
-    /// JSON types; none at all; or the form type that command-line clients send by default, when the body plainly is a JSON
-    /// object and no browser page sent it.
+    /// JSON types. Also no type at all, and the form type that command-line clients send by default when the body plainly is a
+    /// JSON object; but not from a browser page, which could send those two to us without asking its user.
     fn exigir_json(&self) -> Result<(), Problema> {
-        let Some(tipo) = self.encabezados.get(header::CONTENT_TYPE) else { return Ok(()) };
-        let tipo = tipo.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        let es_json = tipo == "application/json" || (tipo.starts_with("application/") && tipo.ends_with("+json"));
-        let parece_json = self.cuerpo.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'{');
-        let de_linea_de_comandos =
-            tipo == "application/x-www-form-urlencoded" && parece_json && !self.encabezados.contains_key(header::ORIGIN);
-        if es_json || de_linea_de_comandos { Ok(()) } else { Err(Problema::tipo_de_contenido()) }
+        let tipo = self.encabezados.get(header::CONTENT_TYPE).map(|v| v.to_str().unwrap_or("?"));
+        let tipo = tipo.map(|t| t.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
+        let de_pagina = self.encabezados.contains_key(header::ORIGIN);
+        let admitido = match tipo.as_deref() {
+            None => !de_pagina,
+            Some("application/x-www-form-urlencoded") => {
+                !de_pagina && self.cuerpo.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'{')
+            }
+            Some("application/json") => true,
+            Some(otro) => otro.starts_with("application/") && otro.ends_with("+json"),
+        };
+        if admitido { Ok(()) } else { Err(Problema::tipo_de_contenido()) }
     }
 
     /// The caller's `Idempotency-Key`, 1 to 255 visible ASCII characters or spaces.
@@ -131,6 +136,11 @@ impl Peticion {
             Ok(Ok(valor)) => Ok(valor),
             Ok(Err(ErrorLectura::Cursor)) => {
                 Err(Problema::parametro("despues", "CursorInvalido", "el cursor no es de esta lista: empiece sin «despues»"))
+            }
+            Ok(Err(ErrorLectura::Parametro(mensaje))) => Err(Problema::parametro("", "ParametroInvalido", mensaje)),
+            Ok(Err(ErrorLectura::Ilegible(error))) => {
+                tracing::error!(codigo = "ConsultaIlegible", error, "lo guardado no se puede leer");
+                Err(Problema::interno())
             }
             Ok(Err(ErrorLectura::Tablas(error))) => Err(Problema::de_tablas(&error)),
             Err(error) => {

@@ -42,7 +42,7 @@ impl Metodo {
 pub enum Clase {
     /// Health, metrics, static pages: always served, whatever the load.
     Servicio,
-    /// A command; the number is the kind of body.
+    /// A command, with its kind of body.
     Comando(Cuerpo),
     /// A query; its name in the audit.
     Consulta(&'static str),

@@ -51,11 +51,20 @@ pub async fn metrics(p: &Peticion) -> Respondido {
     Ok(con_tipo(texto, prometheus::TEXT_FORMAT))
 }
 
-pub async fn portada(_: &Peticion) -> Respondido {
-    let mut respuesta = con_tipo(PORTADA, "text/html; charset=utf-8");
+/// Says what this is and where to look; its examples use the address that the reader used.
+pub async fn portada(p: &Peticion) -> Respondido {
+    let mut respuesta = con_tipo(PORTADA.replace("{anfitrion}", anfitrion(p)), "text/html; charset=utf-8");
     let reglas = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'");
     respuesta.headers_mut().insert(header::CONTENT_SECURITY_POLICY, reglas);
     Ok(respuesta)
+}
+
+/// The `Host` of the request when it is plainly a name and a port: it goes into HTML.
+fn anfitrion(p: &Peticion) -> &str {
+    let texto = p.encabezados.get(header::HOST).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let sencillo = (1..=100).contains(&texto.len())
+        && texto.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b':' | b'[' | b']'));
+    if sencillo { texto } else { "localhost:8080" }
 }
 
 pub async fn openapi(_: &Peticion) -> Respondido {

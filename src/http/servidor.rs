@@ -35,8 +35,11 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const LARGO_INSTANCE: usize = 300;
 /// A verification reads the whole log.
 const PLAZO_LARGO: Duration = Duration::from_secs(3_600);
-/// How long the head of a request may take to arrive.
-const PLAZO_ENCABEZADOS: Duration = Duration::from_secs(10);
+/// How long the head of a request may take to arrive, and an idle connection stays open.
+const PLAZO_ENCABEZADOS: Duration = Duration::from_secs(30);
+/// Memory that one connection may hold unread; the head of a request must fit in it.
+const BUFER_CONEXION: usize = 64 * 1024;
+const MAXIMO_ENCABEZADOS: usize = 64;
 /// How long open requests have to end once the server stops.
 const PLAZO_CIERRE: Duration = Duration::from_secs(10);
 /// Pause after the system refused a connection (out of descriptors): accepting at once would fail again.
@@ -52,7 +55,10 @@ pub async fn serve(state: Arc<AppState>, listener: TcpListener, shutdown: impl F
     let cupos = Arc::new(Semaphore::new(state.partes.opciones.max_conexiones.min(Semaphore::MAX_PERMITS)));
     let servicio = TowerToHyperService::new(router(state));
     let mut http = hyper::server::conn::http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(PLAZO_ENCABEZADOS).max_headers(64);
+    http.timer(TokioTimer::new())
+        .header_read_timeout(PLAZO_ENCABEZADOS)
+        .max_headers(MAXIMO_ENCABEZADOS)
+        .max_buf_size(BUFER_CONEXION);
     let conexiones = GracefulShutdown::new();
     let mut shutdown = pin!(shutdown);
     loop {

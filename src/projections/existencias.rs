@@ -4,7 +4,7 @@
 //! domain's own, folded by the domain's own rules, and rebuilt from the rows when it is not there.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, VecDeque},
     sync::Arc,
 };
 
@@ -76,8 +76,9 @@ pub static EXISTENCIAS_SPEC: ProjectionSpec = ProjectionSpec {
 
 struct Stock {
     slot: Slot<Inventario>,
-    /// Lots whose rows no longer say what the state says.
-    touched: BTreeSet<PuestoLote>,
+    /// Lots whose rows no longer say what the state says, with the version that last touched each: that is its row's version,
+    /// wherever the batches are cut.
+    touched: BTreeMap<PuestoLote, u64>,
 }
 
 struct ExistenciasFold {
@@ -113,7 +114,7 @@ impl ExistenciasFold {
             }
             None => Slot::empty(),
         };
-        self.stocks.insert(id.clone(), Stock { slot, touched: BTreeSet::new() });
+        self.stocks.insert(id.clone(), Stock { slot, touched: BTreeMap::new() });
         Ok(())
     }
 
@@ -127,7 +128,7 @@ impl ExistenciasFold {
             Advance::Fold => {
                 if let Evento::Inventario(evento) = &event.evento {
                     evolucionar(&mut stock.slot.state, evento);
-                    touch(evento, &mut stock.touched);
+                    touch(evento, event.sobre.aggregate_version, &mut stock.touched);
                 }
             }
         }
@@ -139,15 +140,16 @@ impl ExistenciasFold {
     }
 }
 
-fn touch(evento: &EventoInventario, touched: &mut BTreeSet<PuestoLote>) {
+fn touch(evento: &EventoInventario, version: u64, touched: &mut BTreeMap<PuestoLote, u64>) {
     let mut lots = |lotes: &[LoteConsumido]| {
-        touched.extend(lotes.iter().map(|l| PuestoLote { fecha_ingreso: l.fecha_ingreso, secuencia: l.secuencia }));
+        let places = lotes.iter().map(|l| PuestoLote { fecha_ingreso: l.fecha_ingreso, secuencia: l.secuencia });
+        touched.extend(places.map(|place| (place, version)));
     };
     match evento {
         EventoInventario::StockIncrementado(m) => lots(&m.lotes),
         EventoInventario::StockReducido(m) => lots(&m.lotes),
         EventoInventario::LoteCreado { fecha_ingreso, secuencia, .. } => {
-            touched.insert(PuestoLote { fecha_ingreso: *fecha_ingreso, secuencia: *secuencia });
+            touched.insert(PuestoLote { fecha_ingreso: *fecha_ingreso, secuencia: *secuencia }, version);
         }
         _ => {}
     }
@@ -248,11 +250,10 @@ fn stock_row(id: &Id, slot: &Slot<Inventario>) -> Row {
 }
 
 /// The row of a touched lot; gone when the lot is exhausted.
-fn lot_write(id: &Id, puesto: PuestoLote, slot: &Slot<Inventario>) -> Write {
+fn lot_write(id: &Id, puesto: PuestoLote, version: u64, state: Option<&Inventario>) -> Write {
     let mut key = stock_key(id).to_vec();
     key.extend([Value::Date(puesto.fecha_ingreso), int_value(puesto.secuencia)]);
-    let version = slot.marks.version;
-    let Some(lote) = slot.state.as_ref().and_then(|inventario| inventario.lotes.get(&puesto)) else {
+    let Some(lote) = state.and_then(|inventario| inventario.lotes.get(&puesto)) else {
         return Write::Delete { table: &EXISTENCIAS_LOTES, key, version };
     };
     let values = vec![
@@ -279,7 +280,7 @@ impl Projection for ExistenciasFold {
             stock.slot.dirty = false;
             out.push(Write::Upsert { table: &EXISTENCIAS, row: stock_row(&id, &stock.slot) });
             let touched = std::mem::take(&mut stock.touched);
-            out.extend(touched.into_iter().map(|puesto| lot_write(&id, puesto, &stock.slot)));
+            out.extend(touched.into_iter().map(|(puesto, version)| lot_write(&id, puesto, version, stock.slot.state.as_ref())));
         }
         self.stocks.age();
     }

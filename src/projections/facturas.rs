@@ -115,14 +115,12 @@ struct Document {
     borrador: Option<Map<String, Json>>,
     emitida: Option<Bytes>,
     marks: Marks,
-    /// The first version this memory saw; 1 means that nothing is stored yet.
-    fresh: bool,
     dirty: bool,
 }
 
 impl Document {
     fn empty() -> Self {
-        Self { summary: None, listed: None, borrador: None, emitida: None, marks: Marks::default(), fresh: true, dirty: false }
+        Self { summary: None, listed: None, borrador: None, emitida: None, marks: Marks::default(), dirty: false }
     }
 
     fn read(columns: &Columns<'_>) -> Result<Self, TablesError> {
@@ -145,7 +143,7 @@ impl Document {
         };
         let listed = summary.as_ref().map(Summary::place);
         let emitida = columns.optional_bytes("documento")?.cloned();
-        Ok(Self { summary, listed, borrador, emitida, marks: Marks::read(columns)?, fresh: false, dirty: false })
+        Ok(Self { summary, listed, borrador, emitida, marks: Marks::read(columns)?, dirty: false })
     }
 
     fn apply(&mut self, evento: &EventoFactura, value: &Bytes) {
@@ -316,9 +314,8 @@ impl FacturasFold {
         let mut day_values = shared([id_value(&summary.cliente_id), name(), currency()]);
         day_values.push(total);
         let by_day = Row { key: place.day_key(creado_en, id), values: day_values, version };
-        let first = document.fresh && version == 1;
-        out.push(write(&FACTURAS_POR_CLIENTE, by_client, first));
-        out.push(write(&FACTURAS_POR_DIA, by_day, first));
+        out.push(Write::Upsert { table: &FACTURAS_POR_CLIENTE, row: by_client });
+        out.push(Write::Upsert { table: &FACTURAS_POR_DIA, row: by_day });
         let day = place.fecha_emision;
         document.listed = Some(place);
         if self.days.get_mut(&day).is_none() {
@@ -327,11 +324,6 @@ impl FacturasFold {
             out.push(Write::Insert { table: &FACTURAS_DIAS, row: Row { key, values: Vec::new(), version: 1 } });
         }
     }
-}
-
-/// A row of version 1 is written once or written again equal, unless later events follow it again too: no check is needed.
-fn write(table: &'static Table, row: Row, first: bool) -> Write {
-    if first { Write::Insert { table, row } } else { Write::Upsert { table, row } }
 }
 
 impl Projection for FacturasFold {
@@ -364,7 +356,6 @@ impl Projection for FacturasFold {
             self.list(&id, out);
             let Some(document) = self.documents.get_mut(&id) else { continue };
             document.dirty = false;
-            document.fresh = false;
             out.push(Write::Upsert { table: &FACTURAS, row: document.row(&id) });
             if document.emitida.is_some() {
                 self.documents.remove(&id);

@@ -1,6 +1,7 @@
 //! Read models: one file each, the sinks that feed them, and the queries over them.
 
 pub mod aggregate;
+pub mod auditoria;
 pub mod bodegas;
 pub mod cache;
 pub mod clientes;

@@ -160,18 +160,18 @@ pub fn cuerpo_producto(valor: &Value, contexto: &ContextoCuerpo<'_>) -> Result<C
     })
 }
 
+/// Whether a product keeps stock never changes: its Inventarios and past invoices depend on it.
+const CAMBIOS_PRODUCTO: &[&str] = &["id", "codigo", "nombre", "unidad", "precio", "impuesto", "codigo_estandar", "esquema_codigo"];
+
 /// `PUT /productos/{id}`: one command, or two when the price changes beside other fields (the price has its own).
 ///
 /// # Errors
 /// Everything wrong with the body.
 pub fn cuerpo_producto_cambios(valor: &Value, id: &Id) -> Result<Vec<ComandoProducto>, ErroresCuerpo> {
-    leer(valor, CAMPOS_PRODUCTO, |lector| {
+    leer(valor, CAMBIOS_PRODUCTO, |lector| {
         mismo_id(lector, id);
         let cambios = campos_producto(lector);
         let precio = precio(lector);
-        if lector.presente("controla_inventario") {
-            lector.falla("controla_inventario", Regla::EstadoValido, "no se puede cambiar: cree otro producto e inactive éste");
-        }
         let mut comandos = Vec::with_capacity(2);
         if precio.is_none() {
             exigir_cambios(&cambios, lector);

@@ -1,6 +1,7 @@
 //! Identification and address as bodies state them.
 
 use serde_json::Value;
+use unicode_normalization::UnicodeNormalization;
 
 use super::lector::Lector;
 use crate::domain::{
@@ -16,11 +17,11 @@ pub fn identificacion(lector: &mut Lector<'_, '_>, verificar_digito_ruc: bool) -
     let leida = match valor {
         Value::String(texto) => {
             let tipo = tipo_de(lector, "tipo_identificacion")?;
-            Leida { tipo, numero: texto.clone(), dv: None }
+            Leida { tipo, numero: texto.nfc().collect(), dv: None }
         }
         Value::Number(numero) => {
             let tipo = tipo_de(lector, "tipo_identificacion")?;
-            Leida { tipo, numero: numero.to_string(), dv: None }
+            Leida { tipo, numero: cifras(lector, "identificacion", numero)?, dv: None }
         }
         objeto => {
             if lector.presente("tipo_identificacion") {
@@ -46,6 +47,16 @@ struct Leida {
     dv: Option<u8>,
 }
 
+/// An identification written as a JSON number: whole, so that `1e9` or `1.0` are not taken for one.
+fn cifras(lector: &mut Lector<'_, '_>, campo: &str, numero: &serde_json::Number) -> Option<String> {
+    let texto = numero.to_string();
+    if texto.bytes().all(|b| b.is_ascii_digit()) {
+        return Some(texto);
+    }
+    lector.falla(campo, Regla::IdentificacionValida, "escríbala como texto, entre comillas");
+    None
+}
+
 fn tipo_de(lector: &mut Lector<'_, '_>, campo: &str) -> Option<TipoIdentificacion> {
     if !lector.presente(campo) {
         return Some(TipoIdentificacion::SinTipo);
@@ -57,7 +68,7 @@ fn tipo_de(lector: &mut Lector<'_, '_>, campo: &str) -> Option<TipoIdentificacio
 fn de_objeto(lector: &mut Lector<'_, '_>) -> Option<Leida> {
     let tipo = tipo_de(lector, "tipo");
     let numero = match lector.crudo("numero") {
-        Some(Value::Number(numero)) => Some(numero.to_string()),
+        Some(Value::Number(numero)) => cifras(lector, "numero", numero),
         _ => lector.texto_normal("numero"),
     };
     let numero = lector.exigir("numero", Regla::IdentificacionValida, numero);

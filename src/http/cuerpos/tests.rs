@@ -62,6 +62,36 @@ fn el_cliente_de_la_especificacion() {
 }
 
 #[test]
+fn identificaciones_con_tipo_y_sin_el() {
+    let cliente = |identificacion: &str| {
+        let texto =
+            format!(r#"{{"id":1,"nombre":"A","correo":"a@b.co","direccion":{{"linea":"C","pais":"CO"}},{identificacion}}}"#);
+        cuerpo_cliente(&json(&texto), &contexto())
+    };
+    for buena in [
+        r#""identificacion":"860.002.964-4","tipo_identificacion":"NIT""#,
+        r#""identificacion":{"tipo":"NIT","numero":"860002964","dv":4}"#,
+        r#""identificacion":8600029644,"tipo_identificacion":"NIT""#,
+    ] {
+        let ComandoCliente::CrearCliente { datos, .. } = cliente(buena).expect(buena) else { panic!("otro comando") };
+        assert_eq!(datos.identificacion.tipo, TipoIdentificacion::Nit);
+        assert_eq!((&*datos.identificacion.numero, datos.identificacion.dv), ("860002964", Some(4)), "{buena}");
+    }
+    for (mala, campo) in [
+        (r#""identificacion":"860002964-5","tipo_identificacion":"NIT""#, "/identificacion"),
+        (r#""identificacion":"1","tipo_identificacion":"NITT""#, "/tipo_identificacion"),
+        (r#""identificacion":1e9"#, "/identificacion"),
+        (r#""identificacion":{"tipo":"NIT","numero":"860002964","dv":10}"#, "/identificacion/dv"),
+        (r#""identificacion":{"tipo":"NIT"}"#, "/identificacion/numero"),
+        (r#""identificacion":" ""#, "/identificacion"),
+        (r#""tipo_identificacion":"NIT""#, "/tipo_identificacion"),
+    ] {
+        let errores = cliente(mala).expect_err(mala);
+        assert_eq!(reglas(&errores)[0], ("IdentificacionValida", campo.to_owned()), "{mala}");
+    }
+}
+
+#[test]
 fn nulo_y_ausente_no_son_lo_mismo() {
     let datos = factura(
         r#"{"cliente_id":"c","fecha_caducidad":null,"lineas":[{"producto_id":"p","cantidad":"2.5","impuesto":null},

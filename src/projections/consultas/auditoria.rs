@@ -7,11 +7,14 @@ use super::{
     cursor::{Escritor, Lector, huella},
 };
 use crate::{
-    audit::{AUDITORIA, AUDITORIA_HORAS, AUDITORIA_POR_CORRELACION, AUDITORIA_POR_TIEMPO, LIBRO_HORAS, hora_de},
     contracts::{ComandoRechazado, ConsultaRealizada, RecordedEvent, RegistroAuditoria},
     domain::valores::{Id, Instante},
     log::Topic,
     projections::{
+        auditoria::{
+            AUDITORIA, AUDITORIA_HORAS, AUDITORIA_POR_CORRELACION, AUDITORIA_POR_TIEMPO, LIBRO_HORAS, ORIGEN_API,
+            ORIGEN_PROCESADOR, hora_de,
+        },
         json,
         rows::{Columns, id_value, text_value},
     },
@@ -259,7 +262,7 @@ fn cabeza_evento(event: &RecordedEvent) -> Value {
 fn cabeza_rechazo(rechazo: &ComandoRechazado) -> Value {
     json!({
         "event_id": rechazo.event_id.to_string(),
-        "servicio_origen": crate::audit::ORIGEN_PROCESADOR,
+        "servicio_origen": ORIGEN_PROCESADOR,
         "agregado": {
             "tipo": rechazo.aggregate_tipo.nombre(),
             "id": rechazo.aggregate_id.as_str(),
@@ -273,7 +276,7 @@ fn cabeza_rechazo(rechazo: &ComandoRechazado) -> Value {
 fn cabeza_consulta(consulta: &ConsultaRealizada) -> Value {
     json!({
         "event_id": consulta.event_id.to_string(),
-        "servicio_origen": crate::audit::ORIGEN_API,
+        "servicio_origen": ORIGEN_API,
         "usuario": json::texto_opcional(consulta.usuario.as_ref()),
     })
 }

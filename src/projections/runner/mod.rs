@@ -26,6 +26,7 @@ use self::{
     partition::Shared,
 };
 use super::{
+    auditoria::AUDITORIA_SPEC,
     bodegas::BODEGAS_SPEC,
     clientes::CLIENTES_SPEC,
     comandos::COMANDOS_SPEC,
@@ -40,7 +41,6 @@ use super::{
     sucursales::SUCURSALES_SPEC,
 };
 use crate::{
-    audit::AUDITORIA_SPEC,
     engine::ports::{Clock, SystemClock},
     log::{Log, TopicPartition},
     tables::{Tables, TablesError},

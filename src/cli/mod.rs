@@ -78,6 +78,7 @@ fn ejecutar(cli: Cli, salida: Salida) -> Result<(), Fallo> {
             let ConfigAccion::Ver { origen } = args.accion;
             config_ver::ver(&con(Vec::new())?, origen)
         }
+        Orden::Banco(args) => banco::ejecutar(&con(Vec::new())?, &args),
         Orden::Doctor(_) => doctor::ejecutar(&global, salida),
         Orden::Ejemplos(args) => match args.accion {
             EjemplosAccion::Generar { archivo } => ejemplos::generar(&archivo, salida),

@@ -33,7 +33,8 @@ fn cada_orden_tiene_ayuda_en_espanol_con_un_ejemplo() {
 
 #[test]
 fn los_errores_de_uso_dicen_que_por_que_y_que_hacer_con_codigo_2() {
-    let casos: [(&[&str], &str); 8] = [
+    let casos: [(&[&str], &str); 9] = [
+        (&["factura", "1", "--url", "localhost:8080"], "--url «localhost:8080» no sirve"),
         (&[], "falta la orden"),
         (&["importr"], "«importar»"),
         (&["importar"], "falta"),

@@ -1,1 +1,3 @@
-//! Audit: the story of every document, and the invariants that prove the whole.
+//! Audit: the invariants that prove the whole from the log alone, and later the chain of hashes with its signed seals.
+
+pub mod invariantes;

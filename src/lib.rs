@@ -13,5 +13,6 @@ pub mod domain;
 pub mod engine;
 pub mod http;
 pub mod log;
+pub mod node;
 pub mod projections;
 pub mod tables;

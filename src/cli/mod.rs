@@ -1,3 +1,96 @@
-//! The command line.
+//! The command line: reads what the user asks, runs it, says how it went.
 
+mod acceso;
+mod args;
 pub mod banco;
+mod bitacora;
+mod config_ver;
+mod consultar;
+mod contexto;
+mod demo;
+mod destino;
+mod doctor;
+mod ejemplo;
+mod ejemplos;
+mod emitir;
+mod espanol;
+mod fallo;
+mod formato;
+mod importar;
+mod nodo;
+mod peticion;
+mod salida;
+mod senales;
+mod servir;
+mod vista;
+
+use std::{net::SocketAddr, process::ExitCode};
+
+use args::{Cli, ConfigAccion, EjemplosAccion, Orden};
+use contexto::Contexto;
+use espanol::Pedido;
+use fallo::Fallo;
+use salida::Salida;
+
+/// Runs the command line of this process.
+pub fn principal() -> ExitCode {
+    let argumentos: Vec<_> = std::env::args_os().collect();
+    let json = argumentos.iter().any(|a| a == "--json");
+    let salida = Salida::new(json);
+    let resultado = match espanol::leer(argumentos) {
+        Ok(Pedido::Mostrar(texto)) => {
+            Salida::new(false).linea(texto.trim_end());
+            Ok(())
+        }
+        Ok(Pedido::Ejecutar(cli)) => ejecutar(*cli, salida),
+        Err(fallo) => Err(fallo),
+    };
+    match resultado {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fallo) => {
+            if !fallo.dicho {
+                salida.fallo(&fallo);
+            }
+            fallo.clase.codigo()
+        }
+    }
+}
+
+fn ejecutar(cli: Cli, salida: Salida) -> Result<(), Fallo> {
+    let Cli { global, orden } = cli;
+    let con = |propias: Vec<Bandera>| {
+        let contexto = Contexto::new(&global, propias, salida)?;
+        bitacora::iniciar(&contexto.configuracion.bitacora);
+        Ok(contexto)
+    };
+    match orden {
+        Orden::Demo(args) => {
+            let contexto = con(direccion(args.direccion))?;
+            let contexto = if contexto.carpeta_sin_elegir() { contexto.con_carpeta(demo::CARPETA) } else { contexto };
+            demo::ejecutar(&contexto, &args)
+        }
+        Orden::Servir(args) => servir::ejecutar(&con(direccion(args.direccion))?, &args),
+        Orden::Importar(args) => importar::ejecutar(&con(Vec::new())?, &args),
+        Orden::Emitir(args) => emitir::ejecutar(&con(Vec::new())?, &args),
+        Orden::Factura(args) => consultar::factura(&con(Vec::new())?, &args),
+        Orden::Stock(args) => consultar::stock(&con(Vec::new())?, &args),
+        Orden::Config(args) => {
+            let ConfigAccion::Ver { origen } = args.accion;
+            config_ver::ver(&con(Vec::new())?, origen)
+        }
+        Orden::Banco(args) => banco::ejecutar(&con(Vec::new())?, &args),
+        Orden::Doctor(_) => doctor::ejecutar(&global, salida),
+        Orden::Ejemplos(args) => {
+            let EjemplosAccion::Generar { archivo } = args.accion;
+            ejemplos::generar(&archivo, salida)
+        }
+    }
+}
+
+/// A setting of the command's own flags: name, value, flag as written.
+type Bandera = (String, String, String);
+
+fn direccion(direccion: Option<SocketAddr>) -> Vec<Bandera> {
+    let en_ajuste = |d: SocketAddr| ("servidor.direccion".to_owned(), d.to_string(), "--direccion".to_owned());
+    direccion.map(en_ajuste).into_iter().collect()
+}

@@ -1,1 +1,28 @@
-//! Read models: one file each, and the sink actor that feeds them.
+//! Read models: one file each, the sinks that feed them, and the queries over them.
+
+pub mod aggregate;
+pub mod auditoria;
+pub mod bodegas;
+pub mod cache;
+pub mod clientes;
+pub mod comandos;
+pub mod consultas;
+mod decoder;
+pub mod existencias;
+pub mod facturas;
+pub mod json;
+pub mod lotes;
+pub mod movimientos;
+pub mod numeracion;
+pub mod productos;
+mod progress;
+pub mod projection;
+pub mod rows;
+pub mod runner;
+pub mod sagas;
+pub mod sucursales;
+
+pub use consultas::{ConsultaError, Consultas, FiltroClientes, FiltroFacturas, LIMITE_MAX, Pagina, PaginaDe};
+pub use progress::{Lag, Progress};
+pub use projection::{Anomalies, Decoder, ProjectionSpec};
+pub use runner::{PROYECCIONES, ProjectionRunner, RunnerError, RunnerOptions};

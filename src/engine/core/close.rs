@@ -1,13 +1,15 @@
 //! Closing an epoch: versions, ids, causation, answers, snapshots, and what becomes due to the local store.
 
-use std::{collections::BTreeMap, mem};
+use std::{collections::BTreeMap, mem, sync::Arc};
 
 use hashbrown::HashMap;
+use uuid::Uuid;
 
 use super::{
-    Core, CoreError, SERVICE,
+    Core, CoreError,
     epoch::{
-        Cause, ClosedEpoch, ClosedEvent, ClosedRow, ClosedSnapshot, Epoch, PendingEvent, PendingReply, RemoteMessage, event_id,
+        Cause, ClosedEpoch, ClosedEvent, ClosedRow, ClosedSnapshot, Epoch, InputContext, PendingEvent, PendingReply, RemoteMessage,
+        event_id,
     },
     outcomes,
 };
@@ -71,9 +73,11 @@ impl Core {
         let number = self.number;
         let epoch = mem::take(&mut self.epoch);
         let Epoch { mut events, replies, rejections, dead, remote, positions, touched, memories, inputs, .. } = epoch;
-        let causes = Causes::of(&events);
-        let remote = remote.into_iter().map(|message| self.envelop_remote(message, &causes)).collect();
-        let (closed, index) = self.envelop(&mut events, &causes);
+        let (closed, index, ids) = self.envelop(&mut events);
+        let remote = remote.into_iter().map(|message| self.envelop_remote(message, &events, &ids)).collect();
+        // The buffer goes back to the next epoch: its memory is warm.
+        events.clear();
+        self.epoch.events = events;
         let (reply_partitions, replies) = replies.into_iter().map(|reply| answer(reply, &closed, &index)).unzip();
         let mut rows: Vec<ClosedRow> = memories.into_iter().map(ClosedRow::Ready).collect();
         let documents = issued_documents(&closed);
@@ -107,14 +111,19 @@ impl Core {
         })
     }
 
-    /// Gives the kept events their versions and envelopes, in order. The second part says, for each event of the epoch, how many
-    /// kept ones come before it.
-    fn envelop(&mut self, events: &mut [PendingEvent], causes: &Causes) -> (Vec<ClosedEvent>, Vec<u32>) {
+    /// Gives the kept events their versions and envelopes, in order. With them, for each event of the epoch, how many kept ones come
+    /// before it, and its id if it is kept.
+    fn envelop(&mut self, events: &mut [PendingEvent]) -> (Vec<ClosedEvent>, Vec<u32>, Vec<Option<Uuid>>) {
         let mut closed = Vec::with_capacity(events.len());
         let mut index = Vec::with_capacity(events.len() + 1);
-        for (at, pending) in events.iter_mut().enumerate() {
+        let mut ids = Vec::with_capacity(events.len());
+        for at in 0..events.len() {
             index.push(closed.len() as u32);
-            let Some(evento) = pending.evento.take() else { continue };
+            let Some(evento) = events[at].evento.take() else {
+                ids.push(None);
+                continue;
+            };
+            let pending = &events[at];
             let Some(slot) = self.slots.get_mut(&pending.target) else {
                 unreachable!("un actor con eventos en la época sigue en memoria");
             };
@@ -122,23 +131,24 @@ impl Core {
             slot.kept -= 1;
             slot.events_since_snapshot += 1;
             slot.bytes_since_snapshot = slot.bytes_since_snapshot.saturating_add(weight(&evento));
-            let causation_id = causes.texts[at].clone();
-            closed.push(ClosedEvent {
-                to: self.ownership.events_of(&pending.target),
-                record: RecordedEvent { sobre: envelope(pending, slot.version, causation_id), evento },
-            });
+            let id = event_id(pending.input.now, &pending.input.entrada, pending.ordinal);
+            let causation_id = causation(events, &ids, pending.cause, &pending.input);
+            let sobre = envelope(pending, id, slot.version, causation_id, &self.service);
+            closed.push(ClosedEvent { to: self.ownership.events_of(&pending.target), record: RecordedEvent { sobre, evento } });
+            ids.push(Some(id));
         }
         index.push(closed.len() as u32);
-        (closed, index)
+        (closed, index, ids)
     }
 
-    fn envelop_remote(&self, message: RemoteMessage, causes: &Causes) -> (TopicPartition, Id, crate::contracts::CommandEnvelope) {
+    fn envelop_remote(
+        &self,
+        message: RemoteMessage,
+        events: &[PendingEvent],
+        ids: &[Option<Uuid>],
+    ) -> (TopicPartition, Id, crate::contracts::CommandEnvelope) {
         let mut envelope = message.envelope;
-        let cause = match message.cause {
-            Cause::Input => message.input.causation.to_string(),
-            Cause::Event(at) => causes.own[at as usize].clone().unwrap_or_else(|| causes.texts[at as usize].to_string()),
-        };
-        envelope.causation_id = Id::de_clave(&cause).ok();
+        envelope.causation_id = Id::de_clave(&causation(events, ids, message.cause, &message.input)).ok();
         (self.ownership.commands_of(&message.target), message.target.id, envelope)
     }
 
@@ -350,38 +360,27 @@ impl Core {
     }
 }
 
-/// Event ids and causation texts of an epoch's events, by their place.
-struct Causes {
-    /// Id of the event, when it is kept.
-    own: Vec<Option<String>>,
-    /// What caused it: the nearest kept ancestor, else the input.
-    texts: Vec<std::sync::Arc<str>>,
-}
-
-impl Causes {
-    fn of(events: &[PendingEvent]) -> Self {
-        let mut own: Vec<Option<String>> = Vec::with_capacity(events.len());
-        let mut texts: Vec<std::sync::Arc<str>> = Vec::with_capacity(events.len());
-        for pending in events {
-            let text = match pending.cause {
-                Cause::Input => std::sync::Arc::from(&*pending.input.causation),
-                Cause::Event(at) => match &own[at as usize] {
-                    Some(id) => std::sync::Arc::from(id.as_str()),
-                    None => std::sync::Arc::clone(&texts[at as usize]),
-                },
-            };
-            let id =
-                pending.evento.as_ref().map(|_| event_id(pending.input.now, &pending.input.entrada, pending.ordinal).to_string());
-            own.push(id);
-            texts.push(text);
+/// What caused an event: the nearest ancestor that is kept, else the input. `ids` holds the ids of the events before it.
+fn causation(events: &[PendingEvent], ids: &[Option<Uuid>], cause: Cause, input: &InputContext) -> Arc<str> {
+    let mut cause = cause;
+    while let Cause::Event(at) = cause {
+        match ids[at as usize] {
+            Some(id) => return Arc::from(&*id.hyphenated().encode_lower(&mut Uuid::encode_buffer())),
+            None => cause = events[at as usize].cause,
         }
-        Self { own, texts }
     }
+    Arc::clone(&input.causation)
 }
 
-fn envelope(pending: &PendingEvent, aggregate_version: u64, causation_id: std::sync::Arc<str>) -> EventEnvelope {
+fn envelope(
+    pending: &PendingEvent,
+    event_id: Uuid,
+    aggregate_version: u64,
+    causation_id: Arc<str>,
+    service: &Arc<str>,
+) -> EventEnvelope {
     EventEnvelope {
-        event_id: event_id(pending.input.now, &pending.input.entrada, pending.ordinal),
+        event_id,
         version_esquema: SCHEMA_VERSION,
         aggregate_tipo: pending.target.tipo,
         aggregate_id: pending.target.id.clone(),
@@ -392,7 +391,7 @@ fn envelope(pending: &PendingEvent, aggregate_version: u64, causation_id: std::s
         causation_id,
         command_id: pending.origin.command_id.clone(),
         huella: pending.origin.huella,
-        servicio_origen: std::sync::Arc::from(SERVICE),
+        servicio_origen: Arc::clone(service),
         usuario: pending.origin.usuario.clone(),
     }
 }

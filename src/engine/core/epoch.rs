@@ -1,6 +1,6 @@
 //! The epoch in course: what was consumed, decided and is to be produced, until it is closed and committed as one transaction.
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::{collections::BTreeMap, rc::Rc, sync::Arc};
 
 use bytes::Bytes;
 use uuid::Uuid;
@@ -28,7 +28,7 @@ pub enum Cause {
 pub struct InputContext {
     pub entrada: Entrada,
     /// Id of the input's command, or the timer's name: the last resort of causation.
-    pub causation: Rc<str>,
+    pub causation: Arc<str>,
     pub now: Instante,
 }
 

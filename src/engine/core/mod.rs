@@ -139,6 +139,8 @@ pub struct Core {
     leaving: VecDeque<(u64, Direccionado)>,
     /// Timers fired so far, modulo 1,000: keeps the ids of their events apart.
     fired: u32,
+    /// [`SERVICE`], shared by every envelope.
+    service: Arc<str>,
     pub stats: CoreStats,
 }
 
@@ -175,6 +177,7 @@ impl Core {
             checkpoint: close::Checkpoint::new(recovered),
             leaving: VecDeque::new(),
             fired: 0,
+            service: Arc::from(SERVICE),
             stats: CoreStats::default(),
         }
     }
@@ -201,7 +204,7 @@ impl Core {
             self.bury_misplaced(entrada, &record, &command, cause, now);
             return Ok(());
         }
-        let context = InputContext { entrada, causation: Rc::from(command.envelope.command_id.as_str()), now };
+        let context = InputContext { entrada, causation: Arc::from(command.envelope.command_id.as_str()), now };
         self.run(Message::from_command(command, Some(record.record.value)), Rc::new(context))
     }
 
@@ -244,7 +247,7 @@ impl Core {
         let Some(origin) = slot.origin.clone() else { return Ok(()) };
         let from = self.ownership.commands_of(&target);
         let posicion = self.epoch.positions.get(&from).copied().unwrap_or_else(|| self.checkpoint.consumed(from));
-        let causation = Rc::from(format!("vencimiento:{factura_id}:{intento}"));
+        let causation = Arc::from(format!("vencimiento:{factura_id}:{intento}"));
         let context = InputContext { entrada: Entrada { particion: from, posicion }, causation, now };
         // A timer has no input of its own: its events take ordinals that the input at that position cannot reach.
         self.ordinal = TIMER_ORDINALS + self.fired * 64;

@@ -1,11 +1,11 @@
-//! Commit: encodes a closed epoch, writes it as one transaction, then the rows that became due to the local store.
+//! Commit: an epoch's records as one transaction, then the rows that became due to the local store.
+//!
+//! Encoding stays on the processor's thread: what the core allocated is freed where it is warm, and only bytes change threads.
+//! Measured with `benches/motor.rs`: encoding on this thread cost 15 µs more an invoice, all of it in memory traffic.
 
-use std::{
-    sync::{
-        Arc,
-        mpsc::{Receiver, Sender},
-    },
-    time::Instant,
+use std::sync::{
+    Arc,
+    mpsc::{Receiver, Sender},
 };
 
 use bytes::Bytes;
@@ -16,6 +16,7 @@ use crate::{
     domain::valores::Instante,
     engine::{
         core::{ClosedEpoch, ClosedEvent, ClosedRow},
+        ports::Clock,
         store::{AggregateRow, Payload, StateStore, StoreError, StoreWrite},
     },
     log::{Header, Log, LogError, OwnerToken, Record, Topic, TopicPartition, Transaction},
@@ -31,18 +32,31 @@ pub enum CommitError {
     Encode { what: &'static str, cause: CodecError },
 }
 
-pub struct Committer {
-    pub log: Arc<dyn Log>,
-    pub store: Arc<dyn StateStore>,
+/// Encodes closed epochs; lives on the processor's thread.
+pub struct Encoder {
     pub codec: Arc<Codec>,
     pub token: OwnerToken,
     pub group: String,
+}
+
+/// An epoch as bytes, on its way to the log.
+pub struct EncodedEpoch {
+    pub number: u64,
+    pub transaction: Transaction,
+    pub rows: Vec<StoreWrite>,
+}
+
+/// Writes encoded epochs; lives on the `registro` thread.
+pub struct Committer {
+    pub log: Arc<dyn Log>,
+    pub store: Arc<dyn StateStore>,
+    pub clock: Arc<dyn Clock>,
     pub metrics: Arc<EngineMetrics>,
 }
 
 impl Committer {
-    /// Body of the `registro` thread: one epoch after the other, until the core lets go or one fails.
-    pub fn run(&self, epochs: &Receiver<ClosedEpoch>, inbox: &Sender<Work>) {
+    /// Body of the thread: one epoch after the other, until the core lets go or one fails.
+    pub fn run(&self, epochs: &Receiver<EncodedEpoch>, inbox: &Sender<Work>) {
         while let Ok(epoch) = epochs.recv() {
             let number = epoch.number;
             let work = match self.commit(epoch) {
@@ -56,24 +70,37 @@ impl Committer {
         }
     }
 
-    fn commit(&self, epoch: ClosedEpoch) -> Result<Vec<(TopicPartition, u64)>, CommitError> {
-        let encoding = Instant::now();
-        let (transaction, rows) = self.encode(epoch)?;
-        let committing = Instant::now();
-        self.metrics.stage("codificar").observe((committing - encoding).as_secs_f64());
-        let committed = self.log.commit(transaction)?;
-        let storing = Instant::now();
+    fn commit(&self, epoch: EncodedEpoch) -> Result<Vec<(TopicPartition, u64)>, CommitError> {
+        let committing = self.clock.monotonic();
+        let committed = self.log.commit(epoch.transaction)?;
+        let storing = self.clock.monotonic();
         self.metrics.stage("confirmar").observe((storing - committing).as_secs_f64());
-        if !rows.is_empty() {
-            self.store.write(rows)?;
-            self.metrics.stage("guardar").observe(storing.elapsed().as_secs_f64());
+        if !epoch.rows.is_empty() {
+            self.store.write(epoch.rows)?;
+            self.metrics.stage("guardar").observe((self.clock.monotonic() - storing).as_secs_f64());
         }
         Ok(committed.ends)
     }
+}
 
-    fn encode(&self, epoch: ClosedEpoch) -> Result<(Transaction, Vec<StoreWrite>), CommitError> {
-        let ClosedEpoch { now, events, replies, reply_partitions, rejections, dead, remote, snapshots, positions, rows, .. } =
-            epoch;
+impl Encoder {
+    /// # Errors
+    /// When a record cannot be written: a limit was not enforced where it should have been.
+    pub fn encode(&self, epoch: ClosedEpoch) -> Result<EncodedEpoch, CommitError> {
+        let ClosedEpoch {
+            number,
+            now,
+            events,
+            replies,
+            reply_partitions,
+            rejections,
+            dead,
+            remote,
+            snapshots,
+            positions,
+            rows,
+            ..
+        } = epoch;
         let codec = &self.codec;
         let failed = |what| move |cause| CommitError::Encode { what, cause };
         let mut records = Vec::with_capacity(events.len() + replies.len() + snapshots.len() + rejections.len() + dead.len());
@@ -100,7 +127,8 @@ impl Committer {
             records.push((to, plain(key.as_str(), value, now)));
         }
         records.extend(snapshots.into_iter().map(|s| (s.to, plain(s.key.as_str(), s.value, now))));
-        Ok((Transaction { token: self.token.clone(), group: self.group.clone(), records, positions }, rows))
+        let transaction = Transaction { token: self.token.clone(), group: self.group.clone(), records, positions };
+        Ok(EncodedEpoch { number, transaction, rows })
     }
 }
 

@@ -1,4 +1,4 @@
-//! Intake: reads and decodes commands on its own thread, as far as the credits reach.
+//! Intake: reads commands on its own thread, as far as the credits reach.
 
 use std::{
     sync::{
@@ -10,11 +10,7 @@ use std::{
 };
 
 use super::processor::Work;
-use crate::{
-    contracts::Codec,
-    engine::core::Input,
-    log::{Delivery, LogError, Subscription},
-};
+use crate::log::{Delivery, LogError, Subscription};
 
 /// How long the intake sleeps at most before it looks whether it should stop.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -70,7 +66,6 @@ pub struct IntakeLimits {
 /// Those of the log.
 pub fn run(
     mut subscription: Box<dyn Subscription>,
-    codec: &Codec,
     credits: &Credits,
     limits: IntakeLimits,
     inbox: &Sender<Work>,
@@ -88,11 +83,7 @@ pub fn run(
                         return Ok(());
                     }
                 }
-                let inputs = records.into_iter().map(|record| {
-                    let decoded = codec.decode_command(&record.record.value);
-                    Input { from, record, decoded }
-                });
-                Work::Inputs { inputs: inputs.collect(), bytes }
+                Work::Inputs { from, records, bytes }
             }
         };
         if inbox.send(work).is_err() {

@@ -77,7 +77,7 @@ impl EngineMetrics {
         Ok(metrics)
     }
 
-    /// Stages: `decidir`, `codificar`, `confirmar`, `guardar`.
+    /// Stages: `decidir`, `cerrar`, `confirmar`, `guardar`.
     pub fn stage(&self, stage: &str) -> Histogram {
         self.stages.with_label_values(&[stage])
     }

@@ -7,24 +7,23 @@ use std::{
         mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     },
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use super::{
-    committer::{CommitError, Committer},
+    committer::{CommitError, Committer, EncodedEpoch, Encoder},
     intake::{self, Credits, IntakeLimits},
     metrics::EngineMetrics,
 };
 use crate::domain::Contexto;
 use crate::{
-    contracts::Codec,
     engine::{
-        core::{ClosedEpoch, Core, CoreError, CoreStats, Input},
+        core::{Core, CoreError, CoreStats, Input},
         ports::Clock,
         recovery::{self, CoreParts, RecoveryError, RecoveryReport},
         store::StoreError,
     },
-    log::{Log, LogError, Position, Topic, TopicPartition},
+    log::{Log, LogError, Position, StoredRecord, Topic, TopicPartition},
 };
 
 /// Rows the checkpoint writes at a time on an idle node.
@@ -36,7 +35,7 @@ const IDLE: Duration = Duration::from_millis(250);
 pub enum Work {
     Assigned(Vec<TopicPartition>),
     Revoked(Vec<TopicPartition>),
-    Inputs { inputs: Vec<Input>, bytes: usize },
+    Inputs { from: TopicPartition, records: Vec<StoredRecord>, bytes: usize },
     IntakeFailed(LogError),
     Committed { number: u64, ends: Vec<(TopicPartition, Position)> },
     CommitFailed(CommitError),
@@ -94,7 +93,7 @@ impl ProcessorError {
 /// Limits of an epoch and of what is in flight.
 #[derive(Debug, Clone, Copy)]
 pub struct EpochLimits {
-    /// Inputs of an epoch at most. Default 4,096.
+    /// Inputs of an epoch at most. Default 512: what an epoch allocates stays in the processor's cache (ADR 1).
     pub max_inputs: u32,
     /// Bytes of inputs of an epoch at most. Default 4 MiB.
     pub max_bytes: usize,
@@ -104,7 +103,7 @@ pub struct EpochLimits {
 
 impl Default for EpochLimits {
     fn default() -> Self {
-        Self { max_inputs: 4_096, max_bytes: 4 << 20, in_flight_bytes: 16 << 20 }
+        Self { max_inputs: 512, max_bytes: 4 << 20, in_flight_bytes: 16 << 20 }
     }
 }
 
@@ -148,16 +147,14 @@ pub fn run(
 
     let stop = AtomicBool::new(false);
     let credits = Credits::new(parts.limits.in_flight_bytes);
-    let (epochs, closed) = channel::<ClosedEpoch>();
+    let (epochs, closed) = channel::<EncodedEpoch>();
     let committer = Committer {
         log: Arc::clone(&parts.log),
         store: Arc::clone(&parts.core.store),
-        codec: Arc::clone(&parts.core.codec),
-        token,
-        group: parts.group.clone(),
+        clock: Arc::clone(&parts.clock),
         metrics: Arc::clone(&parts.metrics),
     };
-    let codec: &Codec = &parts.core.codec;
+    let encoder = Encoder { codec: Arc::clone(&parts.core.codec), token, group: parts.group.clone() };
     thread::scope(|scope| {
         let for_commit = sender.clone();
         let commit = thread::Builder::new()
@@ -165,18 +162,26 @@ pub fn run(
             .spawn_scoped(scope, move || committer.run(&closed, &for_commit))
             .map_err(|e| ProcessorError::Thread("registro", e))?;
         let (stop, credits, for_intake) = (&stop, &credits, sender.clone());
-        let limits = IntakeLimits { max_records: 1_024, max_bytes: 1 << 20 };
+        let limits = IntakeLimits { max_records: 256, max_bytes: 256 << 10 };
         let intake = thread::Builder::new()
             .name("ingesta".to_owned())
             .spawn_scoped(scope, move || {
-                if let Err(error) = intake::run(subscription, codec, credits, limits, &for_intake, stop) {
+                if let Err(error) = intake::run(subscription, credits, limits, &for_intake, stop) {
                     // The processor may be gone already; then nobody needs to know.
                     drop(for_intake.send(Work::IntakeFailed(error)));
                 }
             })
             .map_err(|e| ProcessorError::Thread("ingesta", e))?;
-        let mut processor =
-            Processor { parts, core, credits, epochs: Some(epochs), in_flight: 0, bytes: Vec::new(), seen: CoreStats::default() };
+        let mut processor = Processor {
+            parts,
+            core,
+            encoder,
+            credits,
+            epochs: Some(epochs),
+            in_flight: 0,
+            bytes: Vec::new(),
+            seen: CoreStats::default(),
+        };
         let result = processor.run(&receiver);
         stop.store(true, Ordering::Release);
         processor.epochs = None;
@@ -193,8 +198,9 @@ pub fn run(
 struct Processor<'a> {
     parts: &'a ProcessorParts,
     core: Core,
+    encoder: Encoder,
     credits: &'a Credits,
-    epochs: Option<Sender<ClosedEpoch>>,
+    epochs: Option<Sender<EncodedEpoch>>,
     /// Epochs handed over and not yet acknowledged: 0 or 1.
     in_flight: u32,
     /// Input bytes of each epoch handed over, oldest first, then of the one in course.
@@ -249,13 +255,14 @@ impl Processor<'_> {
 
     fn take(&mut self, work: Work) -> Result<Flow, ProcessorError> {
         match work {
-            Work::Inputs { inputs, bytes } => {
+            Work::Inputs { from, records, bytes } => {
                 let now = self.parts.clock.now();
-                let deciding = Instant::now();
-                for input in inputs {
-                    self.core.handle(input, now)?;
+                let deciding = self.parts.clock.monotonic();
+                for record in records {
+                    let decoded = self.encoder.codec.decode_command(&record.record.value);
+                    self.core.handle(Input { from, record, decoded }, now)?;
                 }
-                self.parts.metrics.stage("decidir").observe(deciding.elapsed().as_secs_f64());
+                self.parts.metrics.stage("decidir").observe((self.parts.clock.monotonic() - deciding).as_secs_f64());
                 if let Some(last) = self.bytes.last_mut() {
                     *last += bytes;
                 }
@@ -295,8 +302,11 @@ impl Processor<'_> {
         if self.in_flight > 0 || !self.core.has_work() {
             return Ok(());
         }
+        let closing = self.parts.clock.monotonic();
         let epoch = self.core.close(self.parts.clock.now())?;
         self.parts.metrics.epoch_inputs.observe(f64::from(epoch.inputs));
+        let epoch = self.encoder.encode(epoch)?;
+        self.parts.metrics.stage("cerrar").observe((self.parts.clock.monotonic() - closing).as_secs_f64());
         self.in_flight += 1;
         self.bytes.push(0);
         let sent = self.epochs.as_ref().is_some_and(|epochs| epochs.send(epoch).is_ok());
@@ -339,10 +349,6 @@ impl Processor<'_> {
         while self.in_flight > 0 {
             match inbox.recv() {
                 Ok(Work::Committed { number, ends }) => self.committed(number, &ends),
-                Ok(Work::Inputs { inputs, bytes }) => {
-                    // Already read: it waits in the core's epoch, which the credits bound.
-                    self.take(Work::Inputs { inputs, bytes }).map(drop)?;
-                }
                 Ok(work) => {
                     if let Flow::Stop = self.take(work)? {
                         return self.finish(inbox);

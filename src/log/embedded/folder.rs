@@ -6,6 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::journal;
+
 const LOCK: &str = "bloqueo";
 const FORMAT: &str = "formato";
 const STORE: &str = "almacen";
@@ -150,6 +152,9 @@ pub(crate) fn open_database<T>(
         publish().map_err(|e| failed(path, &e))?;
     }
     check_manifests(path, &store)?;
+    if let Some(place) = journal::damage(&store).map_err(|e| failed(path, &e))? {
+        return Err(damaged(path, &format!("el diario está dañado en {place}")));
+    }
     guarded(path, || open(&store))
 }
 

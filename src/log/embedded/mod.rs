@@ -7,6 +7,7 @@
 mod block;
 pub(crate) mod folder;
 mod group;
+mod journal;
 mod member;
 mod retention;
 mod state;

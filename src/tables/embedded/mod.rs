@@ -45,7 +45,7 @@ pub struct EmbeddedTablesOptions {
 
 impl Default for EmbeddedTablesOptions {
     fn default() -> Self {
-        Self { cache_bytes: 16 << 20, memtable_bytes: 16 << 20, journal_bytes: 128 << 20 }
+        Self { cache_bytes: 16 << 20, memtable_bytes: 16 << 20, journal_bytes: 64 << 20 }
     }
 }
 

@@ -1,0 +1,249 @@
+//! The command line as data: commands, flags and their help, in Spanish, each command with an example.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "factumarket",
+    version,
+    about = "Facturación electrónica e inventario FIFO por eventos, sin servicios que instalar",
+    override_usage = "factumarket [OPCIONES] ORDEN",
+    subcommand_help_heading = "Órdenes",
+    after_help = "Ejemplo:\n  factumarket demo\n  factumarket importar ejemplos/pedidos.ndjson --datos datos\n\n\
+                  Salida: 0 bien · 1 falla · 2 uso · 3 validación · 4 no encontrado · 5 conflicto · 6 servicio"
+)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub orden: Orden,
+}
+
+/// Flags of every command.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Global {
+    /// Escribe el resultado como JSON en la salida normal
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Carpeta de datos (ajuste datos.carpeta)
+    #[arg(long, global = true, value_name = "CARPETA")]
+    pub datos: Option<PathBuf>,
+    /// Archivo de configuración; por defecto factumarket.toml de la carpeta actual, si existe
+    #[arg(long, global = true, value_name = "ARCHIVO")]
+    pub config: Option<PathBuf>,
+    /// Dirección de un proceso en marcha, por ejemplo http://127.0.0.1:8080
+    #[arg(long, global = true, value_name = "URL")]
+    pub url: Option<String>,
+    /// Cambia un ajuste: --set motor.memoria_mb=512 (se puede repetir)
+    #[arg(long = "set", global = true, value_name = "SECCION.CLAVE=VALOR")]
+    pub ajustes: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Orden {
+    /// Siembra una tienda de ejemplo, emite facturas sin parar y atiende la API
+    Demo(DemoArgs),
+    /// Atiende la API sobre una carpeta de datos
+    Servir(ServirArgs),
+    /// Carga clientes, productos, existencias y pedidos desde un archivo NDJSON
+    Importar(ImportarArgs),
+    /// Emite una factura y cuenta su historia paso a paso
+    Emitir(EmitirArgs),
+    /// Muestra una factura
+    Factura(FacturaArgs),
+    /// Muestra las existencias de un producto, con sus lotes
+    Stock(StockArgs),
+    /// Genera carga y mide qué da y qué cuesta
+    Banco(BancoArgs),
+    /// Muestra la configuración
+    Config(ConfigArgs),
+    /// Revisa la máquina, la carpeta de datos y la configuración
+    Doctor(DoctorArgs),
+    /// Genera archivos de ejemplo
+    #[command(hide = true)]
+    Ejemplos(EjemplosArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(override_usage = "factumarket demo [OPCIONES]", after_help = "Ejemplo:\n  factumarket demo --tasa 50 --datos datos-demo")]
+pub struct DemoArgs {
+    /// Facturas por segundo, de 1 a 2000 (20 si no se indica)
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=2_000))]
+    pub tasa: u32,
+    /// Dirección y puerto de la API (ajuste servidor.direccion)
+    #[arg(long, value_name = "IP:PUERTO")]
+    pub direccion: Option<SocketAddr>,
+    /// Termina después de estos segundos; sin ella sigue hasta Ctrl-C
+    #[arg(long, value_name = "SEGUNDOS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub duracion: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "factumarket servir [OPCIONES]",
+    after_help = "Ejemplo:\n  factumarket servir --datos datos --direccion 127.0.0.1:8080"
+)]
+pub struct ServirArgs {
+    /// Dirección y puerto de la API (ajuste servidor.direccion)
+    #[arg(long, value_name = "IP:PUERTO")]
+    pub direccion: Option<SocketAddr>,
+    /// Fija el reloj en un instante RFC 3339, sólo en una dirección local y para pruebas
+    #[arg(long, value_name = "INSTANTE")]
+    pub reloj: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "factumarket importar ARCHIVO [OPCIONES]",
+    after_help = "Cada línea es un objeto JSON: {\"tipo\":\"cliente|producto|bodega|entrada|pedido\", …cuerpo de su POST…}.\n\
+                  Importar dos veces el mismo archivo no cambia nada.\n\n\
+                  Ejemplo:\n  factumarket importar ejemplos/pedidos.ndjson --datos datos"
+)]
+pub struct ImportarArgs {
+    /// Archivo NDJSON: un objeto JSON por línea
+    #[arg(value_name = "ARCHIVO")]
+    pub archivo: PathBuf,
+    /// Dónde escribir las líneas rechazadas con sus motivos (ARCHIVO.rechazados.ndjson si no se indica)
+    #[arg(long, value_name = "ARCHIVO")]
+    pub rechazados: Option<PathBuf>,
+    /// Líneas en curso a la vez, de 1 a 8192 (1024 si no se indica)
+    #[arg(long, value_name = "N", default_value_t = 1_024, value_parser = clap::value_parser!(u32).range(1..=8_192))]
+    pub en_curso: u32,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "factumarket banco [OPCIONES]",
+    after_help = "Sin --datos usa una carpeta temporal que borra al terminar. Con --tasa el plan no espera resultados (lazo abierto).\n\n\
+                  Ejemplos:\n  factumarket banco --facturas 100000 --productos 10000 --lineas 3..3\n  factumarket banco --facturas 3000 --tasa 50"
+)]
+pub struct BancoArgs {
+    /// Facturas que se piden
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    pub facturas: u64,
+    /// Productos del catálogo
+    #[arg(long, value_name = "P", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=200_000))]
+    pub productos: u64,
+    /// Líneas por factura, mínimo..máximo
+    #[arg(long, value_name = "MIN..MAX", default_value = "1..5", value_parser = lineas)]
+    pub lineas: (u64, u64),
+    /// Popularidad de los productos: exponente de Zipf; 0 = todos iguales
+    #[arg(long, value_name = "S", default_value_t = 0.8, value_parser = zipf)]
+    pub zipf: f64,
+    /// Facturas por segundo, en lazo abierto; sin ella, tan rápido como respondan
+    #[arg(long, value_name = "R", value_parser = tasa)]
+    pub tasa: Option<f64>,
+    /// Facturas en curso a la vez, sin --tasa
+    #[arg(long, value_name = "N", default_value_t = 1_024, value_parser = ventana)]
+    pub ventana: usize,
+    /// Semilla de la carga: la misma da los mismos pedidos
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub semilla: u64,
+    /// Mide sólo motor y registro, sin proyecciones ni auditoría
+    #[arg(long)]
+    pub sin_proyecciones: bool,
+}
+
+fn lineas(texto: &str) -> Result<(u64, u64), String> {
+    let (minimo, maximo) = texto.split_once("..").unwrap_or((texto, texto));
+    match (minimo.parse::<u64>(), maximo.parse::<u64>()) {
+        (Ok(minimo), Ok(maximo)) if 1 <= minimo && minimo <= maximo && maximo <= 500 => Ok((minimo, maximo)),
+        _ => Err("se escribe MIN..MAX, de 1 a 500; por ejemplo 1..5".to_owned()),
+    }
+}
+
+fn zipf(texto: &str) -> Result<f64, String> {
+    texto.parse().ok().filter(|s| (0.0..=3.0).contains(s)).ok_or_else(|| "es un número de 0 a 3".to_owned())
+}
+
+fn tasa(texto: &str) -> Result<f64, String> {
+    texto.parse().ok().filter(|r| (0.1..=100_000.0).contains(r)).ok_or_else(|| "es un número de 0.1 a 100000".to_owned())
+}
+
+fn ventana(texto: &str) -> Result<usize, String> {
+    texto.parse().ok().filter(|v| (1..=100_000).contains(v)).ok_or_else(|| "es un número de 1 a 100000".to_owned())
+}
+
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "factumarket emitir --ejemplo [OPCIONES]",
+    after_help = "Ejemplo:\n  factumarket emitir --ejemplo\n  factumarket emitir --ejemplo --clave pedido-42   (repetida, da la misma factura)"
+)]
+pub struct EmitirArgs {
+    /// Emite la factura de ejemplo; crea su cliente, su producto y sus existencias si faltan
+    #[arg(long, required = true)]
+    pub ejemplo: bool,
+    /// Clave de idempotencia: la misma clave da la misma factura
+    #[arg(long, value_name = "CLAVE")]
+    pub clave: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(override_usage = "factumarket factura ID [OPCIONES]", after_help = "Ejemplo:\n  factumarket factura 1 --datos datos")]
+pub struct FacturaArgs {
+    /// Id de la factura
+    #[arg(value_name = "ID")]
+    pub id: String,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "factumarket stock PRODUCTO [OPCIONES]",
+    after_help = "Ejemplo:\n  factumarket stock CAFE-500 --bodega PRINCIPAL"
+)]
+pub struct StockArgs {
+    /// Id del producto
+    #[arg(value_name = "PRODUCTO")]
+    pub producto: String,
+    /// Id de la bodega (PRINCIPAL si no se indica)
+    #[arg(long, value_name = "BODEGA", default_value = "PRINCIPAL")]
+    pub bodega: String,
+}
+
+#[derive(Debug, Args)]
+#[command(override_usage = "factumarket config ver [OPCIONES]", after_help = "Ejemplo:\n  factumarket config ver --origen")]
+pub struct ConfigArgs {
+    #[command(subcommand)]
+    pub accion: ConfigAccion,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ConfigAccion {
+    /// Muestra todos los ajustes con su valor
+    #[command(override_usage = "factumarket config ver [OPCIONES]", after_help = "Ejemplo:\n  factumarket config ver --origen")]
+    Ver {
+        /// Dice de dónde viene cada valor
+        #[arg(long)]
+        origen: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+#[command(override_usage = "factumarket doctor [OPCIONES]", after_help = "Ejemplo:\n  factumarket doctor --datos datos")]
+pub struct DoctorArgs {}
+
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "factumarket ejemplos generar ARCHIVO",
+    after_help = "Ejemplo:\n  factumarket ejemplos generar ejemplos/pedidos.ndjson"
+)]
+pub struct EjemplosArgs {
+    #[command(subcommand)]
+    pub accion: EjemplosAccion,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum EjemplosAccion {
+    /// Escribe el archivo de pedidos de ejemplo; siempre el mismo
+    #[command(
+        override_usage = "factumarket ejemplos generar ARCHIVO",
+        after_help = "Ejemplo:\n  factumarket ejemplos generar ejemplos/pedidos.ndjson"
+    )]
+    Generar {
+        /// Archivo que se escribe
+        #[arg(value_name = "ARCHIVO")]
+        archivo: PathBuf,
+    },
+}

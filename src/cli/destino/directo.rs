@@ -1,0 +1,138 @@
+//! Requests to the engine of this process.
+
+use std::{sync::Arc, thread, time::Duration};
+
+use serde_json::Value;
+
+use super::{Destino, Espera, juntar};
+use crate::{
+    cli::{
+        fallo::{Clase, Fallo},
+        peticion::{Desenlace, FacturaHecha, Motivo, Peticion, Recurso, motivos_de_cuerpo},
+    },
+    contracts::{Respuesta, Resultado},
+    domain::{Comando, valores::Id},
+    engine::{
+        gateway::{Gateway, NewCommand, SubmitError, Waiter},
+        ports::{Clock, Ids},
+    },
+    http::{
+        cuerpos::{self, ContextoCuerpo, ErroresCuerpo},
+        ids::{self, OrigenIds},
+    },
+};
+
+/// Longest pause before a send is tried again while too much is in flight.
+const PAUSA_MAXIMA: Duration = Duration::from_millis(50);
+
+/// The engine's gateway with what the edge adds to a command.
+#[derive(Clone)]
+pub struct Directo {
+    pub gateway: Arc<dyn Gateway>,
+    pub clock: Arc<dyn Clock>,
+    pub ids: Arc<dyn Ids>,
+    pub verificar_digito_ruc: bool,
+}
+
+impl Destino for Directo {
+    fn enviar(&mut self, peticiones: Vec<Peticion>) -> Result<Espera, Fallo> {
+        let mut partes = Vec::with_capacity(peticiones.len());
+        for peticion in &peticiones {
+            partes.push(match self.comando(peticion) {
+                Ok(comando) => Parte::Enviada(self.mandar(comando)?),
+                Err(errores) => Parte::Hecha(Desenlace::Rechazada(motivos_de_cuerpo(&errores))),
+            });
+        }
+        Ok(Box::new(move || {
+            let desenlaces: Result<Vec<_>, _> = partes.into_iter().map(Parte::esperar).collect();
+            Ok(juntar(desenlaces?))
+        }))
+    }
+}
+
+enum Parte {
+    Hecha(Desenlace),
+    Enviada(Waiter),
+}
+
+impl Parte {
+    fn esperar(self) -> Result<Desenlace, Fallo> {
+        match self {
+            Self::Hecha(desenlace) => Ok(desenlace),
+            Self::Enviada(espera) => {
+                espera.blocking_recv().map_err(|_| detenido("se detuvo antes de responder")).and_then(desenlace)
+            }
+        }
+    }
+}
+
+impl Directo {
+    /// Reads a body into the command it asks for, as the API's route would.
+    fn comando(&self, peticion: &Peticion) -> Result<NewCommand, ErroresCuerpo> {
+        let contexto = ContextoCuerpo {
+            hoy: self.clock.now().fecha_en_utc_menos_5(),
+            origen: OrigenIds { usuario: None, clave: Some(&peticion.clave), ids: &*self.ids },
+            verificar_digito_ruc: self.verificar_digito_ruc,
+        };
+        let cuerpo = &peticion.cuerpo;
+        let comando = match peticion.recurso {
+            Recurso::Bodega => Comando::Bodega(cuerpos::cuerpo_bodega(cuerpo, &contexto)?),
+            Recurso::Producto => Comando::Producto(cuerpos::cuerpo_producto(cuerpo, &contexto)?),
+            Recurso::Cliente => Comando::Cliente(cuerpos::cuerpo_cliente(cuerpo, &contexto)?),
+            Recurso::Inventario => Comando::Inventario(cuerpos::cuerpo_inventario(cuerpo)?),
+            Recurso::Entrada => Comando::Inventario(cuerpos::cuerpo_entrada(cuerpo, None, &contexto)?),
+            Recurso::Factura => Comando::Factura(cuerpos::cuerpo_factura(cuerpo, &contexto)?),
+        };
+        let command_id: Id = ids::comando_de_clave(&peticion.clave);
+        Ok(NewCommand {
+            correlation_id: command_id.clone(),
+            command_id,
+            usuario: None,
+            canal: cuerpo.get("canal").and_then(Value::as_str).map(Arc::from),
+            version_esperada: None,
+            traceparent: None,
+            comando,
+        })
+    }
+
+    /// Sends a command; while too much is in flight it waits its turn.
+    fn mandar(&self, comando: NewCommand) -> Result<Waiter, Fallo> {
+        loop {
+            match self.gateway.send(vec![comando.clone()]) {
+                Ok(mut esperas) => return esperas.pop().ok_or_else(|| detenido("no dio la espera de un comando")),
+                Err(SubmitError::Busy { retry_after }) => thread::sleep(retry_after.min(PAUSA_MAXIMA)),
+                Err(e) => return Err(detenido(&e.to_string())),
+            }
+        }
+    }
+}
+
+fn detenido(causa: &str) -> Fallo {
+    Fallo::new(
+        Clase::Servicio,
+        "el procesador dejó de aceptar comandos",
+        causa,
+        "Lo respondido está a salvo. Resuelva la causa y repita la orden: lo ya hecho no se repite.",
+    )
+}
+
+/// An outcome as the command line tells it.
+fn desenlace(respuesta: Respuesta) -> Result<Desenlace, Fallo> {
+    match respuesta.resultado {
+        Resultado::Aceptado { factura } => Ok(Desenlace::Aceptada {
+            repetida: respuesta.repetido,
+            factura: factura.map(|f| FacturaHecha {
+                factura_id: f.factura_id.as_str().to_owned(),
+                numero: f.numero.to_string(),
+                total: f.total,
+                moneda: f.moneda.to_string(),
+            }),
+        }),
+        Resultado::Rechazado { errores } => Ok(Desenlace::Rechazada(errores.iter().map(Motivo::from).collect())),
+        Resultado::Apartado { codigo, causa } => Ok(Desenlace::Rechazada(vec![Motivo::new(&codigo, causa.as_ref())])),
+        Resultado::EnCurso => Ok(Desenlace::Rechazada(vec![Motivo::new(
+            "EnCurso",
+            "el mismo comando sigue en curso; repita la orden en unos segundos",
+        )])),
+    }
+}

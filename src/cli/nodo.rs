@@ -1,0 +1,70 @@
+//! Starting a node for a command, and its failures as the user reads them.
+
+use std::net::SocketAddr;
+
+use super::{
+    contexto::Contexto,
+    fallo::{Clase, Fallo},
+};
+use crate::node::{Node, NodeError, NodeOptions};
+
+/// Starts the node of the configuration; with an address it serves the API there.
+///
+/// # Errors
+/// As [`fallo`] tells them.
+pub fn iniciar(contexto: &Contexto, http: Option<SocketAddr>) -> Result<Node, Fallo> {
+    con_opciones(NodeOptions { http, ..NodeOptions::new(&contexto.configuracion) })
+}
+
+/// # Errors
+/// As [`fallo`] tells them.
+pub fn con_opciones(opciones: NodeOptions) -> Result<Node, Fallo> {
+    Node::start(opciones).map_err(|e| fallo(&e))
+}
+
+/// What happened, why, what to do.
+pub fn fallo(error: &NodeError) -> Fallo {
+    let (clase, que, hacer) = match error {
+        NodeError::EnUso { .. } => (
+            Clase::Conflicto,
+            "la carpeta de datos está en uso",
+            "Use ese proceso (--url), deténgalo, o indique otra carpeta con --datos.",
+        ),
+        NodeError::OtraVersion { .. } => (
+            Clase::Uso,
+            "la carpeta de datos es de otra versión",
+            "Use el programa de esa versión, o indique otra carpeta con --datos. No se ha tocado nada.",
+        ),
+        NodeError::NoEsCarpetaDeDatos { .. } => (
+            Clase::Uso,
+            "la carpeta indicada no es de datos",
+            "Indique con --datos una carpeta nueva, vacía o de FactuMarket. No se ha tocado nada.",
+        ),
+        NodeError::Carpeta { .. } => (
+            Clase::Servicio,
+            "no se puede usar la carpeta de datos",
+            "Revise la ruta, sus permisos y el disco: factumarket doctor.",
+        ),
+        NodeError::Puerto { .. } => (
+            Clase::Servicio,
+            "no se puede atender en esa dirección",
+            "Elija otra: --direccion 127.0.0.1:PUERTO, o --set servidor.direccion=127.0.0.1:PUERTO.",
+        ),
+        NodeError::Almacen(_) => (
+            Clase::Servicio,
+            "no se puede leer lo guardado",
+            "Vea factumarket doctor. El registro es lo único que no se puede reconstruir: no lo borre.",
+        ),
+        NodeError::Motor(_) => (
+            Clase::Servicio,
+            "el procesador no puede trabajar",
+            "Resuelva la causa y vuelva a iniciar: lo respondido está a salvo.",
+        ),
+        NodeError::Interno(_) => (
+            Clase::Falla,
+            "el proceso no pudo arrancar",
+            "Vuelva a intentarlo; si se repite, informe con la salida de factumarket doctor.",
+        ),
+    };
+    Fallo::new(clase, que, error.to_string(), hacer)
+}

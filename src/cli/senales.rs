@@ -1,0 +1,83 @@
+//! Ctrl-C and SIGTERM: the wish to stop. A second one ends the process at once, as people expect.
+
+use std::{
+    process,
+    sync::{Arc, Condvar, Mutex, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::fallo::{Clase, Fallo};
+
+/// Exit code of a process that a signal ended, by convention: 128 and the number of SIGINT.
+const INTERRUMPIDO: i32 = 130;
+
+/// Whether to stop has been asked for; shared by threads.
+#[derive(Clone, Default)]
+pub struct Parada(Arc<(Mutex<bool>, Condvar)>);
+
+impl Parada {
+    /// Starts listening to the signals of the process.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn escuchar() -> Result<Self, Fallo> {
+        let fallo = |e: std::io::Error| {
+            Fallo::new(Clase::Servicio, "no se pueden atender las señales del sistema", e.to_string(), "Vuelva a intentarlo.")
+        };
+        let parada = Self::default();
+        let avisada = parada.clone();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(fallo)?;
+        let mut terminar = {
+            let _dentro = runtime.enter();
+            tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).map_err(fallo)?
+        };
+        thread::Builder::new()
+            .name("senales".to_owned())
+            .spawn(move || {
+                runtime.block_on(async {
+                    for vez in 0.. {
+                        tokio::select! {
+                            _ = tokio::signal::ctrl_c() => {}
+                            _ = terminar.recv() => {}
+                        }
+                        if vez > 0 {
+                            process::exit(INTERRUMPIDO);
+                        }
+                        avisada.pedir();
+                    }
+                });
+            })
+            .map_err(fallo)?;
+        Ok(parada)
+    }
+
+    /// Asks to stop.
+    pub fn pedir(&self) {
+        let (pedida, aviso) = &*self.0;
+        *pedida.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        aviso.notify_all();
+    }
+
+    /// Waits until it is asked for.
+    pub fn esperar(&self) {
+        let (pedida, aviso) = &*self.0;
+        let guardia = pedida.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(aviso.wait_while(guardia, |pedida| !*pedida));
+    }
+
+    /// Waits until the instant or until it is asked for; says whether it was.
+    pub fn esperar_hasta(&self, instante: Instant) -> bool {
+        self.esperar_por(instante.saturating_duration_since(Instant::now()))
+    }
+
+    /// Waits at most so long; says whether it was asked for.
+    pub fn esperar_por(&self, plazo: Duration) -> bool {
+        let (pedida, aviso) = &*self.0;
+        let guardia = pedida.lock().unwrap_or_else(PoisonError::into_inner);
+        match aviso.wait_timeout_while(guardia, plazo, |pedida| !*pedida) {
+            Ok((guardia, _)) => *guardia,
+            Err(_) => true,
+        }
+    }
+}

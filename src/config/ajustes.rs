@@ -1,0 +1,154 @@
+//! The table of settings.
+
+/// Type of a setting, with its limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tipo {
+    /// Text of `min` to `max` characters.
+    Texto {
+        min: usize,
+        max: usize,
+    },
+    /// Whole number, both ends inclusive.
+    Entero {
+        min: i64,
+        max: i64,
+    },
+    /// As `Entero`; `ninguno` (or an empty text) switches the limit off.
+    EnteroOpcional {
+        min: i64,
+        max: i64,
+    },
+    Booleano,
+    /// One of a few words.
+    Opcion(&'static [&'static str]),
+    /// `IP:puerto`.
+    Direccion,
+    /// Path of the file system.
+    Ruta,
+}
+
+impl Tipo {
+    /// What a value may be, in words: for errors and documentation.
+    pub fn permitido(self) -> String {
+        match self {
+            Self::Texto { min, max } => format!("texto de {min} a {max} caracteres"),
+            Self::Entero { min, max } => format!("número entero de {min} a {max}"),
+            Self::EnteroOpcional { min, max } => format!("número entero de {min} a {max}, o «ninguno»"),
+            Self::Booleano => "true o false".to_owned(),
+            Self::Opcion(opciones) => format!("una de: {}", opciones.join(", ")),
+            Self::Direccion => "dirección IP y puerto, por ejemplo 127.0.0.1:8080".to_owned(),
+            Self::Ruta => "ruta de una carpeta o archivo".to_owned(),
+        }
+    }
+
+    /// Short name, for `config ver --json` and the guide.
+    pub fn nombre(self) -> &'static str {
+        match self {
+            Self::Texto { .. } => "texto",
+            Self::Entero { .. } => "entero",
+            Self::EnteroOpcional { .. } => "entero opcional",
+            Self::Booleano => "booleano",
+            Self::Opcion(_) => "opción",
+            Self::Direccion => "dirección",
+            Self::Ruta => "ruta",
+        }
+    }
+}
+
+/// One setting.
+#[derive(Debug, Clone, Copy)]
+pub struct Ajuste {
+    /// `seccion.clave`.
+    pub nombre: &'static str,
+    pub tipo: Tipo,
+    /// As it would be written in the environment.
+    pub defecto: &'static str,
+    /// One sentence, in Spanish, with the unit.
+    pub doc: &'static str,
+}
+
+impl Ajuste {
+    pub fn seccion(&self) -> &'static str {
+        self.nombre.split_once('.').map_or(self.nombre, |(seccion, _)| seccion)
+    }
+
+    pub fn clave(&self) -> &'static str {
+        self.nombre.split_once('.').map_or("", |(_, clave)| clave)
+    }
+
+    /// The environment variable that sets it.
+    pub fn variable(&self) -> String {
+        format!("{}{}__{}", super::PREFIJO_ENTORNO, self.seccion().to_uppercase(), self.clave().to_uppercase())
+    }
+}
+
+/// The setting of that name.
+pub fn buscar(nombre: &str) -> Option<&'static Ajuste> {
+    AJUSTES.iter().find(|a| a.nombre == nombre)
+}
+
+const fn ajuste(nombre: &'static str, tipo: Tipo, defecto: &'static str, doc: &'static str) -> Ajuste {
+    Ajuste { nombre, tipo, defecto, doc }
+}
+
+const fn entero(nombre: &'static str, min: i64, max: i64, defecto: &'static str, doc: &'static str) -> Ajuste {
+    ajuste(nombre, Tipo::Entero { min, max }, defecto, doc)
+}
+
+/// Every setting, by section.
+pub const AJUSTES: &[Ajuste] = &[
+    ajuste("servidor.direccion", Tipo::Direccion, "127.0.0.1:8080", "Dirección y puerto donde atiende la API."),
+    entero("servidor.max_cuerpo_bytes", 1_024, 16_777_216, "1048576", "Tamaño máximo del cuerpo de una petición, en bytes."),
+    entero("servidor.max_peticiones", 1, 100_000, "1024", "Peticiones atendidas a la vez; las demás reciben 503 con Retry-After."),
+    entero("servidor.plazo_peticion_segundos", 1, 300, "30", "Tiempo máximo de una petición, en segundos."),
+    ajuste("datos.carpeta", Tipo::Ruta, "datos", "Carpeta del registro, del estado y de las tablas."),
+    ajuste("emisor.regimen", Tipo::Opcion(&["CO", "EC"]), "CO", "Régimen: CO (Colombia, COP) o EC (Ecuador, USD)."),
+    ajuste("emisor.nombre", Tipo::Texto { min: 0, max: 300 }, "", "Razón social del emisor; vacío toma la de ejemplo."),
+    ajuste(
+        "emisor.identificacion",
+        Tipo::Texto { min: 0, max: 20 },
+        "",
+        "NIT (CO) o RUC (EC) del emisor, con su dígito de verificación; vacío toma el de ejemplo.",
+    ),
+    entero("emisor.plazo_emision_segundos", 1, 3_600, "30", "Plazo para reservar las existencias de una factura, en segundos."),
+    ajuste("emisor.vender_vencidos", Tipo::Booleano, "false", "Permite vender lotes con la fecha de caducidad pasada."),
+    ajuste("emisor.verificar_digito_ruc", Tipo::Booleano, "false", "Verifica el módulo 11 de los RUC públicos y jurídicos."),
+    ajuste(
+        "emisor.max_dias_futuro",
+        Tipo::EnteroOpcional { min: 0, max: 3_650 },
+        "ninguno",
+        "Días que la fecha de emisión puede adelantarse a hoy.",
+    ),
+    ajuste(
+        "emisor.redondeo",
+        Tipo::Opcion(&["regimen", "mitad_par", "mitad_arriba"]),
+        "regimen",
+        "Modo de redondeo; «regimen» toma el del régimen (CO mitad al par, EC mitad hacia arriba).",
+    ),
+    ajuste("emisor.nivel_redondeo", Tipo::Opcion(&["linea", "documento"]), "linea", "Redondea cada línea o una vez el documento."),
+    entero("emisor.decimales", 0, 2, "2", "Decimales de los importes del documento."),
+    entero("motor.epoca_max_registros", 1, 65_536, "512", "Entradas que una época (transacción) reúne como máximo."),
+    entero("motor.epoca_max_bytes", 4_096, 67_108_864, "4194304", "Bytes de entrada de una época como máximo."),
+    entero("motor.memoria_mb", 16, 65_536, "256", "Memoria para agregados activos, en MiB; los demás esperan en disco."),
+    entero("motor.instantanea_cada", 1, 1_000_000, "10", "Eventos de un agregado entre una instantánea y la siguiente."),
+    entero("motor.max_en_curso", 1, 1_000_000, "8192", "Comandos sin respuesta a la vez; los demás reciben 429 con Retry-After."),
+    entero("motor.particiones", 1, 128, "12", "Particiones de cada tema; se fija al crear la carpeta de datos."),
+    ajuste("proyecciones.activas", Tipo::Booleano, "true", "Alimenta las tablas de consulta y la auditoría."),
+    entero("proyecciones.hilos", 1, 64, "1", "Hilos que alimentan las proyecciones."),
+    ajuste(
+        "auditoria.consultas",
+        Tipo::Opcion(&["todas", "muestra", "ninguna"]),
+        "todas",
+        "Qué consultas de la API se anotan en la auditoría; «muestra» es una de cada cien.",
+    ),
+    entero("registro.retencion_comandos_horas", 1, 87_600, "168", "Horas que se guardan los comandos ya procesados."),
+    entero("registro.retencion_respuestas_minutos", 1, 10_080, "60", "Minutos que se guardan las respuestas."),
+    entero("registro.cache_mb", 8, 65_536, "64", "Memoria de lectura del almacén del registro, en MiB."),
+    ajuste(
+        "bitacora.nivel",
+        Tipo::Opcion(&["error", "aviso", "info", "depuracion", "traza"]),
+        "aviso",
+        "Detalle de la bitácora, que sale por la salida de errores.",
+    ),
+    ajuste("bitacora.formato", Tipo::Opcion(&["texto", "json"]), "texto", "Formato de la bitácora."),
+];

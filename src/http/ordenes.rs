@@ -1,0 +1,141 @@
+//! The routes that send commands.
+
+use serde_json::Value;
+
+use super::{
+    comandos::{Exito, ejecutar, ejecutar_sin_cuerpo},
+    cuerpos,
+    peticion::Peticion,
+    problema::Problema,
+    rutas::Respondido,
+};
+use crate::domain::{
+    Comando,
+    catalogo::{bodega::ComandoBodega, cliente::ComandoCliente, producto::ComandoProducto, sucursal::ComandoSucursal},
+    inventario::inventario_id,
+    valores::Id,
+};
+
+pub async fn crear_cliente(p: &Peticion) -> Respondido {
+    ejecutar(p, Exito::Creado, "CrearCliente", None, |v, c| Ok(vec![Comando::Cliente(cuerpos::cuerpo_cliente(v, c)?)])).await
+}
+
+pub async fn cambiar_cliente(p: &Peticion) -> Respondido {
+    let id = p.id(0)?;
+    let construir =
+        |v: &Value, c: &cuerpos::ContextoCuerpo<'_>| Ok(vec![Comando::Cliente(cuerpos::cuerpo_cliente_cambios(v, &id, c)?)]);
+    ejecutar(p, Exito::Hecho, "ActualizarCliente", Some(&id), construir).await
+}
+
+pub async fn inactivar_cliente(p: &Peticion) -> Respondido {
+    ejecutar_sin_cuerpo(p, Comando::Cliente(ComandoCliente::InactivarCliente { cliente_id: p.id(0)? })).await
+}
+
+pub async fn reactivar_cliente(p: &Peticion) -> Respondido {
+    ejecutar_sin_cuerpo(p, Comando::Cliente(ComandoCliente::ReactivarCliente { cliente_id: p.id(0)? })).await
+}
+
+pub async fn crear_producto(p: &Peticion) -> Respondido {
+    ejecutar(p, Exito::Creado, "CrearProducto", None, |v, c| Ok(vec![Comando::Producto(cuerpos::cuerpo_producto(v, c)?)])).await
+}
+
+pub async fn cambiar_producto(p: &Peticion) -> Respondido {
+    let id = p.id(0)?;
+    let construir = |v: &Value, _: &cuerpos::ContextoCuerpo<'_>| {
+        Ok(cuerpos::cuerpo_producto_cambios(v, &id)?.into_iter().map(Comando::Producto).collect())
+    };
+    ejecutar(p, Exito::Hecho, "ActualizarProducto", Some(&id), construir).await
+}
+
+pub async fn inactivar_producto(p: &Peticion) -> Respondido {
+    ejecutar_sin_cuerpo(p, Comando::Producto(ComandoProducto::InactivarProducto { producto_id: p.id(0)? })).await
+}
+
+pub async fn crear_sucursal(p: &Peticion) -> Respondido {
+    ejecutar(p, Exito::Creado, "CrearSucursal", None, |v, c| Ok(vec![Comando::Sucursal(cuerpos::cuerpo_sucursal(v, c)?)])).await
+}
+
+pub async fn cambiar_sucursal(p: &Peticion) -> Respondido {
+    let id = p.id(0)?;
+    let construir =
+        |v: &Value, _: &cuerpos::ContextoCuerpo<'_>| Ok(vec![Comando::Sucursal(cuerpos::cuerpo_sucursal_cambios(v, &id)?)]);
+    ejecutar(p, Exito::Hecho, "ActualizarSucursal", Some(&id), construir).await
+}
+
+pub async fn inactivar_sucursal(p: &Peticion) -> Respondido {
+    ejecutar_sin_cuerpo(p, Comando::Sucursal(ComandoSucursal::InactivarSucursal { sucursal_id: p.id(0)? })).await
+}
+
+pub async fn crear_bodega(p: &Peticion) -> Respondido {
+    ejecutar(p, Exito::Creado, "CrearBodega", None, |v, c| Ok(vec![Comando::Bodega(cuerpos::cuerpo_bodega(v, c)?)])).await
+}
+
+pub async fn cambiar_bodega(p: &Peticion) -> Respondido {
+    let id = p.id(0)?;
+    let construir = |v: &Value, _: &cuerpos::ContextoCuerpo<'_>| Ok(vec![Comando::Bodega(cuerpos::cuerpo_bodega_cambios(v, &id)?)]);
+    ejecutar(p, Exito::Hecho, "ActualizarBodega", Some(&id), construir).await
+}
+
+pub async fn inactivar_bodega(p: &Peticion) -> Respondido {
+    ejecutar_sin_cuerpo(p, Comando::Bodega(ComandoBodega::InactivarBodega { bodega_id: p.id(0)? })).await
+}
+
+pub async fn crear_rango(p: &Peticion) -> Respondido {
+    ejecutar(p, Exito::Creado, "CrearRango", None, |v, _| Ok(vec![Comando::Rango(cuerpos::cuerpo_rango(v)?)])).await
+}
+
+pub async fn renovar_rango(p: &Peticion) -> Respondido {
+    let id = p.clave_compuesta(0)?;
+    let construir = |v: &Value, _: &cuerpos::ContextoCuerpo<'_>| Ok(vec![Comando::Rango(cuerpos::cuerpo_renovar(v, &id)?)]);
+    ejecutar(p, Exito::Hecho, "RenovarRango", Some(&id), construir).await
+}
+
+pub async fn inutilizar_numero(p: &Peticion) -> Respondido {
+    let id = p.clave_compuesta(0)?;
+    let construir = |v: &Value, _: &cuerpos::ContextoCuerpo<'_>| Ok(vec![Comando::Rango(cuerpos::cuerpo_inutilizar(v, &id)?)]);
+    ejecutar(p, Exito::Hecho, "InutilizarNumero", Some(&id), construir).await
+}
+
+pub async fn crear_inventario(p: &Peticion) -> Respondido {
+    ejecutar(p, Exito::Creado, "CrearInventario", None, |v, _| Ok(vec![Comando::Inventario(cuerpos::cuerpo_inventario(v)?)])).await
+}
+
+/// Producto and bodega of the address, and the key of their Inventario.
+fn inventario(p: &Peticion) -> Result<(Id, Id, Id), Problema> {
+    let (producto, bodega) = (p.id(0)?, p.id(1)?);
+    let inventario = inventario_id(&producto, &bodega);
+    Ok((producto, bodega, inventario))
+}
+
+pub async fn registrar_entrada(p: &Peticion) -> Respondido {
+    let (producto, bodega, inventario) = inventario(p)?;
+    let construir = |v: &Value, c: &cuerpos::ContextoCuerpo<'_>| {
+        Ok(vec![Comando::Inventario(cuerpos::cuerpo_entrada(v, Some((&producto, &bodega)), c)?)])
+    };
+    ejecutar(p, Exito::Creado, "RegistrarEntrada", Some(&inventario), construir).await
+}
+
+pub async fn registrar_salida(p: &Peticion) -> Respondido {
+    let (producto, bodega, inventario) = inventario(p)?;
+    let construir = |v: &Value, c: &cuerpos::ContextoCuerpo<'_>| {
+        Ok(vec![Comando::Inventario(cuerpos::cuerpo_salida(v, Some((&producto, &bodega)), c)?)])
+    };
+    ejecutar(p, Exito::Creado, "RegistrarSalida", Some(&inventario), construir).await
+}
+
+pub async fn cambiar_minimo(p: &Peticion) -> Respondido {
+    let (producto, bodega, inventario) = inventario(p)?;
+    let construir = |v: &Value, _: &cuerpos::ContextoCuerpo<'_>| {
+        Ok(vec![Comando::Inventario(cuerpos::cuerpo_stock_minimo(v, &producto, &bodega)?)])
+    };
+    ejecutar(p, Exito::Hecho, "CambiarStockMinimo", Some(&inventario), construir).await
+}
+
+/// Creates and issues. Drafts (`emitir=false`) are not there yet and are refused rather than issued.
+pub async fn crear_factura(p: &Peticion) -> Respondido {
+    if !matches!(p.parametro("emitir"), None | Some("true")) {
+        let mensaje = "los borradores aún no están disponibles: sólo emitir=true";
+        return Err(Problema::parametro("emitir", "ParametroInvalido", mensaje));
+    }
+    ejecutar(p, Exito::Creado, "CrearYEmitirFactura", None, |v, c| Ok(vec![Comando::Factura(cuerpos::cuerpo_factura(v, c)?)])).await
+}

@@ -1,0 +1,247 @@
+//! The data folder: its layout, its version, and the lock that keeps a second process out.
+//!
+//! ```text
+//! VERSION         version of the layout, one line
+//! candado         locked while a process uses the folder
+//! proceso.json    who that process is and where it answers
+//! registro/       the log: the only truth
+//! estado/         local store of the engine; rebuilt from the log
+//! tablas/         projections and audit; rebuilt from the log
+//! esquemas.json   ids given to the Avro schemas
+//! ```
+
+use std::{
+    fs::{self, File, TryLockError},
+    io::{self, ErrorKind, Read, Write},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::NodeError;
+
+/// Version of the folder's layout that this program reads and writes.
+pub const VERSION_CARPETA: &str = "factumarket 1";
+
+const ARCHIVO_VERSION: &str = "VERSION";
+const ARCHIVO_CANDADO: &str = "candado";
+const ARCHIVO_PROCESO: &str = "proceso.json";
+/// Neither VERSION nor `proceso.json` is ever near this; a larger one is not ours.
+const MAX_BYTES: u64 = 4_096;
+
+/// The process that uses a folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proceso {
+    pub pid: u32,
+    /// Where its API answers, when it serves one: `http://127.0.0.1:8080`.
+    pub url: Option<String>,
+}
+
+/// What a look at a folder finds, without taking it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EstadoCarpeta {
+    /// It does not exist yet or is empty: it would be made.
+    Nueva,
+    /// A data folder of this version that nobody uses.
+    Libre,
+    /// In use; who, when it said so.
+    EnUso(Option<Proceso>),
+    /// A data folder of another version.
+    OtraVersion(String),
+    /// Has files of something else.
+    Ajena,
+}
+
+/// A folder held by this process. Dropping it lets it go.
+#[derive(Debug)]
+pub struct Carpeta {
+    raiz: PathBuf,
+    /// The lock lasts as long as the open file, so that a killed process leaves none behind.
+    _candado: File,
+}
+
+impl Carpeta {
+    /// Makes the folder when it is missing, and takes it.
+    ///
+    /// # Errors
+    /// `EnUso`, `OtraVersion`, `NoEsCarpetaDeDatos`, or `Carpeta` when the disk refuses.
+    pub fn abrir(raiz: &Path) -> Result<Self, NodeError> {
+        let fallo = |e: io::Error| NodeError::Carpeta { carpeta: raiz.to_owned(), causa: causa(&e) };
+        fs::create_dir_all(raiz).map_err(fallo)?;
+        rechazar_ajena(raiz)?;
+        let candado = File::options().create(true).append(true).open(raiz.join(ARCHIVO_CANDADO)).map_err(fallo)?;
+        match candado.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(en_uso(raiz)),
+            Err(TryLockError::Error(e)) => return Err(fallo(e)),
+        }
+        // Looked at again under the lock: another process may have made the folder in between.
+        rechazar_ajena(raiz)?;
+        if leer_corto(&raiz.join(ARCHIVO_VERSION)).map_err(fallo)?.is_none() {
+            escribir_entero(raiz, ARCHIVO_VERSION, format!("{VERSION_CARPETA}\n").as_bytes()).map_err(fallo)?;
+        }
+        let carpeta = Self { raiz: raiz.to_owned(), _candado: candado };
+        carpeta.anunciar(None)?;
+        Ok(carpeta)
+    }
+
+    pub fn raiz(&self) -> &Path {
+        &self.raiz
+    }
+
+    pub fn registro(&self) -> PathBuf {
+        self.raiz.join("registro")
+    }
+
+    pub fn estado(&self) -> PathBuf {
+        self.raiz.join("estado")
+    }
+
+    pub fn tablas(&self) -> PathBuf {
+        self.raiz.join("tablas")
+    }
+
+    pub fn esquemas(&self) -> PathBuf {
+        self.raiz.join("esquemas.json")
+    }
+
+    /// Writes `proceso.json`: this process, and the address of its API once it has one.
+    ///
+    /// # Errors
+    /// `Carpeta` when the disk refuses.
+    pub fn anunciar(&self, direccion: Option<SocketAddr>) -> Result<(), NodeError> {
+        let proceso = Proceso { pid: std::process::id(), url: direccion.map(|d| format!("http://{}", alcanzable(d))) };
+        serde_json::to_vec(&proceso)
+            .map_err(io::Error::other)
+            .and_then(|bytes| escribir_entero(&self.raiz, ARCHIVO_PROCESO, &bytes))
+            .map_err(|e| NodeError::Carpeta { carpeta: self.raiz.clone(), causa: causa(&e) })
+    }
+}
+
+impl Drop for Carpeta {
+    fn drop(&mut self) {
+        // Left behind it would only be stale: readers believe it while the lock is held.
+        let _ = fs::remove_file(self.raiz.join(ARCHIVO_PROCESO));
+    }
+}
+
+/// Looks at a folder without taking it or changing anything in it.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn inspeccionar(raiz: &Path) -> io::Result<EstadoCarpeta> {
+    match leer_corto(&raiz.join(ARCHIVO_VERSION))? {
+        Some(version) if version.trim() != VERSION_CARPETA => return Ok(EstadoCarpeta::OtraVersion(recortar(&version))),
+        None if !vacia(raiz)? => return Ok(EstadoCarpeta::Ajena),
+        _ => {}
+    }
+    let candado = match File::options().read(true).open(raiz.join(ARCHIVO_CANDADO)) {
+        Ok(candado) => candado,
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(EstadoCarpeta::Nueva),
+        Err(e) => return Err(e),
+    };
+    match candado.try_lock_shared() {
+        Ok(()) => Ok(EstadoCarpeta::Libre),
+        Err(TryLockError::WouldBlock) => Ok(EstadoCarpeta::EnUso(leer_proceso(raiz))),
+        Err(TryLockError::Error(e)) => Err(e),
+    }
+}
+
+/// Bytes that an ordinary user may still write where `ruta` is, or would be made.
+///
+/// # Errors
+/// When no part of the path exists or can be asked.
+pub fn espacio_libre(ruta: &Path) -> io::Result<u64> {
+    let existente = ruta.ancestors().find(|p| p.exists()).unwrap_or(Path::new("."));
+    let existente = if existente.as_os_str().is_empty() { Path::new(".") } else { existente };
+    let cifras = rustix::fs::statvfs(existente)?;
+    Ok(cifras.f_bavail.saturating_mul(cifras.f_frsize))
+}
+
+fn rechazar_ajena(raiz: &Path) -> Result<(), NodeError> {
+    let fallo = |e: io::Error| NodeError::Carpeta { carpeta: raiz.to_owned(), causa: causa(&e) };
+    match leer_corto(&raiz.join(ARCHIVO_VERSION)).map_err(fallo)? {
+        Some(version) if version.trim() != VERSION_CARPETA => {
+            Err(NodeError::OtraVersion { carpeta: raiz.to_owned(), encontrada: recortar(&version), esperada: VERSION_CARPETA })
+        }
+        None if !vacia(raiz).map_err(fallo)? => Err(NodeError::NoEsCarpetaDeDatos { carpeta: raiz.to_owned() }),
+        _ => Ok(()),
+    }
+}
+
+/// Nothing in it but what this program makes before VERSION.
+fn vacia(raiz: &Path) -> io::Result<bool> {
+    let entradas = match fs::read_dir(raiz) {
+        Ok(entradas) => entradas,
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(true),
+        Err(e) => return Err(e),
+    };
+    for entrada in entradas {
+        let nombre = entrada?.file_name();
+        if nombre != ARCHIVO_CANDADO && nombre != nombre_temporal(ARCHIVO_VERSION).as_str() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn en_uso(raiz: &Path) -> NodeError {
+    let proceso = leer_proceso(raiz);
+    NodeError::EnUso { carpeta: raiz.to_owned(), pid: proceso.as_ref().map(|p| p.pid), url: proceso.and_then(|p| p.url) }
+}
+
+fn leer_proceso(raiz: &Path) -> Option<Proceso> {
+    let texto = leer_corto(&raiz.join(ARCHIVO_PROCESO)).ok()??;
+    serde_json::from_str(&texto).ok()
+}
+
+/// Text of a small file; `None` when it does not exist. Bytes that are no text are shown as such.
+fn leer_corto(ruta: &Path) -> io::Result<Option<String>> {
+    let mut bytes = Vec::new();
+    match File::open(ruta) {
+        Ok(archivo) => archivo.take(MAX_BYTES).read_to_end(&mut bytes)?,
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(e),
+    };
+    Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+fn recortar(texto: &str) -> String {
+    texto.trim().chars().filter(|c| !c.is_control()).take(40).collect()
+}
+
+fn nombre_temporal(nombre: &str) -> String {
+    format!("{nombre}.nuevo")
+}
+
+/// Whole or not at all: written beside, made durable, renamed.
+fn escribir_entero(raiz: &Path, nombre: &str, bytes: &[u8]) -> io::Result<()> {
+    let temporal = raiz.join(nombre_temporal(nombre));
+    let mut archivo = File::create(&temporal)?;
+    archivo.write_all(bytes)?;
+    archivo.sync_all()?;
+    fs::rename(&temporal, raiz.join(nombre))?;
+    File::open(raiz)?.sync_all()
+}
+
+/// The address a client on this machine uses: `0.0.0.0` is no destination.
+fn alcanzable(direccion: SocketAddr) -> SocketAddr {
+    let mut direccion = direccion;
+    if direccion.ip().is_unspecified() {
+        let local: std::net::IpAddr =
+            if direccion.is_ipv4() { std::net::Ipv4Addr::LOCALHOST.into() } else { std::net::Ipv6Addr::LOCALHOST.into() };
+        direccion.set_ip(local);
+    }
+    direccion
+}
+
+fn causa(e: &io::Error) -> String {
+    match e.kind() {
+        ErrorKind::PermissionDenied => "sin permiso de escritura".to_owned(),
+        ErrorKind::NotADirectory | ErrorKind::AlreadyExists => "hay un archivo con ese nombre".to_owned(),
+        ErrorKind::StorageFull => "no queda espacio en el disco".to_owned(),
+        ErrorKind::ReadOnlyFilesystem => "el disco es de sólo lectura".to_owned(),
+        _ => e.to_string(),
+    }
+}

@@ -1,0 +1,89 @@
+//! The read side of the API: its port, answered by the queries over the projections.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::runtime::Handle;
+
+use crate::{
+    domain::{TipoAgregado, valores::Id},
+    http::lecturas::{ErrorLectura, Lecturas, Lista, Pagina, PaginaLeida, Recurso},
+    log::{Position, TopicPartition},
+    projections::{self, ConsultaError, Consultas, FiltroClientes, FiltroFacturas, LIMITE_MAX, PaginaDe},
+    tables::TablesError,
+};
+
+/// Answers the port; waits run on the node's runtime.
+pub struct LecturasDeProyecciones {
+    pub consultas: Consultas,
+    pub runtime: Handle,
+}
+
+impl Lecturas for LecturasDeProyecciones {
+    fn obtener(&self, recurso: &Recurso) -> Result<Option<Value>, ErrorLectura> {
+        let consultas = &self.consultas;
+        let leido = match recurso {
+            Recurso::Cliente(id) => consultas.cliente(id),
+            Recurso::Producto(id) => consultas.producto(id),
+            Recurso::Sucursal(id) => consultas.sucursal(id),
+            Recurso::Bodega(id) => consultas.bodega(id),
+            Recurso::Factura(id) => consultas.factura(id),
+            Recurso::Comando(id) => consultas.comando(id),
+            Recurso::Stock { producto, bodega } => consultas.stock(producto, bodega),
+            Recurso::Rango(id) => consultas.rango_numeracion(id),
+        };
+        leido.map_err(error)
+    }
+
+    fn listar(&self, lista: &Lista, pagina: &Pagina) -> Result<PaginaLeida, ErrorLectura> {
+        let consultas = &self.consultas;
+        let pagina = projections::Pagina { limite: pagina.limite.clamp(1, LIMITE_MAX), despues: pagina.despues.clone() };
+        let leida = match lista {
+            Lista::Clientes { identificacion, nombre, correo, estado_fiscal } => {
+                let filtro = FiltroClientes {
+                    identificacion: identificacion.clone(),
+                    nombre: nombre.clone(),
+                    correo: correo.clone(),
+                    estado_fiscal: estado_fiscal.clone(),
+                };
+                consultas.clientes(&filtro, &pagina)
+            }
+            Lista::Productos => consultas.productos(&pagina),
+            Lista::Sucursales => consultas.sucursales(&pagina),
+            Lista::Bodegas => consultas.bodegas(&pagina),
+            // All of them in one page: an issuer has a handful.
+            Lista::Rangos => consultas.numeracion().map(|items| PaginaDe { items, despues: None, tiene_mas: false }),
+            Lista::Movimientos { producto, bodega } => consultas.movimientos(producto, bodega, &pagina),
+            Lista::Facturas { fechas, cliente } => {
+                let filtro = FiltroFacturas {
+                    fecha_inicio: fechas.map(|(inicio, _)| inicio),
+                    fecha_fin: fechas.map(|(_, fin)| fin),
+                    cliente_id: cliente.clone(),
+                };
+                consultas.facturas(&filtro, &pagina)
+            }
+            Lista::AuditoriaDeFactura(id) => consultas.auditoria_de_factura(id, &pagina),
+            Lista::Auditoria { correlation_id, desde, hasta } => {
+                consultas.auditoria(correlation_id.as_ref(), *desde, *hasta, &pagina)
+            }
+            Lista::Sagas => consultas.sagas(&pagina),
+        };
+        leida.map(|p| PaginaLeida { items: p.items, despues: p.despues, tiene_mas: p.tiene_mas }).map_err(error)
+    }
+
+    fn esperar_version(&self, tipo: TipoAgregado, id: &Id, version: u64, plazo: Duration) -> Result<bool, ErrorLectura> {
+        Ok(self.runtime.block_on(self.consultas.esperar_version(tipo, id, version, plazo)))
+    }
+
+    fn esperar_posiciones(&self, posiciones: &[(TopicPartition, Position)], plazo: Duration) -> Result<bool, ErrorLectura> {
+        Ok(self.runtime.block_on(self.consultas.esperar_posiciones(posiciones, plazo)))
+    }
+}
+
+fn error(error: ConsultaError) -> ErrorLectura {
+    match error {
+        ConsultaError::CursorInvalido => ErrorLectura::Cursor,
+        ConsultaError::Tablas(error) => ErrorLectura::Tablas(error),
+        otro => ErrorLectura::Tablas(TablesError::Storage(otro.to_string())),
+    }
+}

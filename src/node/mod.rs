@@ -1,0 +1,161 @@
+//! Composition root: the data folder, and the node that puts log, tables, engine, projections and HTTP together.
+
+mod auditoria;
+mod carpeta;
+mod error;
+mod lecturas;
+mod options;
+mod salud;
+mod siembra;
+mod start;
+mod supervisor;
+
+#[cfg(test)]
+mod tests;
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use ractor::{ActorRef, call_t};
+use tokio::runtime::Runtime;
+
+pub use carpeta::{Carpeta, EstadoCarpeta, Proceso, VERSION_CARPETA, espacio_libre, inspeccionar};
+pub use error::NodeError;
+pub use options::NodeOptions;
+
+use crate::{
+    contracts::Codec,
+    domain::emisor::Emisor,
+    engine::{
+        gateway::Gateway,
+        ports::{Clock, Ids},
+    },
+    http::lecturas::Lecturas,
+    log::Log,
+    projections::{Consultas, Progress},
+};
+
+/// Longest clean stop: the engine's own ten seconds and a margin for the rest.
+const STOP_PATIENCE: Duration = Duration::from_secs(15);
+
+/// A running node. [`Node::stop`] ends it cleanly; dropping it does the same.
+pub struct Node {
+    runtime: Option<Runtime>,
+    supervisor: ActorRef<supervisor::Message>,
+    gateway: Arc<dyn Gateway>,
+    log: Arc<dyn Log>,
+    codec: Arc<Codec>,
+    consultas: Consultas,
+    lecturas: Arc<dyn Lecturas>,
+    progress: Arc<Progress>,
+    registry: prometheus::Registry,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn Ids>,
+    emisor: Arc<Emisor>,
+    address: Option<SocketAddr>,
+    fresh: bool,
+    /// Last: the folder is let go when everything else is down.
+    carpeta: Option<Carpeta>,
+}
+
+impl Node {
+    /// Starts a node and returns when it decides commands.
+    ///
+    /// # Errors
+    /// Why it cannot: the folder, the port, the stores, the engine.
+    pub fn start(options: NodeOptions) -> Result<Self, NodeError> {
+        start::start(options)
+    }
+
+    pub fn gateway(&self) -> Arc<dyn Gateway> {
+        Arc::clone(&self.gateway)
+    }
+
+    pub fn log(&self) -> Arc<dyn Log> {
+        Arc::clone(&self.log)
+    }
+
+    pub fn codec(&self) -> Arc<Codec> {
+        Arc::clone(&self.codec)
+    }
+
+    /// The queries, typed.
+    pub fn consultas(&self) -> &Consultas {
+        &self.consultas
+    }
+
+    /// The queries, as the API makes them.
+    pub fn lecturas(&self) -> &Arc<dyn Lecturas> {
+        &self.lecturas
+    }
+
+    pub fn registry(&self) -> &prometheus::Registry {
+        &self.registry
+    }
+
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
+    }
+
+    pub fn ids(&self) -> Arc<dyn Ids> {
+        Arc::clone(&self.ids)
+    }
+
+    pub fn emisor(&self) -> &Arc<Emisor> {
+        &self.emisor
+    }
+
+    /// Where the API answers, when it is served.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.address
+    }
+
+    /// Whether the folder had nothing before this start.
+    pub fn is_fresh(&self) -> bool {
+        self.fresh
+    }
+
+    /// How far the slowest projection is behind.
+    pub fn projection_lag(&self) -> Duration {
+        salud::lag(&self.progress, &*self.log, &*self.clock)
+    }
+
+    /// Runs a future on the node's runtime.
+    pub fn block_on<F: Future>(&self, future: F) -> Option<F::Output> {
+        self.runtime.as_ref().map(|runtime| runtime.block_on(future))
+    }
+
+    /// Waits until the projections have come to where the log is now; false when the time ran out.
+    pub fn wait_projections(&self, timeout: Duration) -> bool {
+        let ends = salud::event_ends(&*self.log);
+        self.block_on(self.progress.wait_positions(&ends, timeout)).unwrap_or(false)
+    }
+
+    /// Stops taking requests, ends what is in hand, and lets the folder go.
+    ///
+    /// # Errors
+    /// When the engine did not stop in time; what was answered is safe all the same.
+    pub fn stop(mut self) -> Result<(), NodeError> {
+        self.shut_down()
+    }
+
+    fn shut_down(&mut self) -> Result<(), NodeError> {
+        let Some(runtime) = self.runtime.take() else { return Ok(()) };
+        let patience = u64::try_from(STOP_PATIENCE.as_millis()).unwrap_or(u64::MAX);
+        let stopped = runtime.block_on(async { call_t!(self.supervisor, supervisor::Message::Stop, patience) });
+        runtime.shutdown_timeout(Duration::from_secs(2));
+        drop(self.carpeta.take());
+        match stopped {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(cause)) => Err(NodeError::Motor(cause)),
+            Err(e) => Err(NodeError::Motor(format!("no se detuvo a tiempo: {e}"))),
+        }
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        if let Err(error) = self.shut_down() {
+            tracing::error!(evento = "nodo_mal_detenido", causa = %error, "el nodo no se detuvo limpiamente");
+        }
+    }
+}

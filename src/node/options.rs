@@ -1,0 +1,74 @@
+//! What a node is started with.
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use crate::{
+    config::{Configuracion, ConsultasAuditadas},
+    domain::emisor::Emisor,
+    engine::ports::{Clock, Ids, SystemClock, SystemIds},
+    http,
+};
+
+/// Everything a node takes. [`NodeOptions::new`] fills it from a configuration; tests change what they need.
+#[derive(Clone)]
+pub struct NodeOptions {
+    pub carpeta: PathBuf,
+    pub emisor: Emisor,
+    pub clock: Arc<dyn Clock>,
+    /// The clock stands still (`servir --reloj`): shown in `/salud`.
+    pub reloj_fijo: bool,
+    pub ids: Arc<dyn Ids>,
+    /// Where the API answers; `None` serves none. Port 0 takes a free one.
+    pub http: Option<SocketAddr>,
+    pub http_opciones: http::Opciones,
+    pub proyecciones: bool,
+    pub hilos_proyecciones: usize,
+    pub consultas_auditadas: ConsultasAuditadas,
+    /// Partitions of each topic; fixed when the folder is made.
+    pub particiones: u16,
+    pub epoca_max_registros: usize,
+    pub epoca_max_bytes: usize,
+    /// Memory for active aggregates, in bytes.
+    pub memoria_bytes: usize,
+    pub instantanea_cada: u64,
+    pub max_en_curso: usize,
+    pub retencion_comandos: Duration,
+    pub retencion_respuestas: Duration,
+    pub cache_bytes: u64,
+}
+
+impl NodeOptions {
+    /// A node of the configuration, with the machine's clock and without API.
+    pub fn new(configuracion: &Configuracion) -> Self {
+        let emisor = configuracion.emisor();
+        let servidor = &configuracion.servidor;
+        let http_opciones = http::Opciones {
+            max_cuerpo_bytes: servidor.max_cuerpo_bytes,
+            max_peticiones: servidor.max_peticiones,
+            plazo_peticion: servidor.plazo_peticion,
+            verificar_digito_ruc: emisor.verificar_digito_ruc,
+            ..http::Opciones::default()
+        };
+        Self {
+            carpeta: configuracion.carpeta.clone(),
+            emisor,
+            clock: SystemClock::new(),
+            reloj_fijo: false,
+            ids: Arc::new(SystemIds),
+            http: None,
+            http_opciones,
+            proyecciones: configuracion.proyecciones.activas,
+            hilos_proyecciones: configuracion.proyecciones.hilos,
+            consultas_auditadas: configuracion.auditoria.consultas,
+            particiones: configuracion.motor.particiones,
+            epoca_max_registros: configuracion.motor.epoca_max_registros,
+            epoca_max_bytes: configuracion.motor.epoca_max_bytes,
+            memoria_bytes: configuracion.motor.memoria_bytes,
+            instantanea_cada: configuracion.motor.instantanea_cada,
+            max_en_curso: configuracion.motor.max_en_curso,
+            retencion_comandos: configuracion.registro.retencion_comandos,
+            retencion_respuestas: configuracion.registro.retencion_respuestas,
+            cache_bytes: configuracion.registro.cache_bytes,
+        }
+    }
+}

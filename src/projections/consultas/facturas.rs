@@ -1,0 +1,206 @@
+//! Invoices: one, or lists by client and by issue day.
+
+use chrono::{Datelike, NaiveDate};
+use serde_json::{Map, Value, json};
+
+use super::{
+    ConsultaError, Consultas, FiltroFacturas, Pagina, PaginaDe, Una, Varias,
+    catalogo::marcas,
+    cursor::{Escritor, Lector, huella},
+};
+use crate::{
+    domain::{
+        Evento,
+        facturacion::factura::EventoFactura,
+        valores::{Id, Instante},
+    },
+    projections::{
+        aggregate::Marks,
+        facturas::{FACTURAS, FACTURAS_DIAS, FACTURAS_POR_CLIENTE, FACTURAS_POR_DIA, LIBRO_FACTURAS},
+        json::{self, dinero, fecha},
+        rows::{Columns, id_value, text_value},
+    },
+    tables::{From, Row, Table, Value as Valor},
+};
+
+/// Place of an invoice in every list.
+struct Lugar {
+    fecha: NaiveDate,
+    creado_en: Instante,
+    factura_id: String,
+}
+
+impl Lugar {
+    fn de_fila(table: &'static Table, row: &Row) -> Result<Self, ConsultaError> {
+        let columns = Columns::new(table, row);
+        Ok(Self {
+            fecha: columns.date("fecha_emision")?,
+            creado_en: columns.timestamp("creado_en")?,
+            factura_id: columns.text("factura_id")?.to_string(),
+        })
+    }
+
+    fn leer(huella: u32, texto: &str) -> Result<Self, ConsultaError> {
+        let mut lector = Lector::new(huella, texto)?;
+        let dia = i32::try_from(lector.entero()?).ok().and_then(NaiveDate::from_num_days_from_ce_opt);
+        let fecha = dia.ok_or(ConsultaError::CursorInvalido)?;
+        Ok(Self { fecha, creado_en: Instante(lector.entero()?), factura_id: lector.texto()? })
+    }
+
+    fn escribir(&self, huella: u32) -> String {
+        let dia = i64::from(self.fecha.num_days_from_ce());
+        Escritor::default().entero(dia).entero(self.creado_en.micros()).texto(&self.factura_id).terminar(huella)
+    }
+
+    fn tras_en_dia(&self) -> From {
+        From::After(vec![Valor::Timestamp(self.creado_en), text_value(&self.factura_id)])
+    }
+
+    fn tras_en_cliente(&self) -> From {
+        From::After(vec![Valor::Date(self.fecha), Valor::Timestamp(self.creado_en), text_value(&self.factura_id)])
+    }
+}
+
+impl Consultas {
+    /// The whole document: head, client copy, lines, totals, number and lots once issued; failures when it was refused.
+    ///
+    /// # Errors
+    /// Of the tables; `Ilegible` when the stored document does not decode.
+    pub fn factura(&self, id: &Id) -> Una {
+        let Some(row) = self.tables.get(&FACTURAS, &[id_value(id)])? else { return Ok(None) };
+        let columns = Columns::new(&FACTURAS, &row);
+        let marks = Marks::read(&columns)?;
+        let estado = columns.optional_text("estado")?;
+        if estado.is_none() && !marks.incompleta {
+            return Ok(None);
+        }
+        let mut campos = Map::new();
+        campos.insert("id".to_owned(), Value::String(id.to_string()));
+        campos.insert("estado".to_owned(), estado.map_or(Value::Null, |e| Value::String(e.to_string())));
+        if let Some(bytes) = columns.optional_bytes("documento")? {
+            campos.extend(self.documento(bytes)?);
+        } else if let Some(borrador) = columns.optional_text("borrador")? {
+            campos.insert("numero".to_owned(), json::texto_opcional(columns.optional_text("numero")?));
+            campos.extend(de_borrador(borrador)?);
+        }
+        json::unir(&mut campos, marcas(&marks));
+        Ok(Some(Value::Object(campos)))
+    }
+
+    fn documento(&self, bytes: &[u8]) -> Result<Map<String, Value>, ConsultaError> {
+        let recorded = self.decoder.event(bytes).map_err(ConsultaError::Ilegible)?;
+        match &recorded.evento {
+            Evento::Factura(EventoFactura::FacturaEmitida(emitida)) => Ok(json::factura_emitida(emitida)),
+            otro => Err(ConsultaError::Ilegible(format!("el documento guardado es {}", otro.tipo()))),
+        }
+    }
+
+    /// Invoices newest first: by issue day, then by creation. Both dates inclusive; pages go across days.
+    ///
+    /// # Errors
+    /// `IntervaloInvertido`, `LimiteInvalido`, `CursorInvalido`, of the tables.
+    pub fn facturas(&self, filtro: &FiltroFacturas, pagina: &Pagina) -> Varias {
+        let limite = pagina.limite()?;
+        let inicio = filtro.fecha_inicio.unwrap_or(NaiveDate::MIN);
+        let fin = filtro.fecha_fin.unwrap_or(NaiveDate::MAX);
+        if inicio > fin {
+            return Err(ConsultaError::IntervaloInvertido { desde: inicio.to_string(), hasta: fin.to_string() });
+        }
+        let textos = [filtro.fecha_inicio, filtro.fecha_fin].map(|f| f.map(|f| f.to_string()).unwrap_or_default());
+        let cliente = filtro.cliente_id.as_ref().map_or("", Id::as_str);
+        let huella = huella("facturas", &[&textos[0], &textos[1], cliente]);
+        let desde = pagina.despues.as_deref().map(|texto| Lugar::leer(huella, texto)).transpose()?;
+        let (table, mut rows) = match &filtro.cliente_id {
+            Some(cliente) => (&FACTURAS_POR_CLIENTE, self.de_cliente(cliente, inicio, fin, desde.as_ref(), limite + 1)?),
+            None => (&FACTURAS_POR_DIA, self.de_dias(inicio, fin, desde.as_ref(), limite + 1)?),
+        };
+        let tiene_mas = rows.len() > limite;
+        rows.truncate(limite);
+        let despues = match rows.last() {
+            Some(row) if tiene_mas => Some(Lugar::de_fila(table, row)?.escribir(huella)),
+            _ => None,
+        };
+        let items = rows.iter().map(|row| resumen(table, row)).collect::<Result<_, _>>()?;
+        Ok(PaginaDe { items, despues, tiene_mas })
+    }
+
+    fn de_cliente(
+        &self,
+        cliente: &Id,
+        inicio: NaiveDate,
+        fin: NaiveDate,
+        desde: Option<&Lugar>,
+        limite: usize,
+    ) -> Result<Vec<Row>, ConsultaError> {
+        let from = match desde {
+            Some(lugar) => lugar.tras_en_cliente(),
+            None if fin == NaiveDate::MAX => From::Start,
+            None => From::At(vec![Valor::Date(fin)]),
+        };
+        let mut rows = self.tables.slice(&FACTURAS_POR_CLIENTE, &[id_value(cliente)], &from, false, limite)?;
+        let dentro = |row: &Row| row.key.get(1).is_some_and(|f| matches!(f, Valor::Date(d) if *d >= inicio));
+        let cuantas = rows.iter().take_while(|row| dentro(row)).count();
+        rows.truncate(cuantas);
+        Ok(rows)
+    }
+
+    fn de_dias(&self, inicio: NaiveDate, fin: NaiveDate, desde: Option<&Lugar>, limite: usize) -> Result<Vec<Row>, ConsultaError> {
+        let mut rows = Vec::new();
+        let primero = desde.map_or(fin, |lugar| lugar.fecha.min(fin));
+        let mut from = if primero == NaiveDate::MAX { From::Start } else { From::At(vec![Valor::Date(primero)]) };
+        loop {
+            let dias = self.tables.slice(&FACTURAS_DIAS, &[text_value(LIBRO_FACTURAS)], &from, false, LOTE_DIAS)?;
+            for dia in &dias {
+                let dia = Columns::new(&FACTURAS_DIAS, dia).date("fecha_emision")?;
+                if dia < inicio {
+                    return Ok(rows);
+                }
+                let en_dia = desde.filter(|l| l.fecha == dia).map_or(From::Start, Lugar::tras_en_dia);
+                let faltan = limite - rows.len();
+                rows.extend(self.tables.slice(&FACTURAS_POR_DIA, &[Valor::Date(dia)], &en_dia, false, faltan)?);
+                if rows.len() >= limite {
+                    return Ok(rows);
+                }
+                from = From::After(vec![Valor::Date(dia)]);
+            }
+            if dias.len() < LOTE_DIAS {
+                return Ok(rows);
+            }
+        }
+    }
+}
+
+/// Days of the index read at a time.
+const LOTE_DIAS: usize = 64;
+
+fn resumen(table: &'static Table, row: &Row) -> Result<Value, ConsultaError> {
+    let columns = Columns::new(table, row);
+    Ok(json!({
+        "id": columns.text("factura_id")?.to_string(),
+        "version": columns.version(),
+        "estado": columns.text("estado")?.to_string(),
+        "numero": columns.optional_text("numero")?.map(ToString::to_string),
+        "cliente_id": columns.text("cliente_id")?.to_string(),
+        "cliente_nombre": columns.optional_text("cliente_nombre")?.map(ToString::to_string),
+        "fecha_emision": fecha(columns.date("fecha_emision")?),
+        "moneda": columns.text("moneda")?.to_string(),
+        "total": columns.optional_decimal("total")?.map(dinero),
+        "creado_en": columns.timestamp("creado_en")?.rfc3339(),
+    }))
+}
+
+/// The draft in the shape of the issued document: its head and totals at the top level.
+fn de_borrador(texto: &str) -> Result<Map<String, Value>, ConsultaError> {
+    let ilegible = |e: serde_json::Error| ConsultaError::Ilegible(format!("el borrador de la factura: {e}"));
+    let borrador: Map<String, Value> = serde_json::from_str(texto).map_err(ilegible)?;
+    let mut campos = Map::new();
+    for (nombre, valor) in borrador {
+        match nombre.as_str() {
+            "cabecera" | "totales" => json::unir(&mut campos, valor),
+            _ => {
+                campos.insert(nombre, valor);
+            }
+        }
+    }
+    Ok(campos)
+}

@@ -1,0 +1,172 @@
+//! Stock with its lots, and movements.
+
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+
+use super::{
+    ConsultaError, Consultas, Pagina, PaginaDe, Una, Varias,
+    catalogo::marcas,
+    cursor::{Escritor, Lector, huella},
+};
+use crate::{
+    domain::valores::Id,
+    projections::{
+        aggregate::Marks,
+        existencias::{EXISTENCIAS, EXISTENCIAS_LOTES, first_lot},
+        json::{self, cifra, fecha, fecha_opcional},
+        lotes,
+        movimientos::MOVIMIENTOS,
+        rows::{Columns, id_value},
+    },
+    tables::{From, Row},
+};
+
+/// Lots shown at most; an Inventario with more says so in `lotes_omitidos`.
+const LOTES_MAX: usize = 10_000;
+
+/// Times that a stock which changes while it is read is read again.
+const RELECTURAS: usize = 8;
+
+/// Bodegas of one product, at most.
+const BODEGAS_MAX: usize = 10_000;
+
+impl Consultas {
+    /// The stock of a product in a bodega, with its lots in FIFO order.
+    ///
+    /// # Errors
+    /// Of the tables.
+    pub fn stock(&self, producto: &Id, bodega: &Id) -> Una {
+        let key = [id_value(producto), id_value(bodega)];
+        let mut row = self.tables.get(&EXISTENCIAS, &key)?;
+        for _ in 0..RELECTURAS {
+            let Some(leida) = row else { return Ok(None) };
+            if Columns::new(&EXISTENCIAS, &leida).optional_decimal("stock")?.is_none() {
+                return Ok(None);
+            }
+            let lotes = self.lotes(&key, &leida)?;
+            let despues = self.tables.get(&EXISTENCIAS, &key)?;
+            // Row and lots are written together: with the same version on both sides, the lots are of that version.
+            if despues.as_ref().is_some_and(|d| d.version == leida.version) {
+                return self.existencia(&leida, &lotes).map(Some);
+            }
+            row = despues;
+        }
+        Err(ConsultaError::Ilegible(format!("la existencia de {producto} en {bodega} cambia sin cesar; reintente")))
+    }
+
+    /// The stock of a product in every bodega, each with its lots.
+    ///
+    /// # Errors
+    /// Of the tables.
+    pub fn stock_de_producto(&self, producto: &Id) -> Result<Vec<Value>, ConsultaError> {
+        let rows = self.tables.slice(&EXISTENCIAS, &[id_value(producto)], &From::Start, false, BODEGAS_MAX)?;
+        let mut existencias = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let bodega = Columns::new(&EXISTENCIAS, row).id("bodega_id")?;
+            existencias.extend(self.stock(producto, &bodega)?);
+        }
+        Ok(existencias)
+    }
+
+    fn lotes(&self, key: &[crate::tables::Value], row: &Row) -> Result<Vec<Row>, ConsultaError> {
+        let Some(from) = first_lot(&Columns::new(&EXISTENCIAS, row))? else { return Ok(Vec::new()) };
+        Ok(self.tables.slice(&EXISTENCIAS_LOTES, key, &from, false, LOTES_MAX)?)
+    }
+
+    fn existencia(&self, row: &Row, lotes: &[Row]) -> Result<Value, ConsultaError> {
+        let columns = Columns::new(&EXISTENCIAS, row);
+        let (hoy, mut vencido, mut en_lotes) = (self.hoy(), Decimal::ZERO, Vec::with_capacity(lotes.len()));
+        for lote in lotes {
+            let lote = Columns::new(&EXISTENCIAS_LOTES, lote);
+            let (cantidad, caducidad) = (lote.decimal("cantidad")?, lote.optional_date("fecha_caducidad")?);
+            if caducidad.is_some_and(|dia| dia < hoy) {
+                vencido += cantidad;
+            }
+            en_lotes.push(json!({
+                "lote_id": lote.text("lote_id")?.to_string(),
+                "secuencia": lote.int("secuencia")?,
+                "fecha_ingreso": fecha(lote.date("fecha_ingreso")?),
+                "fecha_caducidad": fecha_opcional(caducidad),
+                "cantidad": cifra(cantidad),
+                "costo_unitario": cifra(lote.decimal("costo_unitario")?),
+                "origen_lote_id": lote.optional_text("origen_lote_id")?.map(ToString::to_string),
+            }));
+        }
+        let (stock, reservado) = (columns.decimal("stock")?, columns.decimal("reservado")?);
+        let no_vendible = if self.vender_vencidos { Decimal::ZERO } else { vencido };
+        let disponible = (stock - reservado - no_vendible).max(Decimal::ZERO);
+        let mut campos = json!({
+            "producto_id": columns.text("producto_id")?.to_string(),
+            "bodega_id": columns.text("bodega_id")?.to_string(),
+            "stock": cifra(stock),
+            "reservado": cifra(reservado),
+            "vencido": cifra(vencido),
+            "disponible": cifra(disponible),
+            "valor": cifra(columns.decimal("valor")?),
+            "stock_minimo": columns.optional_decimal("stock_minimo")?.map(cifra),
+            "bajo_minimo": columns.boolean("bajo_minimo")?,
+            "lotes": en_lotes,
+        });
+        if lotes.len() == LOTES_MAX {
+            campos["lotes_omitidos"] = Value::Bool(true);
+        }
+        if let Value::Object(objeto) = &mut campos {
+            json::unir(objeto, marcas(&Marks::read(&columns)?));
+        }
+        Ok(campos)
+    }
+
+    /// The movements of a product in a bodega, oldest first, each with the balance it left.
+    ///
+    /// # Errors
+    /// `LimiteInvalido`, `CursorInvalido`, of the tables.
+    pub fn movimientos(&self, producto: &Id, bodega: &Id, pagina: &Pagina) -> Varias {
+        let limite = pagina.limite()?;
+        let huella = huella("movimientos", &[producto.as_str(), bodega.as_str()]);
+        let desde = match &pagina.despues {
+            None => From::Start,
+            Some(texto) => From::After(vec![crate::tables::Value::Int(Lector::new(huella, texto)?.entero()?)]),
+        };
+        let key = [id_value(producto), id_value(bodega)];
+        let mut rows = self.tables.slice(&MOVIMIENTOS, &key, &desde, false, limite + 1)?;
+        let tiene_mas = rows.len() > limite;
+        rows.truncate(limite);
+        let despues = match rows.last() {
+            Some(row) if tiene_mas => {
+                let version = Columns::new(&MOVIMIENTOS, row).int("version")?;
+                Some(Escritor::default().entero(i64::try_from(version).unwrap_or(i64::MAX)).terminar(huella))
+            }
+            _ => None,
+        };
+        let items = rows.iter().map(movimiento).collect::<Result<_, _>>()?;
+        Ok(PaginaDe { items, despues, tiene_mas })
+    }
+}
+
+fn movimiento(row: &Row) -> Result<Value, ConsultaError> {
+    let columns = Columns::new(&MOVIMIENTOS, row);
+    let bytes = columns.optional_bytes("lotes")?.map_or(&[][..], |b| &b[..]);
+    let lotes = lotes::decode(bytes).ok_or_else(|| ConsultaError::Ilegible("los lotes de un movimiento".to_owned()))?;
+    let referencia = match columns.optional_text("referencia_tipo")? {
+        None => Value::Null,
+        Some(tipo) => json!({
+            "tipo": tipo.to_string(),
+            "id": columns.text("referencia_id")?.to_string(),
+            "numero": columns.optional_text("referencia_numero")?.map(ToString::to_string),
+        }),
+    };
+    Ok(json!({
+        "movimiento_id": columns.text("movimiento_id")?.to_string(),
+        "version": columns.int("version")?,
+        "ocurrido_en": columns.timestamp("ocurrido_en")?.rfc3339(),
+        "tipo": columns.text("tipo")?.to_string(),
+        "motivo": columns.text("motivo")?.to_string(),
+        "referencia": referencia,
+        "reserva_id": columns.optional_text("reserva_id")?.map(ToString::to_string),
+        "cantidad": cifra(columns.decimal("cantidad")?),
+        "costo_total": cifra(columns.decimal("costo_total")?),
+        "saldo": cifra(columns.decimal("saldo")?),
+        "valor_saldo": cifra(columns.decimal("valor_saldo")?),
+        "lotes": lotes.iter().map(json::lote_consumido).collect::<Value>(),
+    }))
+}

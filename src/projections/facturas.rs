@@ -1,0 +1,373 @@
+//! `facturas`: invoices by id with the whole document, by client, and by issue day.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use chrono::NaiveDate;
+use serde_json::{Map, Value as Json, json};
+
+use super::{
+    aggregate::{Advance, Marks},
+    cache::GenerationalCache,
+    json as render,
+    projection::{Anomalies, Content, Entry, Projection, ProjectionSpec, RowReader},
+    rows::{Columns, boolean, bytes, date, decimal, id_value, text, text_value, timestamp},
+};
+use crate::{
+    contracts::RecordedEvent,
+    domain::{
+        Contexto, Evento, TipoAgregado,
+        facturacion::factura::{CabeceraFactura, EmisionIniciada, EstadoFactura, EventoFactura, FacturaEmitida},
+        valores::{Id, Instante},
+    },
+    log::Topic,
+    tables::{Order, Row, Table, TablesError, Value, Write},
+};
+
+/// Documents in course held in memory per partition. An issued one leaves with its batch.
+const CACHED_DOCUMENTS: usize = 1_024;
+
+/// Issue days already in the index, held in memory.
+const CACHED_DAYS: usize = 512;
+
+pub static FACTURAS: Table = Table {
+    name: "facturas",
+    doc: "Una factura por su id, con el documento entero.",
+    partition: &[text("factura_id")],
+    clustering: &[],
+    columns: &[
+        text("estado"),
+        text("numero"),
+        text("cliente_id"),
+        text("cliente_nombre"),
+        date("fecha_emision"),
+        text("moneda"),
+        decimal("total"),
+        // FacturaEmitida as it is on the log, once issued.
+        bytes("documento"),
+        // JSON of what is known before that.
+        text("borrador"),
+        timestamp("creado_en"),
+        timestamp("actualizado_en"),
+        boolean("incompleta"),
+        boolean("cuarentena"),
+    ],
+};
+
+pub static FACTURAS_POR_CLIENTE: Table = Table {
+    name: "facturas_por_cliente",
+    doc: "Las facturas de un cliente, de la más reciente a la más antigua.",
+    partition: &[text("cliente_id")],
+    clustering: &[(date("fecha_emision"), Order::Desc), (timestamp("creado_en"), Order::Desc), (text("factura_id"), Order::Asc)],
+    columns: &[text("estado"), text("numero"), text("cliente_nombre"), text("moneda"), decimal("total")],
+};
+
+pub static FACTURAS_POR_DIA: Table = Table {
+    name: "facturas_por_dia",
+    doc: "Las facturas de un día de emisión, de la última a la primera.",
+    partition: &[date("fecha_emision")],
+    clustering: &[(timestamp("creado_en"), Order::Desc), (text("factura_id"), Order::Asc)],
+    columns: &[text("estado"), text("numero"), text("cliente_id"), text("cliente_nombre"), text("moneda"), decimal("total")],
+};
+
+pub static FACTURAS_DIAS: Table = Table {
+    name: "facturas_dias",
+    doc: "Los días de emisión que tienen facturas, del último al primero.",
+    partition: &[text("libro")],
+    clustering: &[(date("fecha_emision"), Order::Desc)],
+    columns: &[],
+};
+
+/// The only partition of [`FACTURAS_DIAS`].
+pub const LIBRO_FACTURAS: &str = "facturas";
+
+pub static FACTURAS_SPEC: ProjectionSpec = ProjectionSpec {
+    name: "facturas",
+    doc: "Facturas por id, por cliente y por día",
+    tables: &[&FACTURAS, &FACTURAS_POR_CLIENTE, &FACTURAS_POR_DIA, &FACTURAS_DIAS],
+    topics: &[Topic::Eventos(Contexto::Facturacion)],
+    fresh: |anomalies| Box::new(FacturasFold::new(anomalies)),
+};
+
+/// What lists show of an invoice.
+#[derive(Debug, Clone, PartialEq)]
+struct Summary {
+    estado: EstadoFactura,
+    numero: Option<Arc<str>>,
+    cliente_id: Id,
+    cliente_nombre: Option<Arc<str>>,
+    fecha_emision: NaiveDate,
+    moneda: Arc<str>,
+    total: Option<rust_decimal::Decimal>,
+}
+
+/// Where an invoice stands in the lists. Its instant is that of its first event and never changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Place {
+    cliente_id: Id,
+    fecha_emision: NaiveDate,
+}
+
+struct Document {
+    summary: Option<Summary>,
+    /// Where the stored lists have it.
+    listed: Option<Place>,
+    borrador: Option<Map<String, Json>>,
+    emitida: Option<Bytes>,
+    marks: Marks,
+    dirty: bool,
+}
+
+impl Document {
+    fn empty() -> Self {
+        Self { summary: None, listed: None, borrador: None, emitida: None, marks: Marks::default(), dirty: false }
+    }
+
+    fn read(columns: &Columns<'_>) -> Result<Self, TablesError> {
+        let corrupt = |what: &str| TablesError::Corrupt { table: FACTURAS.name, what: what.to_owned() };
+        let summary = match columns.optional_text("estado")? {
+            None => None,
+            Some(estado) => Some(Summary {
+                estado: EstadoFactura::de_nombre(estado).ok_or_else(|| corrupt("estado desconocido"))?,
+                numero: columns.optional_text("numero")?.cloned(),
+                cliente_id: columns.id("cliente_id")?,
+                cliente_nombre: columns.optional_text("cliente_nombre")?.cloned(),
+                fecha_emision: columns.date("fecha_emision")?,
+                moneda: columns.text("moneda")?.clone(),
+                total: columns.optional_decimal("total")?,
+            }),
+        };
+        let borrador = match columns.optional_text("borrador")? {
+            None => None,
+            Some(texto) => Some(serde_json::from_str(texto).map_err(|e| corrupt(&format!("borrador ilegible: {e}")))?),
+        };
+        let listed = summary.as_ref().map(Summary::place);
+        let emitida = columns.optional_bytes("documento")?.cloned();
+        Ok(Self { summary, listed, borrador, emitida, marks: Marks::read(columns)?, dirty: false })
+    }
+
+    fn apply(&mut self, evento: &EventoFactura, value: &Bytes) {
+        match evento {
+            EventoFactura::FacturaCreada { cabecera, .. } => self.create(cabecera),
+            EventoFactura::LineaAgregada { linea, .. } => {
+                if let Some(Json::Array(lineas)) = self.draft().get_mut("lineas") {
+                    lineas.push(render::linea_factura(linea));
+                }
+            }
+            EventoFactura::EmisionIniciada(inicio) => self.start(inicio),
+            EventoFactura::StockAsegurado { .. } => {}
+            EventoFactura::NumeracionRecibida { numero, .. } => {
+                if let Some(summary) = &mut self.summary {
+                    summary.numero = Some(Arc::from(numero.to_string()));
+                }
+            }
+            EventoFactura::FacturaEmitida(emitida) => self.issue(emitida, value),
+            EventoFactura::FacturaRechazada { errores, .. } => {
+                self.draft().insert("errores".to_owned(), render::fallas(errores));
+                if let Some(summary) = &mut self.summary {
+                    summary.estado = EstadoFactura::Rechazada;
+                }
+            }
+        }
+    }
+
+    fn draft(&mut self) -> &mut Map<String, Json> {
+        self.borrador.get_or_insert_with(|| {
+            let mut nuevo = Map::new();
+            nuevo.insert("lineas".to_owned(), json!([]));
+            nuevo
+        })
+    }
+
+    fn create(&mut self, cabecera: &CabeceraFactura) {
+        self.draft().insert("cabecera".to_owned(), Json::Object(render::cabecera(cabecera)));
+        self.summary = Some(Summary {
+            estado: EstadoFactura::Borrador,
+            numero: None,
+            cliente_id: cabecera.cliente_id.clone(),
+            cliente_nombre: None,
+            fecha_emision: cabecera.fecha_emision,
+            moneda: Arc::clone(&cabecera.moneda),
+            total: None,
+        });
+    }
+
+    fn start(&mut self, inicio: &EmisionIniciada) {
+        let draft = self.draft();
+        draft.insert("cliente".to_owned(), render::datos_cliente(&inicio.cliente));
+        draft.insert("lineas".to_owned(), inicio.lineas.iter().map(render::linea_emitida).collect());
+        draft.insert("totales".to_owned(), render::totales(&inicio.totales));
+        draft.remove("errores");
+        if let Some(summary) = &mut self.summary {
+            summary.estado = EstadoFactura::EnEmision;
+            summary.cliente_nombre = Some(Arc::clone(&inicio.cliente.nombre));
+            summary.total = Some(inicio.totales.total.valor());
+        }
+    }
+
+    fn issue(&mut self, emitida: &FacturaEmitida, value: &Bytes) {
+        self.borrador = None;
+        self.emitida = Some(value.clone());
+        self.summary = Some(Summary {
+            estado: EstadoFactura::Emitida,
+            numero: Some(Arc::from(emitida.numero.to_string())),
+            cliente_id: emitida.cabecera.cliente_id.clone(),
+            cliente_nombre: Some(Arc::clone(&emitida.cliente.nombre)),
+            fecha_emision: emitida.cabecera.fecha_emision,
+            moneda: Arc::clone(&emitida.cabecera.moneda),
+            total: Some(emitida.totales.total.valor()),
+        });
+    }
+
+    fn row(&self, id: &Id) -> Row {
+        let mut values = match &self.summary {
+            None => vec![Value::Null; 7],
+            Some(summary) => vec![
+                text_value(summary.estado.nombre()),
+                optional(summary.numero.as_ref()),
+                id_value(&summary.cliente_id),
+                optional(summary.cliente_nombre.as_ref()),
+                Value::Date(summary.fecha_emision),
+                Value::Text(Arc::clone(&summary.moneda)),
+                summary.total.map_or(Value::Null, Value::Decimal),
+            ],
+        };
+        values.push(self.emitida.clone().map_or(Value::Null, Value::Bytes));
+        values.push(self.borrador.as_ref().map_or(Value::Null, |b| text_value(&Json::Object(b.clone()).to_string())));
+        values.extend(self.marks.values());
+        Row { key: vec![id_value(id)], values, version: self.marks.version }
+    }
+}
+
+fn optional(text: Option<&Arc<str>>) -> Value {
+    text.map_or(Value::Null, |t| Value::Text(Arc::clone(t)))
+}
+
+impl Summary {
+    fn place(&self) -> Place {
+        Place { cliente_id: self.cliente_id.clone(), fecha_emision: self.fecha_emision }
+    }
+}
+
+impl Place {
+    fn client_key(&self, creado_en: Instante, id: &Id) -> Vec<Value> {
+        vec![id_value(&self.cliente_id), Value::Date(self.fecha_emision), Value::Timestamp(creado_en), id_value(id)]
+    }
+
+    fn day_key(&self, creado_en: Instante, id: &Id) -> Vec<Value> {
+        vec![Value::Date(self.fecha_emision), Value::Timestamp(creado_en), id_value(id)]
+    }
+}
+
+struct FacturasFold {
+    documents: GenerationalCache<Id, Document>,
+    days: GenerationalCache<NaiveDate, ()>,
+    changed: Vec<Id>,
+    anomalies: Arc<Anomalies>,
+}
+
+impl FacturasFold {
+    fn new(anomalies: Arc<Anomalies>) -> Self {
+        Self {
+            documents: GenerationalCache::new(CACHED_DOCUMENTS),
+            days: GenerationalCache::new(CACHED_DAYS),
+            changed: Vec::new(),
+            anomalies,
+        }
+    }
+
+    /// The first event of a document needs no read: what it would find is nothing, or a row that its version cannot overwrite.
+    fn load(&mut self, event: &RecordedEvent, rows: &dyn RowReader) -> Result<(), TablesError> {
+        let id = &event.sobre.aggregate_id;
+        if self.documents.get_mut(id).is_some() {
+            return Ok(());
+        }
+        let stored = match event.sobre.aggregate_version {
+            1 => None,
+            _ => rows.get(&FACTURAS, &[id_value(id)])?,
+        };
+        let document = match stored {
+            Some(row) => Document::read(&Columns::new(&FACTURAS, &row))?,
+            None => Document::empty(),
+        };
+        self.documents.insert(id.clone(), document);
+        Ok(())
+    }
+
+    fn list(&mut self, id: &Id, out: &mut Vec<Write>) {
+        let Some(document) = self.documents.get_mut(id) else { return };
+        let Some(summary) = &document.summary else { return };
+        let (version, creado_en, place) = (document.marks.version, document.marks.creado_en, summary.place());
+        if let Some(old) = document.listed.take().filter(|old| *old != place) {
+            out.push(Write::Delete { table: &FACTURAS_POR_CLIENTE, key: old.client_key(creado_en, id), version });
+            out.push(Write::Delete { table: &FACTURAS_POR_DIA, key: old.day_key(creado_en, id), version });
+        }
+        let total = summary.total.map_or(Value::Null, Value::Decimal);
+        let shared = |last: [Value; 3]| {
+            let mut values = vec![text_value(summary.estado.nombre()), optional(summary.numero.as_ref())];
+            values.extend(last);
+            values
+        };
+        let name = || optional(summary.cliente_nombre.as_ref());
+        let currency = || Value::Text(Arc::clone(&summary.moneda));
+        let by_client = Row { key: place.client_key(creado_en, id), values: shared([name(), currency(), total.clone()]), version };
+        let mut day_values = shared([id_value(&summary.cliente_id), name(), currency()]);
+        day_values.push(total);
+        let by_day = Row { key: place.day_key(creado_en, id), values: day_values, version };
+        out.push(Write::Upsert { table: &FACTURAS_POR_CLIENTE, row: by_client });
+        out.push(Write::Upsert { table: &FACTURAS_POR_DIA, row: by_day });
+        let day = place.fecha_emision;
+        document.listed = Some(place);
+        if self.days.get_mut(&day).is_none() {
+            self.days.insert(day, ());
+            let key = vec![text_value(LIBRO_FACTURAS), Value::Date(day)];
+            out.push(Write::Insert { table: &FACTURAS_DIAS, row: Row { key, values: Vec::new(), version: 1 } });
+        }
+    }
+}
+
+impl Projection for FacturasFold {
+    fn fold(&mut self, entry: &Entry, rows: &dyn RowReader) -> Result<(), TablesError> {
+        let Content::Event(event) = &entry.content else { return Ok(()) };
+        if event.sobre.aggregate_tipo != TipoAgregado::Factura {
+            return Ok(());
+        }
+        self.load(event, rows)?;
+        let id = &event.sobre.aggregate_id;
+        let Some(document) = self.documents.get_mut(id) else { return Ok(()) };
+        match document.marks.advance(&event.sobre, &event.evento, &self.anomalies) {
+            Advance::Ignore => return Ok(()),
+            Advance::MarksOnly => {}
+            Advance::Fold => {
+                if let Evento::Factura(evento) = &event.evento {
+                    document.apply(evento, &entry.value);
+                }
+            }
+        }
+        if !document.dirty {
+            document.dirty = true;
+            self.changed.push(id.clone());
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self, out: &mut Vec<Write>) {
+        for id in std::mem::take(&mut self.changed) {
+            self.list(&id, out);
+            let Some(document) = self.documents.get_mut(&id) else { continue };
+            document.dirty = false;
+            out.push(Write::Upsert { table: &FACTURAS, row: document.row(&id) });
+            if document.emitida.is_some() {
+                self.documents.remove(&id);
+            }
+        }
+        self.documents.age();
+        self.days.age();
+    }
+
+    fn forget(&mut self) {
+        self.documents.clear();
+        self.days.clear();
+        self.changed.clear();
+    }
+}

@@ -1,0 +1,246 @@
+//! The sinks: what feeds the read models from the log.
+//!
+//! One supervised actor per partition reads and decodes each record once and hands it to every projection of that topic. Each
+//! projection keeps its own position, written with its rows, so each resumes and is rebuilt by itself: those at one position move
+//! together, one that is behind catches up in batches of its own. All of it runs on threads named `proy-N`.
+
+mod actor;
+mod partition;
+mod watcher;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+        mpsc,
+    },
+    thread,
+    time::Duration,
+};
+
+use ractor::{Actor, ActorRef};
+use tokio::runtime::{Builder, Runtime};
+
+use self::{
+    actor::{SinkHandle, SupervisorActor, SupervisorMsg},
+    partition::Shared,
+};
+use super::{
+    auditoria::AUDITORIA_SPEC,
+    bodegas::BODEGAS_SPEC,
+    clientes::CLIENTES_SPEC,
+    comandos::COMANDOS_SPEC,
+    existencias::EXISTENCIAS_SPEC,
+    facturas::FACTURAS_SPEC,
+    movimientos::MOVIMIENTOS_SPEC,
+    numeracion::NUMERACION_SPEC,
+    productos::PRODUCTOS_SPEC,
+    progress::Progress,
+    projection::{Anomalies, Decoder, ProjectionSpec},
+    sagas::SAGAS_SPEC,
+    sucursales::SUCURSALES_SPEC,
+};
+use crate::{
+    engine::ports::{Clock, SystemClock},
+    log::{Log, TopicPartition},
+    tables::{Tables, TablesError},
+};
+
+/// Every read model and the audit.
+pub static PROYECCIONES: &[&ProjectionSpec] = &[
+    &CLIENTES_SPEC,
+    &PRODUCTOS_SPEC,
+    &SUCURSALES_SPEC,
+    &BODEGAS_SPEC,
+    &NUMERACION_SPEC,
+    &EXISTENCIAS_SPEC,
+    &MOVIMIENTOS_SPEC,
+    &FACTURAS_SPEC,
+    &COMANDOS_SPEC,
+    &SAGAS_SPEC,
+    &AUDITORIA_SPEC,
+];
+
+/// Limits of the sinks.
+#[derive(Clone)]
+pub struct RunnerOptions {
+    pub projections: Vec<&'static ProjectionSpec>,
+    /// Threads that decode, fold and write. 1 to 64.
+    pub worker_threads: usize,
+    /// Bytes of values and records of a batch. At least one record is taken.
+    pub batch_bytes: usize,
+    pub batch_records: usize,
+    /// A partition with fewer records waiting than `eager_records` is not fed more often than this, so that under load batches
+    /// are worth their cost. A partition at rest is fed at once.
+    pub pace: Duration,
+    pub eager_records: u64,
+    /// First and longest wait after a failure; doubles in between.
+    pub backoff_min: Duration,
+    pub backoff_max: Duration,
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Default for RunnerOptions {
+    fn default() -> Self {
+        Self {
+            projections: PROYECCIONES.to_vec(),
+            worker_threads: 1,
+            batch_bytes: 512 << 10,
+            batch_records: 2_048,
+            pace: Duration::from_millis(50),
+            eager_records: 512,
+            backoff_min: Duration::from_millis(50),
+            backoff_max: Duration::from_secs(5),
+            clock: SystemClock::new(),
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum RunnerError {
+    #[error(transparent)]
+    Tables(#[from] TablesError),
+    #[error("no se pudieron iniciar los hilos de las proyecciones: {0}")]
+    Threads(String),
+    #[error("no existe la proyección «{0}»")]
+    UnknownProjection(String),
+}
+
+/// The running sinks. Dropping it without [`ProjectionRunner::stop`] abandons them between two batches or in one: what was
+/// not applied is read again at the next start.
+pub struct ProjectionRunner {
+    progress: Arc<Progress>,
+    anomalies: Arc<Anomalies>,
+    supervisor: ActorRef<SupervisorMsg>,
+    handles: Arc<[Arc<SinkHandle>]>,
+    shared: Arc<Shared>,
+    watcher: Option<thread::JoinHandle<()>>,
+    runtime: Option<Runtime>,
+}
+
+impl ProjectionRunner {
+    /// Declares the tables, reads the positions and starts the sinks where each stopped.
+    ///
+    /// # Errors
+    /// Of the tables, or when threads cannot be started.
+    pub fn start(
+        log: Arc<dyn Log>,
+        tables: Arc<dyn Tables>,
+        codec: Arc<dyn Decoder>,
+        options: RunnerOptions,
+    ) -> Result<Self, RunnerError> {
+        declare(&*tables, &options.projections)?;
+        let mut partitions: Vec<(TopicPartition, Vec<&'static ProjectionSpec>)> = Vec::new();
+        let mut consumers = Vec::new();
+        for partition in partitions_of(&*log, &options.projections) {
+            let specs: Vec<_> = options.projections.iter().copied().filter(|s| s.topics.contains(&partition.topic)).collect();
+            for spec in &specs {
+                let next = tables.position(spec.name, partition)?.unwrap_or(0);
+                consumers.push((spec.name, partition, next));
+            }
+            partitions.push((partition, specs));
+        }
+        let progress = Progress::new(consumers);
+        let anomalies = Anomalies::new();
+        let runtime = runtime(options.worker_threads)?;
+        let shared = Arc::new(Shared {
+            log: Arc::clone(&log),
+            tables,
+            decoder: codec,
+            progress: Arc::clone(&progress),
+            anomalies: Arc::clone(&anomalies),
+            options,
+            stopping: AtomicBool::new(false),
+        });
+        let handles: Arc<[Arc<SinkHandle>]> =
+            partitions.into_iter().map(|(partition, specs)| SinkHandle::new(partition, specs, &shared)).collect();
+        let supervisor = spawn_supervisor(&runtime, &handles, &shared)?;
+        let watcher = watcher::spawn(Arc::clone(&handles), Arc::clone(&shared));
+        let watcher = watcher.map_err(|e| RunnerError::Threads(e.to_string()))?;
+        Ok(Self { progress, anomalies, supervisor, handles, shared, watcher: Some(watcher), runtime: Some(runtime) })
+    }
+
+    /// Where each sink is.
+    pub fn progress(&self) -> Arc<Progress> {
+        Arc::clone(&self.progress)
+    }
+
+    pub fn anomalies(&self) -> Arc<Anomalies> {
+        Arc::clone(&self.anomalies)
+    }
+
+    /// Stops after the batches in hand; what was applied stays, the rest is read at the next start.
+    pub async fn stop(mut self) {
+        self.shared.stopping.store(true, Ordering::Release);
+        for handle in self.handles.iter() {
+            handle.stop().await;
+        }
+        // An error says that the supervisor is already dead.
+        let _ = self.supervisor.stop_and_wait(None, None).await;
+        if let Some(watcher) = self.watcher.take() {
+            let _ = tokio::task::spawn_blocking(move || watcher.join()).await;
+        }
+    }
+}
+
+impl Drop for ProjectionRunner {
+    fn drop(&mut self) {
+        self.shared.stopping.store(true, Ordering::Release);
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// Declares the tables of projections; also for queries over tables at rest.
+///
+/// # Errors
+/// Of the tables.
+pub fn declare(tables: &dyn Tables, projections: &[&'static ProjectionSpec]) -> Result<(), TablesError> {
+    let all: Vec<_> = projections.iter().flat_map(|spec| spec.tables.iter().copied()).collect();
+    tables.declare(&all)
+}
+
+/// Empties a projection, so that the next start builds it again from the first record. Only while no sink runs.
+///
+/// # Errors
+/// `UnknownProjection`; of the tables.
+pub fn clear(tables: &dyn Tables, name: &str) -> Result<(), RunnerError> {
+    let spec = PROYECCIONES.iter().find(|spec| spec.name == name);
+    let spec = spec.ok_or_else(|| RunnerError::UnknownProjection(name.to_owned()))?;
+    tables.declare(spec.tables)?;
+    Ok(tables.clear(spec.tables, spec.name)?)
+}
+
+fn partitions_of(log: &dyn Log, projections: &[&'static ProjectionSpec]) -> Vec<TopicPartition> {
+    let mut topics: Vec<_> = projections.iter().flat_map(|spec| spec.topics.iter().copied()).collect();
+    topics.sort_unstable();
+    topics.dedup();
+    topics.into_iter().flat_map(|topic| (0..log.partitions(topic)).map(move |n| TopicPartition::new(topic, n))).collect()
+}
+
+fn runtime(worker_threads: usize) -> Result<Runtime, RunnerError> {
+    let next = AtomicUsize::new(0);
+    Builder::new_multi_thread()
+        .worker_threads(worker_threads.clamp(1, 64))
+        .thread_name_fn(move || format!("proy-{}", next.fetch_add(1, Ordering::Relaxed)))
+        .enable_time()
+        .build()
+        .map_err(|e| RunnerError::Threads(e.to_string()))
+}
+
+/// Starts the supervisor on the sinks' own runtime and waits for it there: the caller may be on another one.
+fn spawn_supervisor(
+    runtime: &Runtime,
+    handles: &Arc<[Arc<SinkHandle>]>,
+    shared: &Arc<Shared>,
+) -> Result<ActorRef<SupervisorMsg>, RunnerError> {
+    let (sender, receiver) = mpsc::sync_channel(1);
+    let arguments = (Arc::clone(handles), Arc::clone(shared));
+    runtime.spawn(async move {
+        let spawned = Actor::spawn(None, SupervisorActor, arguments).await;
+        let _ = sender.send(spawned.map(|(actor, _)| actor).map_err(|e| e.to_string()));
+    });
+    let spawned = receiver.recv().map_err(|e| RunnerError::Threads(e.to_string()))?;
+    spawned.map_err(RunnerError::Threads)
+}

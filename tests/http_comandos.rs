@@ -1,0 +1,257 @@
+//! Commands over HTTP: statuses, idempotency, waiting.
+
+mod http_comun;
+
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use factumarket::{
+    contracts::Resultado,
+    domain::{
+        Comando,
+        reglas::{Falla, Regla},
+    },
+    http::Opciones,
+};
+use http_comun::*;
+
+#[tokio::test]
+async fn una_factura_aceptada() {
+    let borde = borde();
+    let r = borde.post("/api/v1/facturas", FACTURA).await;
+    assert_eq!(r.status, 201, "{}", r.texto);
+    let cuerpo = r.json();
+    let id = cuerpo["id"].as_str().expect("id");
+    assert_eq!(r.encabezado("location"), format!("/api/v1/facturas/{id}"));
+    for (campo, valor) in [
+        ("numero", "F1"),
+        ("estado", "EMITIDA"),
+        ("fecha_emision", "2026-11-23"),
+        ("moneda", "COP"),
+        ("subtotal", "100000.00"),
+        ("impuestos", "19000.00"),
+        ("total", "119000.00"),
+    ] {
+        assert_eq!(cuerpo[campo], valor, "{campo}");
+    }
+    assert_eq!(cuerpo["version"].to_string(), "3");
+    assert_eq!(r.encabezado("etag"), "\"3\"");
+    assert_eq!(r.encabezado("x-factumarket-version"), "3");
+    let enviado = &borde.pasarela.recibidos()[0];
+    assert_eq!(cuerpo["comando_id"], enviado.command_id.as_str());
+    assert_eq!(r.encabezado("idempotency-key"), enviado.command_id.as_str());
+    assert_eq!(r.encabezado("x-correlation-id"), enviado.correlation_id.as_str());
+    assert_eq!(r.encabezado("idempotent-replayed"), "");
+}
+
+#[tokio::test]
+async fn repetir_con_la_clave_devuelta_es_el_mismo_comando_y_la_misma_factura() {
+    let borde = borde();
+    let primera = borde.post("/api/v1/facturas", FACTURA).await;
+    let clave = primera.encabezado("idempotency-key").to_owned();
+    let resumen = Resultado::Aceptado { factura: None };
+    borde.pasarela.preparar(Guion::Repetir(resumen));
+    let segunda = borde.pedir("POST", "/api/v1/facturas", &[("idempotency-key", &clave)], FACTURA).await;
+    assert_eq!(segunda.status, 201);
+    assert_eq!(segunda.encabezado("idempotent-replayed"), "true");
+    assert_eq!(segunda.encabezado("idempotency-key"), clave);
+    let recibidos = borde.pasarela.recibidos();
+    assert_eq!(recibidos[0].command_id, recibidos[1].command_id);
+    assert_eq!(recibidos[0].comando, recibidos[1].comando, "el id de la factura es el mismo");
+}
+
+#[tokio::test]
+async fn la_correlacion_sola_identifica_al_comando() {
+    let borde = borde();
+    let encabezados = [("x-correlation-id", "flujo-9")];
+    for _ in 0..2 {
+        assert_eq!(borde.pedir("POST", "/api/v1/facturas", &encabezados, FACTURA).await.status, 201);
+    }
+    assert_eq!(borde.pedir("POST", "/api/v1/clientes", &encabezados, CLIENTE).await.status, 201);
+    let recibidos = borde.pasarela.recibidos();
+    assert_eq!(recibidos[0].command_id, recibidos[1].command_id);
+    assert_eq!(recibidos[0].comando, recibidos[1].comando);
+    assert_eq!(recibidos[0].correlation_id.as_str(), "flujo-9");
+    assert_ne!(recibidos[0].command_id, recibidos[2].command_id);
+}
+
+#[tokio::test]
+async fn claves_y_correlaciones_invalidas() {
+    let borde = borde();
+    let larga = "k".repeat(256);
+    for encabezado in [("idempotency-key", ""), ("idempotency-key", larga.as_str()), ("x-correlation-id", "con espacio")] {
+        let r = borde.pedir("POST", "/api/v1/clientes", &[encabezado], CLIENTE).await;
+        assert_eq!(r.es_problema(400).codigo(), "EncabezadoInvalido");
+    }
+    let rara = borde.pedir("POST", "/api/v1/clientes", &[("idempotency-key", "clave con espacios")], CLIENTE).await;
+    assert_eq!(rara.status, 201);
+    assert_eq!(rara.encabezado("idempotency-key"), "clave con espacios");
+    assert_eq!(borde.pasarela.recibidos().len(), 1);
+}
+
+#[tokio::test]
+async fn cada_rechazo_con_su_estado() {
+    let borde = borde();
+    let casos = [
+        (vec![Regla::StockSuficienteParaFactura, Regla::ClienteValido], 422, "ReglasIncumplidas"),
+        (vec![Regla::EstadoValido], 409, "Conflicto"),
+        (vec![Regla::YaExiste], 409, "Conflicto"),
+        (vec![Regla::VersionEsperada], 409, "Conflicto"),
+        (vec![Regla::ClaveIdempotenciaEnConflicto], 409, "Conflicto"),
+        (vec![Regla::EnCuarentena], 503, "EnCuarentena"),
+    ];
+    for (reglas, status, codigo) in casos {
+        let fallas: Vec<_> = reglas.iter().map(|r| Falla::simple(*r, "/x").con("solicitado", 5)).collect();
+        borde.pasarela.preparar(rechazo(fallas));
+        let r = borde.post("/api/v1/facturas", FACTURA).await;
+        assert_eq!(r.es_problema(status).codigo(), codigo);
+        assert_eq!(r.errores().len(), reglas.len());
+        assert_eq!(r.json()["errores"][0]["datos"]["solicitado"], "5");
+        assert!(r.json()["errores"][0]["mensaje"].as_str().expect("texto").starts_with("Validación fallida: "));
+        assert!(!r.encabezado("idempotency-key").is_empty(), "también los errores llevan la clave");
+        assert_eq!(r.encabezado("retry-after").is_empty(), status != 503);
+    }
+}
+
+#[tokio::test]
+async fn lo_que_no_existe_es_404_solo_si_es_lo_direccionado() {
+    let borde = borde();
+    borde.pasarela.preparar(rechazo(vec![Falla::simple(Regla::ClienteNoExiste, "")]));
+    borde.pedir("DELETE", "/api/v1/clientes/9", &[], Body::empty()).await.es_problema(404);
+    borde.pasarela.preparar(rechazo(vec![Falla::simple(Regla::InventarioNoExiste, "")]));
+    borde.post("/api/v1/inventarios/p/b/entradas", r#"{"cantidad":1,"costo_unitario":1}"#).await.es_problema(404);
+    borde.pasarela.preparar(rechazo(vec![Falla::simple(Regla::SucursalNoExiste, "/sucursal_id")]));
+    borde.post("/api/v1/bodegas", r#"{"id":"b","nombre":"B","sucursal_id":"zz"}"#).await.es_problema(422);
+}
+
+#[tokio::test]
+async fn la_pasarela_que_no_puede() {
+    let borde = borde();
+    borde.pasarela.preparar(Guion::Ocupada);
+    let r = borde.post("/api/v1/clientes", CLIENTE).await;
+    assert_eq!(r.es_problema(429).encabezado("retry-after"), "2");
+    borde.pasarela.preparar(Guion::Parada);
+    assert!(!borde.post("/api/v1/clientes", CLIENTE).await.es_problema(503).encabezado("retry-after").is_empty());
+    borde.pasarela.preparar(Guion::Enorme);
+    borde.post("/api/v1/clientes", CLIENTE).await.es_problema(413);
+    for (codigo, status) in [("EnCuarentena", 503), ("ClaveAjena", 422)] {
+        borde.pasarela.preparar(Guion::Responder(Resultado::Apartado { codigo: codigo.into(), causa: "por la prueba".into() }));
+        borde.post("/api/v1/clientes", CLIENTE).await.es_problema(status);
+    }
+}
+
+#[tokio::test]
+async fn lo_que_sigue_en_curso_es_202_con_donde_preguntar() {
+    let borde = borde();
+    borde.pasarela.preparar(Guion::Responder(Resultado::EnCurso));
+    let r = borde.pedir("POST", "/api/v1/facturas", &[("idempotency-key", "k1")], FACTURA).await;
+    assert_eq!((r.status.as_u16(), r.encabezado("location")), (202, "/api/v1/comandos/k1"));
+    assert_eq!(r.json()["comando_id"], "k1");
+
+    borde.pasarela.preparar(Guion::Callar);
+    let r = borde.pedir("POST", "/api/v1/facturas", &[("prefer", "wait=0"), ("idempotency-key", "k2")], FACTURA).await;
+    assert_eq!((r.status.as_u16(), r.encabezado("location")), (202, "/api/v1/comandos/k2"));
+
+    let r = borde.pedir("POST", "/api/v1/facturas", &[("prefer", "respond-async"), ("idempotency-key", "k3")], FACTURA).await;
+    assert_eq!((r.status.as_u16(), r.encabezado("location")), (202, "/api/v1/comandos/k3"));
+    assert_eq!(r.encabezado("preference-applied"), "respond-async");
+
+    let r = borde.pedir("POST", "/api/v1/facturas", &[("prefer", "wait=x")], FACTURA).await;
+    r.es_problema(400);
+}
+
+#[tokio::test]
+async fn sin_preferencia_se_espera_lo_configurado_dos_segundos() {
+    assert_eq!(Opciones::default().espera, Duration::from_secs(2));
+    let espera = Duration::from_millis(60);
+    let borde = borde_con(Ajustes { opciones: Opciones { espera, ..Opciones::default() }, ..Ajustes::default() });
+    borde.pasarela.preparar(Guion::Callar);
+    let antes = Instant::now();
+    assert_eq!(borde.post("/api/v1/facturas", FACTURA).await.status, 202);
+    assert!(antes.elapsed() >= espera);
+}
+
+#[tokio::test]
+async fn if_match_es_la_version_esperada() {
+    let borde = borde();
+    let r = borde.pedir("PUT", "/api/v1/clientes/1", &[("if-match", "\"7\"")], r#"{"nombre":"Otro"}"#).await;
+    assert_eq!(r.status, 200, "{}", r.texto);
+    assert_eq!(borde.pasarela.recibidos()[0].version_esperada, Some(7));
+    borde.pedir("PUT", "/api/v1/clientes/1", &[("if-match", "siete")], r#"{"nombre":"Otro"}"#).await.es_problema(400);
+}
+
+#[tokio::test]
+async fn cada_ruta_de_comando_llega_con_su_comando() {
+    let borde = borde();
+    let rango = r#"{"desde":1,"hasta":9,"vigente_desde":"2026-01-01","vigente_hasta":"2027-01-01"}"#;
+    let casos = [
+        ("POST", "/api/v1/clientes", CLIENTE, 201, "CrearCliente", "1"),
+        ("PUT", "/api/v1/clientes/1", r#"{"correo":"c@d.co"}"#, 200, "ActualizarCliente", "1"),
+        ("DELETE", "/api/v1/clientes/1", "", 200, "InactivarCliente", "1"),
+        ("POST", "/api/v1/clientes/1/reactivar", "", 200, "ReactivarCliente", "1"),
+        ("POST", "/api/v1/productos", r#"{"id":"p","nombre":"P","precio":"9.5"}"#, 201, "CrearProducto", "p"),
+        ("PUT", "/api/v1/productos/p", r#"{"precio":7}"#, 200, "CambiarPrecio", "p"),
+        ("DELETE", "/api/v1/productos/p", "", 200, "InactivarProducto", "p"),
+        ("POST", "/api/v1/sucursales", r#"{"id":"s","nombre":"S"}"#, 201, "CrearSucursal", "s"),
+        ("PUT", "/api/v1/sucursales/s", r#"{"nombre":"S2"}"#, 200, "ActualizarSucursal", "s"),
+        ("DELETE", "/api/v1/sucursales/s", "", 200, "InactivarSucursal", "s"),
+        ("POST", "/api/v1/bodegas", r#"{"id":"b","nombre":"B"}"#, 201, "CrearBodega", "b"),
+        ("PUT", "/api/v1/bodegas/b", r#"{"direccion":"Calle 2"}"#, 200, "ActualizarBodega", "b"),
+        ("DELETE", "/api/v1/bodegas/b", "", 200, "InactivarBodega", "b"),
+        ("POST", "/api/v1/numeracion", rango, 201, "CrearRango", "PRINCIPAL:FACTURA:"),
+        ("POST", "/api/v1/numeracion/PRINCIPAL:FACTURA:F/renovar", rango, 200, "RenovarRango", "PRINCIPAL:FACTURA:F"),
+        (
+            "POST",
+            "/api/v1/numeracion/PRINCIPAL:FACTURA:F/inutilizar",
+            r#"{"consecutivo":4,"motivo":"papel roto"}"#,
+            200,
+            "InutilizarNumero",
+            "PRINCIPAL:FACTURA:F",
+        ),
+        ("POST", "/api/v1/inventarios", r#"{"producto_id":"p","bodega_id":"b"}"#, 201, "CrearInventario", "p:b"),
+        ("POST", "/api/v1/inventarios/p/b/entradas", r#"{"cantidad":1,"costo_unitario":0}"#, 201, "RegistrarEntrada", "p:b"),
+        ("POST", "/api/v1/inventarios/p/b/salidas", r#"{"cantidad":1}"#, 201, "RegistrarSalida", "p:b"),
+        ("PUT", "/api/v1/inventarios/p/b/stock-minimo", r#"{"stock_minimo":5}"#, 200, "CambiarStockMinimo", "p:b"),
+        ("POST", "/api/v1/facturas", r#"{"id":"f1","cliente_id":1,"lineas":[{"cantidad":1}]}"#, 201, "CrearYEmitirFactura", "f1"),
+    ];
+    for (metodo, ruta, cuerpo, status, tipo, id) in casos {
+        let r = borde.pedir(metodo, ruta, &[], cuerpo).await;
+        assert_eq!(r.status.as_u16(), status, "{metodo} {ruta}: {}", r.texto);
+        let recibido = borde.pasarela.recibidos().pop().expect("un comando");
+        assert_eq!((recibido.comando.tipo(), recibido.comando.destino().id.as_str()), (tipo, id));
+        assert_eq!(r.json()["id"], id);
+    }
+}
+
+#[tokio::test]
+async fn un_put_de_producto_con_precio_manda_dos_comandos_y_el_rechazo_del_primero_para() {
+    let borde = borde();
+    let cuerpo = r#"{"nombre":"Mesa","precio":7}"#;
+    let r = borde.pedir("PUT", "/api/v1/productos/p", &[("if-match", "2")], cuerpo).await;
+    assert_eq!(r.status, 200);
+    let recibidos = borde.pasarela.recibidos();
+    assert_eq!(recibidos.iter().map(|c| c.comando.tipo()).collect::<Vec<_>>(), ["ActualizarProducto", "CambiarPrecio"]);
+    assert_eq!((recibidos[0].version_esperada, recibidos[1].version_esperada), (Some(2), None));
+    assert_ne!(recibidos[0].command_id, recibidos[1].command_id);
+    borde.pasarela.preparar(rechazo(vec![Falla::simple(Regla::VersionEsperada, "")]));
+    borde.pedir("PUT", "/api/v1/productos/p", &[], cuerpo).await.es_problema(409);
+    assert_eq!(borde.pasarela.recibidos().len(), 3);
+}
+
+#[tokio::test]
+async fn los_borradores_se_rechazan_en_vez_de_emitirse() {
+    let borde = borde();
+    borde.post("/api/v1/facturas?emitir=false", FACTURA).await.es_problema(400);
+    assert!(borde.pasarela.recibidos().is_empty());
+    assert_eq!(borde.post("/api/v1/facturas?emitir=true", FACTURA).await.status, 201);
+}
+
+#[tokio::test]
+async fn el_canal_del_pedido_va_en_el_sobre() {
+    let borde = borde();
+    let cuerpo = r#"{"cliente_id":1,"canal":"tienda","pedido_id":77,"lineas":[{"cantidad":1}]}"#;
+    assert_eq!(borde.post("/api/v1/facturas", cuerpo).await.status, 201);
+    let recibido = &borde.pasarela.recibidos()[0];
+    assert_eq!(recibido.canal.as_deref(), Some("tienda"));
+    assert!(matches!(&recibido.comando, Comando::Factura(_)));
+}

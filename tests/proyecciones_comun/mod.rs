@@ -1,0 +1,34 @@
+//! A small world for the tests of the read side: an in-memory `Tables`, a log fed with the events of a plausible business, and
+//! the figures its stock should show, kept by a model of its own.
+
+#![allow(dead_code)]
+
+pub mod memoria;
+pub mod mundo;
+
+use std::sync::Arc;
+
+use factumarket::{
+    contracts::{Codec, EmbeddedRegistry},
+    log::{
+        Log, Record, TopicPartition,
+        embedded::{EmbeddedLog, EmbeddedLogOptions},
+    },
+};
+
+pub const PARTICIONES: u16 = 3;
+
+pub fn codec() -> Arc<Codec> {
+    Arc::new(Codec::new(&EmbeddedRegistry::in_memory()).expect("códec"))
+}
+
+pub fn registro(dir: &std::path::Path) -> Arc<EmbeddedLog> {
+    let options = EmbeddedLogOptions { partitions: PARTICIONES, ..EmbeddedLogOptions::default() };
+    EmbeddedLog::open(dir, options).expect("registro")
+}
+
+pub fn escribir(log: &dyn Log, records: &[(TopicPartition, Record)]) {
+    for parte in records.chunks(500) {
+        log.append(parte.to_vec()).expect("append").wait().expect("durable");
+    }
+}

@@ -89,7 +89,7 @@ pub fn verificar(
     }
     let mut lector = Lector::new(log, progreso, corte.total());
     let apartes = Apartes::leer(log, codec, &corte, &mut lector, &mut informe)?;
-    let mut verificador = Verificador { codec, opciones, corte, apartes, cruces: Cruces::default(), informe };
+    let mut verificador = Verificador { inicio, codec, opciones, corte, apartes, cruces: Cruces::default(), informe };
     // Numbers and stock before the invoices that answer for them.
     for contexto in [Contexto::Numeracion, Contexto::Inventario, Contexto::Catalogo, Contexto::Facturacion] {
         for partition in 0..log.partitions(Topic::Eventos(contexto)) {
@@ -104,6 +104,7 @@ pub fn verificar(
 }
 
 struct Verificador<'a> {
+    inicio: Instant,
     codec: &'a Codec,
     opciones: &'a Opciones<'a>,
     corte: Corte,
@@ -149,7 +150,7 @@ impl Verificador<'_> {
         instantaneas.cerrar(informe);
         estados.terminar(cruces, informe);
         if let Some(proyecciones) = &opciones.proyecciones {
-            proyecciones.comparar(log, eventos, corte.tramo(eventos).hasta, &estados, informe)?;
+            proyecciones.comparar(log, eventos, corte.tramo(eventos).hasta, &estados, self.inicio, informe)?;
         }
         desenlaces.comparar(tp(Topic::Comandos(contexto)), codec, corte, lector, &self.apartes, informe)
     }

@@ -37,7 +37,7 @@ pub struct Proyecciones<'a> {
     pub existencias: Proyeccion,
     /// Key `cliente_id`; columns `nombre`, `identificacion`, `correo`, `activo`.
     pub clientes: Proyeccion,
-    /// How long a sink that lags is waited for.
+    /// How long after the start of the verification a sink that lags is still waited for.
     pub espera: Duration,
 }
 
@@ -48,6 +48,7 @@ impl Proyecciones<'_> {
         eventos: TopicPartition,
         hasta: Position,
         estados: &Estados,
+        inicio: Instant,
         informe: &mut Informe,
     ) -> Result<(), ErrorVerificacion> {
         let (proyeccion, tipo) = match eventos.topic {
@@ -56,7 +57,7 @@ impl Proyecciones<'_> {
             Topic::Eventos(Contexto::Catalogo) => (self.clientes, TipoAgregado::Cliente),
             _ => return Ok(()),
         };
-        if !self.al_dia(proyeccion, eventos, hasta)? {
+        if !self.al_dia(proyeccion, eventos, hasta, inicio + self.espera)? {
             informe.nota(Codigo::I9, format!("atrasada: {} no ha llegado al final; se revisó lo demás", proyeccion.consumidor));
             return Ok(());
         }
@@ -79,9 +80,14 @@ impl Proyecciones<'_> {
         Ok(())
     }
 
-    /// Waits, within the patience, until the sink has read up to `hasta`.
-    fn al_dia(&self, proyeccion: Proyeccion, eventos: TopicPartition, hasta: Position) -> Result<bool, ErrorVerificacion> {
-        let limite = Instant::now() + self.espera;
+    /// Waits, not beyond the limit, until the sink has read up to `hasta`.
+    fn al_dia(
+        &self,
+        proyeccion: Proyeccion,
+        eventos: TopicPartition,
+        hasta: Position,
+        limite: Instant,
+    ) -> Result<bool, ErrorVerificacion> {
         loop {
             let leido = self.tablas.position(proyeccion.consumidor, eventos)?.unwrap_or_default();
             if leido >= hasta {

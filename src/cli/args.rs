@@ -55,6 +55,8 @@ pub enum Orden {
     Factura(FacturaArgs),
     /// Muestra las existencias de un producto, con sus lotes
     Stock(StockArgs),
+    /// Genera carga y mide qué da y qué cuesta
+    Banco(BancoArgs),
     /// Muestra la configuración
     Config(ConfigArgs),
     /// Revisa la máquina, la carpeta de datos y la configuración
@@ -109,6 +111,59 @@ pub struct ImportarArgs {
     /// Líneas en curso a la vez, de 1 a 8192 (1024 si no se indica)
     #[arg(long, value_name = "N", default_value_t = 1_024, value_parser = clap::value_parser!(u32).range(1..=8_192))]
     pub en_curso: u32,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "factumarket banco [OPCIONES]",
+    after_help = "Sin --datos usa una carpeta temporal que borra al terminar. Con --tasa el plan no espera resultados (lazo abierto).\n\n\
+                  Ejemplos:\n  factumarket banco --facturas 100000 --productos 10000 --lineas 3..3\n  factumarket banco --facturas 3000 --tasa 50"
+)]
+pub struct BancoArgs {
+    /// Facturas que se piden
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    pub facturas: u64,
+    /// Productos del catálogo
+    #[arg(long, value_name = "P", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=200_000))]
+    pub productos: u64,
+    /// Líneas por factura, mínimo..máximo
+    #[arg(long, value_name = "MIN..MAX", default_value = "1..5", value_parser = lineas)]
+    pub lineas: (u64, u64),
+    /// Popularidad de los productos: exponente de Zipf; 0 = todos iguales
+    #[arg(long, value_name = "S", default_value_t = 0.8, value_parser = zipf)]
+    pub zipf: f64,
+    /// Facturas por segundo, en lazo abierto; sin ella, tan rápido como respondan
+    #[arg(long, value_name = "R", value_parser = tasa)]
+    pub tasa: Option<f64>,
+    /// Facturas en curso a la vez, sin --tasa
+    #[arg(long, value_name = "N", default_value_t = 1_024, value_parser = ventana)]
+    pub ventana: usize,
+    /// Semilla de la carga: la misma da los mismos pedidos
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub semilla: u64,
+    /// Mide sólo motor y registro, sin proyecciones ni auditoría
+    #[arg(long)]
+    pub sin_proyecciones: bool,
+}
+
+fn lineas(texto: &str) -> Result<(u64, u64), String> {
+    let (minimo, maximo) = texto.split_once("..").unwrap_or((texto, texto));
+    match (minimo.parse::<u64>(), maximo.parse::<u64>()) {
+        (Ok(minimo), Ok(maximo)) if 1 <= minimo && minimo <= maximo && maximo <= 500 => Ok((minimo, maximo)),
+        _ => Err("se escribe MIN..MAX, de 1 a 500; por ejemplo 1..5".to_owned()),
+    }
+}
+
+fn zipf(texto: &str) -> Result<f64, String> {
+    texto.parse().ok().filter(|s| (0.0..=3.0).contains(s)).ok_or_else(|| "es un número de 0 a 3".to_owned())
+}
+
+fn tasa(texto: &str) -> Result<f64, String> {
+    texto.parse().ok().filter(|r| (0.1..=100_000.0).contains(r)).ok_or_else(|| "es un número de 0.1 a 100000".to_owned())
+}
+
+fn ventana(texto: &str) -> Result<usize, String> {
+    texto.parse().ok().filter(|v| (1..=100_000).contains(v)).ok_or_else(|| "es un número de 1 a 100000".to_owned())
 }
 
 #[derive(Debug, Args)]
@@ -187,6 +242,16 @@ pub enum EjemplosAccion {
         after_help = "Ejemplo:\n  factumarket ejemplos generar ejemplos/pedidos.ndjson"
     )]
     Generar {
+        /// Archivo que se escribe
+        #[arg(value_name = "ARCHIVO")]
+        archivo: PathBuf,
+    },
+    /// Escribe la página de la guía que lista los ajustes
+    #[command(
+        override_usage = "factumarket ejemplos configuracion ARCHIVO",
+        after_help = "Ejemplo:\n  factumarket ejemplos configuracion docs/guide/configuracion.md"
+    )]
+    Configuracion {
         /// Archivo que se escribe
         #[arg(value_name = "ARCHIVO")]
         archivo: PathBuf,

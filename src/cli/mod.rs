@@ -78,11 +78,12 @@ fn ejecutar(cli: Cli, salida: Salida) -> Result<(), Fallo> {
             let ConfigAccion::Ver { origen } = args.accion;
             config_ver::ver(&con(Vec::new())?, origen)
         }
+        Orden::Banco(args) => banco::ejecutar(&con(Vec::new())?, &args),
         Orden::Doctor(_) => doctor::ejecutar(&global, salida),
-        Orden::Ejemplos(args) => {
-            let EjemplosAccion::Generar { archivo } = args.accion;
-            ejemplos::generar(&archivo, salida)
-        }
+        Orden::Ejemplos(args) => match args.accion {
+            EjemplosAccion::Generar { archivo } => ejemplos::generar(&archivo, salida),
+            EjemplosAccion::Configuracion { archivo } => ejemplos::configuracion(&archivo, salida),
+        },
     }
 }
 

@@ -3,3 +3,6 @@
 pub mod carga;
 pub mod corrida;
 pub mod medidas;
+mod orden;
+
+pub use orden::ejecutar;

@@ -7,7 +7,7 @@ use std::{
         mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     },
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use super::{
@@ -148,8 +148,12 @@ pub fn run(
     let stop = AtomicBool::new(false);
     let credits = Credits::new(parts.limits.in_flight_bytes);
     let (epochs, closed) = channel::<EncodedEpoch>();
-    let committer =
-        Committer { log: Arc::clone(&parts.log), store: Arc::clone(&parts.core.store), metrics: Arc::clone(&parts.metrics) };
+    let committer = Committer {
+        log: Arc::clone(&parts.log),
+        store: Arc::clone(&parts.core.store),
+        clock: Arc::clone(&parts.clock),
+        metrics: Arc::clone(&parts.metrics),
+    };
     let encoder = Encoder { codec: Arc::clone(&parts.core.codec), token, group: parts.group.clone() };
     thread::scope(|scope| {
         let for_commit = sender.clone();
@@ -253,12 +257,12 @@ impl Processor<'_> {
         match work {
             Work::Inputs { from, records, bytes } => {
                 let now = self.parts.clock.now();
-                let deciding = Instant::now();
+                let deciding = self.parts.clock.monotonic();
                 for record in records {
                     let decoded = self.encoder.codec.decode_command(&record.record.value);
                     self.core.handle(Input { from, record, decoded }, now)?;
                 }
-                self.parts.metrics.stage("decidir").observe(deciding.elapsed().as_secs_f64());
+                self.parts.metrics.stage("decidir").observe((self.parts.clock.monotonic() - deciding).as_secs_f64());
                 if let Some(last) = self.bytes.last_mut() {
                     *last += bytes;
                 }
@@ -298,11 +302,11 @@ impl Processor<'_> {
         if self.in_flight > 0 || !self.core.has_work() {
             return Ok(());
         }
-        let closing = Instant::now();
+        let closing = self.parts.clock.monotonic();
         let epoch = self.core.close(self.parts.clock.now())?;
         self.parts.metrics.epoch_inputs.observe(f64::from(epoch.inputs));
         let epoch = self.encoder.encode(epoch)?;
-        self.parts.metrics.stage("cerrar").observe(closing.elapsed().as_secs_f64());
+        self.parts.metrics.stage("cerrar").observe((self.parts.clock.monotonic() - closing).as_secs_f64());
         self.in_flight += 1;
         self.bytes.push(0);
         let sent = self.epochs.as_ref().is_some_and(|epochs| epochs.send(epoch).is_ok());

@@ -241,5 +241,6 @@ fn start_later(myself: &ActorRef<SupervisorMsg>, state: &mut SupervisorState, in
     let Some(deaths) = state.deaths.get_mut(index) else { return };
     let wait = backoff(&state.shared, *deaths);
     *deaths = deaths.saturating_add(1);
-    let _ = myself.send_after(wait, move || SupervisorMsg::Start(index));
+    // It fires by itself; nobody waits for it.
+    drop(myself.send_after(wait, move || SupervisorMsg::Start(index)));
 }

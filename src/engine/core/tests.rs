@@ -195,7 +195,8 @@ fn catalogue() -> Vec<Comando> {
                 responsabilidades: Vec::new(),
                 municipio: None,
                 departamento: None,
-            },
+            }
+            .into(),
         }),
     ];
     for producto in ["p1", "p2", "p3"] {
@@ -219,7 +220,8 @@ fn product_with_stock(producto: &str, bodega: &Id) -> Vec<Comando> {
                 controla_inventario: true,
                 codigo_estandar: None,
                 esquema_codigo: None,
-            },
+            }
+            .into(),
         }),
         Comando::Inventario(ComandoInventario::CrearInventario {
             inventario_id: inventario.clone(),

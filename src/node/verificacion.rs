@@ -55,7 +55,7 @@ impl Verificador {
 /// # Errors
 /// Why the folder could not be opened or read.
 pub fn verificar_carpeta(options: &NodeOptions, progreso: Progreso<'_>) -> Result<Informe, NodeError> {
-    let carpeta = Carpeta::abrir(&options.carpeta)?;
+    let carpeta = Carpeta::abrir(&options.carpeta, options.particiones)?;
     let codec = start::open_codec(&carpeta)?;
     let log = start::open_log(&carpeta, options)?;
     let tables = if options.proyecciones {

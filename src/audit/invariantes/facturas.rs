@@ -155,7 +155,7 @@ fn cuadra(documento: &FacturaEmitida, politica: &PoliticaRedondeo) -> bool {
     });
     let Ok((lineas, totales)) = calcular(politica, partidas) else { return false };
     totales == documento.totales
-        && lineas.iter().zip(&documento.lineas).all(|(calculada, linea)| {
+        && lineas.iter().zip(documento.lineas.iter()).all(|(calculada, linea)| {
             calculada.bruto == linea.bruto
                 && calculada.descuento == linea.descuento
                 && calculada.descuento_documento == linea.descuento_documento

@@ -72,7 +72,7 @@ pub fn orden(command_id: &str, comando: Comando) -> NewCommand {
 pub fn cliente(n: u32) -> Comando {
     Comando::Cliente(ComandoCliente::CrearCliente {
         cliente_id: id(&format!("c{n}")),
-        datos: DatosCliente {
+        datos: std::sync::Arc::new(DatosCliente {
             nombre: format!("Cliente {n}").into(),
             identificacion: Identificacion { tipo: TipoIdentificacion::SinTipo, numero: format!("9{n:08}").into(), dv: None },
             correo: format!("c{n}@ejemplo.co").into(),
@@ -82,7 +82,7 @@ pub fn cliente(n: u32) -> Comando {
             responsabilidades: Vec::new(),
             municipio: None,
             departamento: None,
-        },
+        }),
     })
 }
 
@@ -90,7 +90,7 @@ pub fn producto(n: u32) -> Comando {
     let tarifa = Porcentaje::nuevo(Decimal::from(19)).expect("tarifa");
     Comando::Producto(ComandoProducto::CrearProducto {
         producto_id: id(&format!("p{n}")),
-        datos: DatosProducto {
+        datos: Box::new(DatosProducto {
             codigo: format!("SKU-{n}").into(),
             nombre: format!("Producto {n}").into(),
             unidad: "UND".into(),
@@ -99,7 +99,7 @@ pub fn producto(n: u32) -> Comando {
             controla_inventario: true,
             codigo_estandar: None,
             esquema_codigo: None,
-        },
+        }),
     })
 }
 

@@ -112,7 +112,7 @@ impl Plantada {
 
 fn emitida(evento: &mut RecordedEvent, cambiar: impl FnOnce(&mut FacturaEmitida)) -> bool {
     let Evento::Factura(EventoFactura::FacturaEmitida(documento)) = &mut evento.evento else { return false };
-    cambiar(documento);
+    cambiar(Arc::make_mut(documento));
     true
 }
 
@@ -275,7 +275,7 @@ fn i4_an_invoice_with_other_lots_than_left() {
 #[test]
 fn i4_expired_lots_sold() {
     let tarde = Plantada::new().cambiar(Contexto::Facturacion, |e| {
-        emitida(e, |documento| documento.cabecera.fecha_emision = fecha_iso("2027-02-01").expect("fecha"))
+        emitida(e, |documento| Arc::make_mut(&mut documento.cabecera).fecha_emision = fecha_iso("2027-02-01").expect("fecha"))
     });
     tarde.solo(Codigo::I4, "lotes que no son los del 2027-02-01");
 }
@@ -366,7 +366,9 @@ fn i8_a_snapshot_of_something_else() {
 #[test]
 fn totals_that_do_not_come_from_the_lines() {
     let mal = Plantada::new().cambiar(Contexto::Facturacion, |e| {
-        emitida(e, |documento| documento.lineas[0].impuesto = Dinero::nuevo(Decimal::new(1, 2)).expect("dinero"))
+        emitida(e, |documento| {
+            Arc::make_mut(&mut documento.lineas)[0].impuesto = Dinero::nuevo(Decimal::new(1, 2)).expect("dinero")
+        })
     });
     mal.solo(Codigo::Totales, "no salen de sus líneas");
     let suma = Plantada::new().cambiar(Contexto::Facturacion, |e| {

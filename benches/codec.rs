@@ -4,6 +4,7 @@
 
 use std::{
     hint::black_box,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -168,7 +169,8 @@ fn linea_emitida(i: u16) -> LineaEmitida {
             cantidad: Cantidad::nuevo(Decimal::from(3)).unwrap(),
             precio_unitario: PrecioUnitario::nuevo("12500.50".parse().unwrap()).unwrap(),
             impuesto: Some(iva()),
-        },
+        }
+        .into(),
         bruto: money("37501.50"),
         descuento: Dinero::CERO,
         descuento_documento: Dinero::CERO,
@@ -224,18 +226,19 @@ fn factura_emitida() -> Evento {
             bodega_id: id("B1"),
             cantidad: Cantidad::nuevo(Decimal::from(3)).unwrap(),
             lineas: vec![i],
-        },
+        }
+        .into(),
         movimiento_id: id(&format!("{FACTURA}:1:{i}:V")),
         lotes: vec![lote(u32::from(i))],
         costo_total: CostoTotal::nuevo("26250.75".parse().unwrap()).unwrap(),
     };
-    Evento::Factura(EventoFactura::FacturaEmitida(Box::new(FacturaEmitida {
+    Evento::Factura(EventoFactura::FacturaEmitida(Arc::new(FacturaEmitida {
         factura_id: id(FACTURA),
         intento: 1,
         numero: NumeroDocumento { rango_id: id("S1:FACTURA:F"), prefijo: "F".into(), consecutivo: 12_345, resolucion: "".into() },
         emitida_en: AT,
-        cabecera,
-        cliente,
+        cabecera: cabecera.into(),
+        cliente: cliente.into(),
         lineas: (1..=3).map(linea_emitida).collect(),
         totales: TotalesFactura {
             bruto: money("112504.50"),

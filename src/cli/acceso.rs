@@ -160,6 +160,8 @@ pub fn directo(node: &Node) -> Directo {
         clock: node.clock(),
         ids: node.ids(),
         verificar_digito_ruc: node.emisor().verificar_digito_ruc,
+        phase: node.phase(),
+        runtime: node.handle().clone(),
     }
 }
 

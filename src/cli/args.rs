@@ -257,4 +257,14 @@ pub enum EjemplosAccion {
         #[arg(value_name = "ARCHIVO")]
         archivo: PathBuf,
     },
+    /// Escribe la página de la guía que lista los ajustes
+    #[command(
+        override_usage = "factumarket ejemplos configuracion ARCHIVO",
+        after_help = "Ejemplo:\n  factumarket ejemplos configuracion docs/guide/configuracion.md"
+    )]
+    Configuracion {
+        /// Archivo que se escribe
+        #[arg(value_name = "ARCHIVO")]
+        archivo: PathBuf,
+    },
 }

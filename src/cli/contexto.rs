@@ -24,6 +24,14 @@ impl Contexto {
     /// # Errors
     /// Every problem of the configuration, as one failure of class `Uso`.
     pub fn new(global: &Global, propias: Vec<(String, String, String)>, salida: Salida) -> Result<Self, Fallo> {
+        if let Some(url) = global.url.as_deref().filter(|url| !url_valida(url)) {
+            return Err(Fallo::new(
+                Clase::Uso,
+                format!("--url «{url}» no sirve"),
+                "debe ser http://, una dirección y un puerto, sin ruta",
+                "Por ejemplo: --url http://127.0.0.1:8080.",
+            ));
+        }
         let configuracion = config::cargar(&fuentes(global, propias)?).map_err(|e| fallo_de_configuracion(&e))?;
         Ok(Self { salida, configuracion, url: global.url.clone() })
     }
@@ -42,6 +50,14 @@ impl Contexto {
     pub fn carpeta(&self) -> PathBuf {
         self.configuracion.carpeta.clone()
     }
+}
+
+/// `http://` and an authority: the API is plain HTTP, and its routes are ours to add.
+fn url_valida(url: &str) -> bool {
+    let autoridad = url.strip_prefix("http://").map(|resto| resto.trim_end_matches('/'));
+    autoridad.is_some_and(|a| {
+        !a.is_empty() && a.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b':' | b'-' | b'[' | b']'))
+    })
 }
 
 /// The layers of the process, with the flags of this command line.

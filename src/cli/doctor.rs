@@ -68,7 +68,7 @@ pub fn ejecutar(global: &Global, salida: Salida) -> Result<(), Fallo> {
         Ok(configuracion) => revisar(&configuracion),
         Err(errores) => {
             let fallo = fallo_de_configuracion(&errores);
-            vec![Revision::mal("configuración", fallo.por_que, "corrija cada ajuste donde se indica")]
+            vec![Revision::mal("configuración", fallo.por_que.as_str(), "corrija cada ajuste donde se indica")]
         }
     };
     mostrar(&salida, &revisiones);

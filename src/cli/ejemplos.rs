@@ -1,8 +1,8 @@
-//! `ejemplos generar`: writes the example file of orders.
+//! `ejemplos`: writes the files of the repository that are made by the program: the example orders, the page of settings.
 
 use std::{
-    fs::File,
-    io::{BufWriter, Write},
+    fs::{self, File},
+    io::{self, BufWriter, Write},
     path::Path,
 };
 
@@ -13,6 +13,7 @@ use super::{
     fallo::{Clase, Fallo},
     salida::Salida,
 };
+use crate::config;
 
 /// # Errors
 /// Class `Servicio` when the file cannot be written.
@@ -22,10 +23,7 @@ pub fn generar(ruta: &Path, salida: Salida) -> Result<(), Fallo> {
         ejemplo::archivo(&mut destino)?;
         destino.flush()
     });
-    escrito.map_err(|e| {
-        let que = format!("no se pudo escribir {}", ruta.display());
-        Fallo::new(Clase::Servicio, que, e.to_string(), "Revise la ruta, sus permisos y el espacio libre.")
-    })?;
+    escrito.map_err(|e| no_escrito(ruta, &e))?;
     salida.linea(format!("{}: {} pedidos, de los que {} deben rechazarse", ruta.display(), ejemplo::PEDIDOS, ejemplo::RECHAZADOS));
     salida.resultado(&json!({
         "archivo": ruta.display().to_string(),
@@ -33,4 +31,18 @@ pub fn generar(ruta: &Path, salida: Salida) -> Result<(), Fallo> {
         "deben_rechazarse": ejemplo::RECHAZADOS,
     }));
     Ok(())
+}
+
+/// # Errors
+/// Class `Servicio` when the file cannot be written.
+pub fn configuracion(ruta: &Path, salida: Salida) -> Result<(), Fallo> {
+    fs::write(ruta, config::pagina()).map_err(|e| no_escrito(ruta, &e))?;
+    salida.linea(format!("{}: {} ajustes", ruta.display(), config::AJUSTES.len()));
+    salida.resultado(&json!({ "archivo": ruta.display().to_string(), "ajustes": config::AJUSTES.len() }));
+    Ok(())
+}
+
+fn no_escrito(ruta: &Path, e: &io::Error) -> Fallo {
+    let que = format!("no se pudo escribir {}", ruta.display());
+    Fallo::new(Clase::Servicio, que, e.to_string(), "Revise la ruta, sus permisos y el espacio libre.")
 }

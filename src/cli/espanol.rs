@@ -33,6 +33,8 @@ fn traducir(orden: Command) -> Command {
         .mut_args(|arg| {
             let titulo = if arg.is_positional() { "Argumentos" } else { "Opciones" };
             let con_valor = arg.get_action().takes_values();
+            // The command's own flags first.
+            let arg = if arg.is_global_set() { arg.display_order(900) } else { arg };
             let arg = arg.help_heading(titulo);
             if con_valor { arg.hide_default_value(true).hide_possible_values(true) } else { arg }
         })

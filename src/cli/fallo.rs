@@ -1,6 +1,6 @@
 //! Failures as the user reads them: what happened, why, what to do; and the exit code of their class.
 
-use std::process::ExitCode;
+use std::{ops::Deref, process::ExitCode};
 
 use serde_json::{Value, json};
 
@@ -38,9 +38,13 @@ impl Clase {
     }
 }
 
-/// One failure of a command.
+/// One failure of a command. Boxed: it travels in every result and is rare.
 #[derive(Debug, Clone)]
-pub struct Fallo {
+pub struct Fallo(Box<DatosFallo>);
+
+/// What a failure tells.
+#[derive(Debug, Clone)]
+pub struct DatosFallo {
     pub clase: Clase,
     pub que: String,
     pub por_que: String,
@@ -51,18 +55,29 @@ pub struct Fallo {
     pub dicho: bool,
 }
 
+impl Deref for Fallo {
+    type Target = DatosFallo;
+
+    fn deref(&self) -> &DatosFallo {
+        &self.0
+    }
+}
+
 impl Fallo {
     pub fn new(clase: Clase, que: impl Into<String>, por_que: impl Into<String>, hacer: impl Into<String>) -> Self {
-        Self { clase, que: que.into(), por_que: por_que.into(), hacer: hacer.into(), detalle: None, dicho: false }
+        let (que, por_que, hacer) = (que.into(), por_que.into(), hacer.into());
+        Self(Box::new(DatosFallo { clase, que, por_que, hacer, detalle: None, dicho: false }))
     }
 
     /// A failure that the command's own result already tells.
     pub fn dicho(clase: Clase, que: impl Into<String>) -> Self {
-        Self { dicho: true, ..Self::new(clase, que, "", "") }
+        let mut fallo = Self::new(clase, que, "", "");
+        fallo.0.dicho = true;
+        fallo
     }
 
     pub fn con_detalle(mut self, detalle: Value) -> Self {
-        self.detalle = Some(detalle);
+        self.0.detalle = Some(detalle);
         self
     }
 

@@ -82,10 +82,10 @@ fn ejecutar(cli: Cli, salida: Salida) -> Result<(), Fallo> {
         Orden::Banco(args) => banco::ejecutar(&con(Vec::new())?, &args),
         Orden::Verificar(_) => verificar::ejecutar(&con(Vec::new())?),
         Orden::Doctor(_) => doctor::ejecutar(&global, salida),
-        Orden::Ejemplos(args) => {
-            let EjemplosAccion::Generar { archivo } = args.accion;
-            ejemplos::generar(&archivo, salida)
-        }
+        Orden::Ejemplos(args) => match args.accion {
+            EjemplosAccion::Generar { archivo } => ejemplos::generar(&archivo, salida),
+            EjemplosAccion::Configuracion { archivo } => ejemplos::configuracion(&archivo, salida),
+        },
     }
 }
 

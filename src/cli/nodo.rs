@@ -35,6 +35,11 @@ pub fn fallo(error: &NodeError) -> Fallo {
             "la carpeta de datos es de otra versión",
             "Use el programa de esa versión, o indique otra carpeta con --datos. No se ha tocado nada.",
         ),
+        NodeError::OtrasParticiones { .. } => (
+            Clase::Uso,
+            "la carpeta de datos tiene otro número de particiones",
+            "Ponga en motor.particiones el número con que se creó: no se puede cambiar después.",
+        ),
         NodeError::NoEsCarpetaDeDatos { .. } => (
             Clase::Uso,
             "la carpeta indicada no es de datos",

@@ -59,13 +59,6 @@ impl Parada {
         aviso.notify_all();
     }
 
-    /// Waits until it is asked for.
-    pub fn esperar(&self) {
-        let (pedida, aviso) = &*self.0;
-        let guardia = pedida.lock().unwrap_or_else(PoisonError::into_inner);
-        drop(aviso.wait_while(guardia, |pedida| !*pedida));
-    }
-
     /// Waits until the instant or until it is asked for; says whether it was.
     pub fn esperar_hasta(&self, instante: Instant) -> bool {
         self.esperar_por(instante.saturating_duration_since(Instant::now()))

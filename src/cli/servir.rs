@@ -1,6 +1,9 @@
 //! `servir`: the API over a data folder, until it is told to stop.
 
-use std::{net::SocketAddr, time::Instant};
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use chrono::DateTime;
 use serde_json::json;
@@ -12,7 +15,14 @@ use super::{
     nodo,
     senales::Parada,
 };
-use crate::{domain::valores::Instante, engine::ports::FixedClock, node::NodeOptions};
+use crate::{
+    domain::valores::Instante,
+    engine::ports::FixedClock,
+    node::{NodeError, NodeOptions},
+};
+
+/// How often the engine is asked whether it gave up.
+const VIGILANCIA: Duration = Duration::from_millis(250);
 
 /// # Errors
 /// Why it could not start, or not stop cleanly.
@@ -42,11 +52,18 @@ pub fn ejecutar(contexto: &Contexto, args: &ServirArgs) -> Result<(), Fallo> {
         "carpeta_nueva": node.is_fresh(),
         "listo_ms": inicio.elapsed().as_secs_f64() * 1_000.0,
     }));
-    parada.esperar();
+    let mut fin = None;
+    while fin.is_none() && !parada.esperar_por(VIGILANCIA) {
+        fin = node.failure();
+    }
     salida.nota("Deteniendo: se termina lo que está en curso…");
-    let fin = Instant::now();
-    node.stop().map_err(|e| nodo::fallo(&e))?;
-    salida.nota(format!("Detenido en {} ms, sin pérdida.", fin.elapsed().as_millis()));
+    let inicio = Instant::now();
+    let detenido = node.stop().map_err(|e| nodo::fallo(&e));
+    if let Some(causa) = fin {
+        return Err(nodo::fallo(&NodeError::Motor(causa)));
+    }
+    detenido?;
+    salida.nota(format!("Detenido en {} ms, sin pérdida.", inicio.elapsed().as_millis()));
     Ok(())
 }
 

@@ -100,7 +100,7 @@ pub const AJUSTES: &[Ajuste] = &[
     ajuste("servidor.direccion", Tipo::Direccion, "127.0.0.1:8080", "Dirección y puerto donde atiende la API."),
     entero("servidor.max_cuerpo_bytes", 1_024, 16_777_216, "1048576", "Tamaño máximo del cuerpo de una petición, en bytes."),
     entero("servidor.max_peticiones", 1, 100_000, "1024", "Peticiones atendidas a la vez; las demás reciben 503 con Retry-After."),
-    entero("servidor.plazo_peticion_segundos", 1, 300, "30", "Tiempo máximo de una petición, en segundos."),
+    entero("servidor.plazo_peticion_segundos", 1, 300, "35", "Tiempo máximo de una petición, en segundos."),
     ajuste("datos.carpeta", Tipo::Ruta, "datos", "Carpeta del registro, del estado y de las tablas."),
     ajuste("emisor.regimen", Tipo::Opcion(&["CO", "EC"]), "CO", "Régimen: CO (Colombia, COP) o EC (Ecuador, USD)."),
     ajuste("emisor.nombre", Tipo::Texto { min: 0, max: 300 }, "", "Razón social del emisor; vacío toma la de ejemplo."),

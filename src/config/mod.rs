@@ -8,6 +8,7 @@ mod ajustes;
 mod archivo;
 mod capas;
 mod errores;
+mod guia;
 mod tipado;
 mod valores;
 
@@ -17,6 +18,7 @@ mod tests;
 pub use ajustes::{AJUSTES, Ajuste, Tipo, buscar};
 pub use capas::{Fuentes, Origen, Resuelto, cargar};
 pub use errores::{ErroresConfiguracion, Problema};
+pub use guia::pagina;
 pub use tipado::{
     AjustesAuditoria, AjustesBitacora, AjustesMotor, AjustesProyecciones, AjustesRegistro, AjustesServidor, Configuracion,
     ConsultasAuditadas, FormatoBitacora,

@@ -107,3 +107,10 @@ fn la_identificacion_del_emisor_se_verifica() {
     assert!(hallados[0].que.contains("no es un NIT válido"), "{hallados:?}");
     assert!(hallados[0].donde.ends_with("factumarket.toml:2"), "{hallados:?}");
 }
+
+/// `factumarket ejemplos configuracion docs/guide/configuracion.md` writes it again.
+#[test]
+fn la_guia_lista_los_ajustes_de_la_tabla() {
+    let guardada = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/guide/configuracion.md")).expect("la página");
+    assert!(guardada == pagina(), "escríbala otra vez: factumarket ejemplos configuracion docs/guide/configuracion.md");
+}

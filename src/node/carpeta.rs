@@ -1,7 +1,7 @@
 //! The data folder: its layout, its version, and the lock that keeps a second process out.
 //!
 //! ```text
-//! VERSION         version of the layout, one line
+//! VERSION         version of the layout, and the number of partitions the folder was made with
 //! candado         locked while a process uses the folder
 //! proceso.json    who that process is and where it answers
 //! registro/       the log: the only truth
@@ -25,6 +25,7 @@ use super::NodeError;
 pub const VERSION_CARPETA: &str = "factumarket 1";
 
 const ARCHIVO_VERSION: &str = "VERSION";
+const CLAVE_PARTICIONES: &str = "particiones";
 const ARCHIVO_CANDADO: &str = "candado";
 const ARCHIVO_PROCESO: &str = "proceso.json";
 /// Neither VERSION nor `proceso.json` is ever near this; a larger one is not ours.
@@ -65,8 +66,8 @@ impl Carpeta {
     /// Makes the folder when it is missing, and takes it.
     ///
     /// # Errors
-    /// `EnUso`, `OtraVersion`, `NoEsCarpetaDeDatos`, or `Carpeta` when the disk refuses.
-    pub fn abrir(raiz: &Path) -> Result<Self, NodeError> {
+    /// `EnUso`, `OtraVersion`, `OtrasParticiones`, `NoEsCarpetaDeDatos`, or `Carpeta` when the disk refuses.
+    pub fn abrir(raiz: &Path, particiones: u16) -> Result<Self, NodeError> {
         let fallo = |e: io::Error| NodeError::Carpeta { carpeta: raiz.to_owned(), causa: causa(&e) };
         fs::create_dir_all(raiz).map_err(fallo)?;
         rechazar_ajena(raiz)?;
@@ -78,8 +79,12 @@ impl Carpeta {
         }
         // Looked at again under the lock: another process may have made the folder in between.
         rechazar_ajena(raiz)?;
-        if leer_corto(&raiz.join(ARCHIVO_VERSION)).map_err(fallo)?.is_none() {
-            escribir_entero(raiz, ARCHIVO_VERSION, format!("{VERSION_CARPETA}\n").as_bytes()).map_err(fallo)?;
+        match leer_corto(&raiz.join(ARCHIVO_VERSION)).map_err(fallo)? {
+            Some(marca) => mismas_particiones(raiz, &marca, particiones)?,
+            None => {
+                let marca = format!("{VERSION_CARPETA}\n{CLAVE_PARTICIONES} {particiones}\n");
+                escribir_entero(raiz, ARCHIVO_VERSION, marca.as_bytes()).map_err(fallo)?;
+            }
         }
         let carpeta = Self { raiz: raiz.to_owned(), _candado: candado };
         carpeta.anunciar(None)?;
@@ -132,7 +137,7 @@ impl Drop for Carpeta {
 /// When it cannot be read.
 pub fn inspeccionar(raiz: &Path) -> io::Result<EstadoCarpeta> {
     match leer_corto(&raiz.join(ARCHIVO_VERSION))? {
-        Some(version) if version.trim() != VERSION_CARPETA => return Ok(EstadoCarpeta::OtraVersion(recortar(&version))),
+        Some(marca) if version(&marca) != VERSION_CARPETA => return Ok(EstadoCarpeta::OtraVersion(version(&marca))),
         None if !vacia(raiz)? => return Ok(EstadoCarpeta::Ajena),
         _ => {}
     }
@@ -162,8 +167,8 @@ pub fn espacio_libre(ruta: &Path) -> io::Result<u64> {
 fn rechazar_ajena(raiz: &Path) -> Result<(), NodeError> {
     let fallo = |e: io::Error| NodeError::Carpeta { carpeta: raiz.to_owned(), causa: causa(&e) };
     match leer_corto(&raiz.join(ARCHIVO_VERSION)).map_err(fallo)? {
-        Some(version) if version.trim() != VERSION_CARPETA => {
-            Err(NodeError::OtraVersion { carpeta: raiz.to_owned(), encontrada: recortar(&version), esperada: VERSION_CARPETA })
+        Some(marca) if version(&marca) != VERSION_CARPETA => {
+            Err(NodeError::OtraVersion { carpeta: raiz.to_owned(), encontrada: version(&marca), esperada: VERSION_CARPETA })
         }
         None if !vacia(raiz).map_err(fallo)? => Err(NodeError::NoEsCarpetaDeDatos { carpeta: raiz.to_owned() }),
         _ => Ok(()),
@@ -207,8 +212,18 @@ fn leer_corto(ruta: &Path) -> io::Result<Option<String>> {
     Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
 }
 
-fn recortar(texto: &str) -> String {
-    texto.trim().chars().filter(|c| !c.is_control()).take(40).collect()
+/// First line of VERSION, fit to be shown.
+fn version(marca: &str) -> String {
+    marca.lines().next().unwrap_or_default().trim().chars().filter(|c| !c.is_control()).take(40).collect()
+}
+
+/// The number of partitions decides where every key lives, so it never changes in a folder.
+fn mismas_particiones(raiz: &Path, marca: &str, pedidas: u16) -> Result<(), NodeError> {
+    let linea = marca.lines().find_map(|l| l.strip_prefix(CLAVE_PARTICIONES));
+    match linea.and_then(|n| n.trim().parse::<u16>().ok()) {
+        Some(hechas) if hechas != pedidas => Err(NodeError::OtrasParticiones { carpeta: raiz.to_owned(), hechas, pedidas }),
+        _ => Ok(()),
+    }
 }
 
 fn nombre_temporal(nombre: &str) -> String {

@@ -17,7 +17,10 @@ mod tests;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use ractor::{ActorRef, call_t};
-use tokio::runtime::Runtime;
+use tokio::{
+    runtime::{Handle, Runtime},
+    sync::watch,
+};
 
 pub use carpeta::{Carpeta, EstadoCarpeta, Proceso, VERSION_CARPETA, espacio_libre, inspeccionar};
 pub use error::NodeError;
@@ -30,6 +33,7 @@ use crate::{
     engine::{
         gateway::Gateway,
         ports::{Clock, Ids},
+        shell::supervisor::Phase,
     },
     http::lecturas::Lecturas,
     log::Log,
@@ -42,6 +46,7 @@ const STOP_PATIENCE: Duration = Duration::from_secs(15);
 /// A running node. [`Node::stop`] ends it cleanly; dropping it does the same.
 pub struct Node {
     runtime: Option<Runtime>,
+    handle: Handle,
     supervisor: ActorRef<supervisor::Message>,
     gateway: Arc<dyn Gateway>,
     log: Arc<dyn Log>,
@@ -49,6 +54,7 @@ pub struct Node {
     consultas: Consultas,
     lecturas: Arc<dyn Lecturas>,
     progress: Arc<Progress>,
+    phase: watch::Receiver<Phase>,
     registry: prometheus::Registry,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
@@ -121,15 +127,25 @@ impl Node {
         salud::lag(&self.progress, &*self.log, &*self.clock)
     }
 
-    /// Runs a future on the node's runtime.
-    pub fn block_on<F: Future>(&self, future: F) -> Option<F::Output> {
-        self.runtime.as_ref().map(|runtime| runtime.block_on(future))
+    /// Why the engine gave up for good, when it did: nothing more will be decided in this process.
+    pub fn failure(&self) -> Option<String> {
+        failure_of(&self.phase.borrow())
+    }
+
+    /// What the engine is doing, to wait on.
+    pub fn phase(&self) -> watch::Receiver<Phase> {
+        self.phase.clone()
+    }
+
+    /// The runtime that a caller outside of it may block on.
+    pub fn handle(&self) -> &Handle {
+        &self.handle
     }
 
     /// Waits until the projections have come to where the log is now; false when the time ran out.
     pub fn wait_projections(&self, timeout: Duration) -> bool {
         let ends = salud::event_ends(&*self.log);
-        self.block_on(self.progress.wait_positions(&ends, timeout)).unwrap_or(false)
+        self.handle.block_on(self.progress.wait_positions(&ends, timeout))
     }
 
     /// Stops taking requests, ends what is in hand, and lets the folder go.
@@ -151,6 +167,15 @@ impl Node {
             Ok(Err(cause)) => Err(NodeError::Motor(cause)),
             Err(e) => Err(NodeError::Motor(format!("no se detuvo a tiempo: {e}"))),
         }
+    }
+}
+
+/// The cause, when the engine will decide nothing more.
+pub fn failure_of(phase: &Phase) -> Option<String> {
+    match phase {
+        Phase::Failed { cause } => Some(cause.clone()),
+        Phase::Stopped => Some("el procesador se detuvo".to_owned()),
+        Phase::Recovering { .. } | Phase::Ready(_) | Phase::Waiting { .. } => None,
     }
 }
 

@@ -52,7 +52,7 @@ const BYTES_PER_ACTOR: usize = 2_048;
 pub(super) fn start(options: NodeOptions) -> Result<Node, NodeError> {
     // The port first: it fails at once and leaves nothing behind.
     let listener = options.http.map(bind).transpose()?;
-    let carpeta = Carpeta::abrir(&options.carpeta)?;
+    let carpeta = Carpeta::abrir(&options.carpeta, options.particiones)?;
     let registry = prometheus::Registry::new();
     let codec = open_codec(&carpeta)?;
     let log = open_log(&carpeta, &options)?;
@@ -86,14 +86,14 @@ pub(super) fn start(options: NodeOptions) -> Result<Node, NodeError> {
     let progress = Arc::clone(consultas.progress());
     let lecturas: Arc<dyn Lecturas> =
         Arc::new(LecturasDeProyecciones { consultas: consultas.clone(), runtime: runtime.handle().clone() });
-    let gateway = engine.gateway();
+    let (gateway, phase) = (engine.gateway(), engine.phase());
     let (seeded, ready) = watch::channel(!fresh);
     let mut parts =
         Parts { engine: Some(engine), http: None, runner, audit: None, log: Arc::clone(&log), clock: Arc::clone(&options.clock) };
     let mut address = None;
     if let Some(listener) = listener {
         let salud = SaludDelNodo {
-            phase: phase_of(&parts)?,
+            phase: phase.clone(),
             progress: Arc::clone(&progress),
             log: Arc::clone(&log),
             clock: Arc::clone(&options.clock),
@@ -138,6 +138,7 @@ pub(super) fn start(options: NodeOptions) -> Result<Node, NodeError> {
     seeded.send_replace(true);
     let supervisor = runtime.block_on(Actor::spawn(None, NodeSupervisor, parts)).map_err(interno)?.0;
     Ok(Node {
+        handle: runtime.handle().clone(),
         runtime: Some(runtime),
         supervisor,
         gateway,
@@ -146,6 +147,7 @@ pub(super) fn start(options: NodeOptions) -> Result<Node, NodeError> {
         consultas,
         lecturas,
         progress,
+        phase,
         registry,
         clock: options.clock,
         ids: options.ids,
@@ -256,10 +258,6 @@ fn serve(runtime: &Runtime, listener: TcpListener, state: Arc<AppState>) -> Resu
         let _ = asked.wait_for(|stop| *stop).await;
     };
     Ok(HttpTask { shutdown, task: runtime.spawn(http::serve(state, listener, until)) })
-}
-
-fn phase_of(parts: &Parts) -> Result<watch::Receiver<crate::engine::shell::supervisor::Phase>, NodeError> {
-    parts.engine.as_ref().map(Engine::phase).ok_or_else(|| NodeError::Interno("el nodo no tiene procesador".to_owned()))
 }
 
 fn wait_ready(runtime: &Runtime, parts: &Parts) -> Result<(), NodeError> {

@@ -142,7 +142,7 @@ impl AggregateModel for ClienteModel {
             municipio: columns.optional_text("municipio")?.cloned(),
             departamento: columns.optional_text("departamento")?.cloned(),
         };
-        Ok(Some(Cliente { cliente_id: id.clone(), datos, activo: columns.boolean("activo")? }))
+        Ok(Some(Cliente { cliente_id: id.clone(), datos: datos.into(), activo: columns.boolean("activo")? }))
     }
 
     fn index_keys(state: Option<&Cliente>) -> Option<ClienteKeys> {

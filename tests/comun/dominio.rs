@@ -1,6 +1,9 @@
 //! Samples of commands, events and states.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use factumarket::domain::{
     Comando, Evento, EventoCuarentena, ResultadoPaso,
@@ -221,7 +224,7 @@ impl Muestras {
 
     fn linea_emitida(&mut self) -> LineaEmitida {
         LineaEmitida {
-            linea: self.linea_factura(),
+            linea: self.linea_factura().into(),
             bruto: self.dinero(),
             descuento: self.dinero(),
             descuento_documento: self.dinero(),
@@ -262,19 +265,19 @@ impl Muestras {
         }
     }
 
-    fn emitida(&mut self) -> Box<FacturaEmitida> {
-        Box::new(FacturaEmitida {
+    fn emitida(&mut self) -> Arc<FacturaEmitida> {
+        Arc::new(FacturaEmitida {
             factura_id: self.id(),
             intento: self.u32(),
             numero: self.numero(),
             emitida_en: self.instante(),
-            cabecera: self.cabecera(),
-            cliente: self.datos_cliente(),
-            lineas: self.lista(Self::linea_emitida),
+            cabecera: self.cabecera().into(),
+            cliente: self.datos_cliente().into(),
+            lineas: self.lista(Self::linea_emitida).into(),
             totales: self.totales(),
             costo_ventas: self.costo_total(),
             grupos: self.lista(|g| GrupoEmitido {
-                grupo: g.grupo(),
+                grupo: g.grupo().into(),
                 movimiento_id: g.id(),
                 lotes: g.lista(Self::lote_consumido),
                 costo_total: g.costo_total(),
@@ -286,10 +289,10 @@ impl Muestras {
         EmisionIniciada {
             factura_id: self.id(),
             intento: self.u32(),
-            cliente: self.datos_cliente(),
-            lineas: self.lista(Self::linea_emitida),
+            cliente: self.datos_cliente().into(),
+            lineas: self.lista(Self::linea_emitida).into(),
             totales: self.totales(),
-            grupos: self.lista(Self::grupo),
+            grupos: self.lista(|g| g.grupo().into()),
             rangos: self.lista(Self::id),
             vence_en: self.instante(),
             responder_a: self.opcion(Self::direccion_respuesta),
@@ -300,12 +303,12 @@ impl Muestras {
     #[rustfmt::skip]
     pub fn comandos(&mut self) -> Vec<Comando> {
         vec![
-            { self.aparte("CrearCliente"); Comando::Cliente(ComandoCliente::CrearCliente { cliente_id: self.id(), datos: self.datos_cliente() }) },
-            { self.aparte("ActualizarCliente"); Comando::Cliente(ComandoCliente::ActualizarCliente { cliente_id: self.id(), cambios: self.cambios_cliente() }) },
+            { self.aparte("CrearCliente"); Comando::Cliente(ComandoCliente::CrearCliente { cliente_id: self.id(), datos: self.datos_cliente().into() }) },
+            { self.aparte("ActualizarCliente"); Comando::Cliente(ComandoCliente::ActualizarCliente { cliente_id: self.id(), cambios: self.cambios_cliente().into() }) },
             { self.aparte("InactivarCliente"); Comando::Cliente(ComandoCliente::InactivarCliente { cliente_id: self.id() }) },
             { self.aparte("ReactivarCliente"); Comando::Cliente(ComandoCliente::ReactivarCliente { cliente_id: self.id() }) },
-            { self.aparte("CrearProducto"); Comando::Producto(ComandoProducto::CrearProducto { producto_id: self.id(), datos: self.datos_producto() }) },
-            { self.aparte("ActualizarProducto"); Comando::Producto(ComandoProducto::ActualizarProducto { producto_id: self.id(), cambios: self.cambios_producto() }) },
+            { self.aparte("CrearProducto"); Comando::Producto(ComandoProducto::CrearProducto { producto_id: self.id(), datos: self.datos_producto().into() }) },
+            { self.aparte("ActualizarProducto"); Comando::Producto(ComandoProducto::ActualizarProducto { producto_id: self.id(), cambios: self.cambios_producto().into() }) },
             { self.aparte("CambiarPrecio"); Comando::Producto(ComandoProducto::CambiarPrecio { producto_id: self.id(), precio: self.libre() }) },
             { self.aparte("InactivarProducto"); Comando::Producto(ComandoProducto::InactivarProducto { producto_id: self.id() }) },
             { self.aparte("CrearSucursal"); Comando::Sucursal(ComandoSucursal::CrearSucursal { sucursal_id: self.id(), datos: self.datos_sucursal() }) },
@@ -336,12 +339,12 @@ impl Muestras {
         self.aparte("motivos");
         let (entrada, salida) = (self.uno(&MotivoEntrada::TODOS), self.uno(&MotivoSalida::TODOS));
         vec![
-            { self.aparte("ClienteCreado"); Evento::Cliente(EventoCliente::ClienteCreado { cliente_id: self.id(), datos: self.datos_cliente() }) },
-            { self.aparte("ClienteActualizado"); Evento::Cliente(EventoCliente::ClienteActualizado { cliente_id: self.id(), cambios: self.cambios_cliente() }) },
+            { self.aparte("ClienteCreado"); Evento::Cliente(EventoCliente::ClienteCreado { cliente_id: self.id(), datos: self.datos_cliente().into() }) },
+            { self.aparte("ClienteActualizado"); Evento::Cliente(EventoCliente::ClienteActualizado { cliente_id: self.id(), cambios: self.cambios_cliente().into() }) },
             { self.aparte("ClienteInactivado"); Evento::Cliente(EventoCliente::ClienteInactivado { cliente_id: self.id() }) },
             { self.aparte("ClienteReactivado"); Evento::Cliente(EventoCliente::ClienteReactivado { cliente_id: self.id() }) },
-            { self.aparte("ProductoCreado"); Evento::Producto(EventoProducto::ProductoCreado { producto_id: self.id(), datos: self.datos_producto() }) },
-            { self.aparte("ProductoActualizado"); Evento::Producto(EventoProducto::ProductoActualizado { producto_id: self.id(), cambios: self.cambios_producto() }) },
+            { self.aparte("ProductoCreado"); Evento::Producto(EventoProducto::ProductoCreado { producto_id: self.id(), datos: self.datos_producto().into() }) },
+            { self.aparte("ProductoActualizado"); Evento::Producto(EventoProducto::ProductoActualizado { producto_id: self.id(), cambios: self.cambios_producto().into() }) },
             { self.aparte("PrecioCambiado"); Evento::Producto(EventoProducto::PrecioCambiado { producto_id: self.id(), anterior: self.precio(), nuevo: self.precio() }) },
             { self.aparte("ProductoInactivado"); Evento::Producto(EventoProducto::ProductoInactivado { producto_id: self.id() }) },
             { self.aparte("SucursalCreada"); Evento::Sucursal(EventoSucursal::SucursalCreada { sucursal_id: self.id(), datos: self.datos_sucursal() }) },
@@ -363,9 +366,9 @@ impl Muestras {
             { self.aparte("RangoRenovado"); Evento::Rango(EventoRango::RangoRenovado { rango_id: self.id(), autorizacion: self.autorizacion() }) },
             { self.aparte("RangoPorAgotarse"); Evento::Rango(EventoRango::RangoPorAgotarse { rango_id: self.id(), restantes: self.entero() }) },
             { self.aparte("NumeroInutilizado"); Evento::Rango(EventoRango::NumeroInutilizado { rango_id: self.id(), consecutivo: self.entero(), motivo: self.texto() }) },
-            { self.aparte("FacturaCreada"); Evento::Factura(EventoFactura::FacturaCreada { factura_id: self.id(), cabecera: Box::new(self.cabecera()) }) },
-            { self.aparte("LineaAgregada"); Evento::Factura(EventoFactura::LineaAgregada { factura_id: self.id(), linea: self.linea_factura() }) },
-            { self.aparte("EmisionIniciada"); Evento::Factura(EventoFactura::EmisionIniciada(Box::new(self.inicio()))) },
+            { self.aparte("FacturaCreada"); Evento::Factura(EventoFactura::FacturaCreada { factura_id: self.id(), cabecera: Arc::new(self.cabecera()) }) },
+            { self.aparte("LineaAgregada"); Evento::Factura(EventoFactura::LineaAgregada { factura_id: self.id(), linea: self.linea_factura().into() }) },
+            { self.aparte("EmisionIniciada"); Evento::Factura(EventoFactura::EmisionIniciada(Arc::new(self.inicio()))) },
             { self.aparte("StockAsegurado"); Evento::Factura(EventoFactura::StockAsegurado { factura_id: self.id(), intento: self.u32() }) },
             { self.aparte("NumeracionRecibida"); Evento::Factura(EventoFactura::NumeracionRecibida { factura_id: self.id(), intento: self.u32(), numero: self.numero() }) },
             { self.aparte("FacturaEmitida"); Evento::Factura(EventoFactura::FacturaEmitida(self.emitida())) },
@@ -376,7 +379,7 @@ impl Muestras {
     }
 
     pub fn cliente(&mut self) -> Cliente {
-        Cliente { cliente_id: self.id(), datos: self.datos_cliente(), activo: self.bool() }
+        Cliente { cliente_id: self.id(), datos: self.datos_cliente().into(), activo: self.bool() }
     }
 
     pub fn producto(&mut self) -> Producto {
@@ -446,12 +449,12 @@ impl Muestras {
         Factura {
             factura_id: self.id(),
             estado: self.uno(&EstadoFactura::TODOS),
-            cabecera: self.cabecera(),
-            lineas: self.lista(Self::linea_factura),
+            cabecera: self.cabecera().into(),
+            lineas: self.lista(|g| g.linea_factura().into()),
             intento: self.u32(),
             emision: self.opcion(|g| {
                 Box::new(Emision {
-                    inicio: g.inicio(),
+                    inicio: g.inicio().into(),
                     fase: g.uno(&[FaseEmision::Reservando, FaseEmision::Numerando, FaseEmision::Confirmando]),
                     numero: g.opcion(Self::numero),
                     progreso: Progreso::default(),

@@ -216,13 +216,13 @@ impl Mundo {
 
     pub fn crear_cliente(&mut self, cliente: &str) {
         let datos = self.datos_cliente(cliente);
-        let evento = EventoCliente::ClienteCreado { cliente_id: id(cliente), datos };
+        let evento = EventoCliente::ClienteCreado { cliente_id: id(cliente), datos: datos.into() };
         self.evento(TipoAgregado::Cliente, cliente, Evento::Cliente(evento), &Causa::de(&format!("crear-{cliente}")));
     }
 
     pub fn cambiar_correo(&mut self, cliente: &str, correo: &str) {
         let cambios = CambiosCliente { correo: Some(Arc::from(correo)), ..CambiosCliente::default() };
-        let evento = EventoCliente::ClienteActualizado { cliente_id: id(cliente), cambios };
+        let evento = EventoCliente::ClienteActualizado { cliente_id: id(cliente), cambios: cambios.into() };
         let causa = Causa::de(&format!("correo-{cliente}-{}", self.version(TipoAgregado::Cliente, cliente)));
         self.evento(TipoAgregado::Cliente, cliente, Evento::Cliente(evento), &causa);
     }
@@ -238,7 +238,7 @@ impl Mundo {
             codigo_estandar: None,
             esquema_codigo: None,
         };
-        let evento = EventoProducto::ProductoCreado { producto_id: id(producto), datos };
+        let evento = EventoProducto::ProductoCreado { producto_id: id(producto), datos: datos.into() };
         self.evento(TipoAgregado::Producto, producto, Evento::Producto(evento), &Causa::de(&format!("crear-{producto}")));
     }
 
@@ -413,7 +413,7 @@ impl Mundo {
         let grupos = self.consumir(factura, lineas, &causa);
         let numero = self.numerar(factura, &causa);
         let emitida = self.documento(factura, cliente, grupos, numero, fecha);
-        let evento = EventoFactura::FacturaEmitida(Box::new(emitida));
+        let evento = EventoFactura::FacturaEmitida(Arc::new(emitida));
         self.evento(TipoAgregado::Factura, factura, Evento::Factura(evento), &causa);
         self.facturas_emitidas += 1;
         self.facturas += 1;
@@ -437,7 +437,8 @@ impl Mundo {
                     bodega_id: movimiento.bodega_id.clone(),
                     cantidad: movimiento.cantidad,
                     lineas: vec![n as u16 + 1],
-                },
+                }
+                .into(),
                 movimiento_id: movimiento.movimiento_id.clone(),
                 lotes: movimiento.lotes.clone(),
                 costo_total: movimiento.costo_total,
@@ -476,10 +477,10 @@ impl Mundo {
             intento: 1,
             numero,
             emitida_en: self.ahora(),
-            cabecera: cabecera(cliente, fecha),
-            cliente: self.datos_cliente(cliente),
+            cabecera: cabecera(cliente, fecha).into(),
+            cliente: self.datos_cliente(cliente).into(),
             totales: totales(&lineas),
-            lineas,
+            lineas: lineas.into(),
             costo_ventas: CostoTotal::nuevo(costo).expect("costo"),
             grupos,
         }
@@ -488,11 +489,11 @@ impl Mundo {
     /// A refused invoice keeps its draft on the log.
     pub fn rechazar(&mut self, factura: &str, cliente: &str, fecha: NaiveDate) {
         let causa = Causa::de(factura);
-        let creada = EventoFactura::FacturaCreada { factura_id: id(factura), cabecera: Box::new(cabecera(cliente, fecha)) };
+        let creada = EventoFactura::FacturaCreada { factura_id: id(factura), cabecera: Arc::new(cabecera(cliente, fecha)) };
         self.evento(TipoAgregado::Factura, factura, Evento::Factura(creada), &causa);
         for numero in 1..=2 {
             let linea = linea(numero, "P1", cantidad(9_999));
-            let agregada = EventoFactura::LineaAgregada { factura_id: id(factura), linea };
+            let agregada = EventoFactura::LineaAgregada { factura_id: id(factura), linea: linea.into() };
             self.evento(TipoAgregado::Factura, factura, Evento::Factura(agregada), &causa);
         }
         let falla = Falla::simple(Regla::StockSuficienteParaFactura, "/lineas/0/cantidad").con("disponible", "3");
@@ -504,22 +505,22 @@ impl Mundo {
     /// The first events of an emission that crosses epochs; `fases` of EmisionIniciada, StockAsegurado, NumeracionRecibida.
     pub fn comenzar(&mut self, factura: &str, cliente: &str, fases: usize) {
         let causa = Causa::de(factura);
-        let creada = EventoFactura::FacturaCreada { factura_id: id(factura), cabecera: Box::new(cabecera(cliente, dia(0))) };
+        let creada = EventoFactura::FacturaCreada { factura_id: id(factura), cabecera: Arc::new(cabecera(cliente, dia(0))) };
         self.evento(TipoAgregado::Factura, factura, Evento::Factura(creada), &causa);
         let grupo = GrupoEmision { producto_id: id("P1"), bodega_id: id("PRINCIPAL"), cantidad: cantidad(1), lineas: vec![1] };
         let lineas = vec![linea_emitida(&grupo)];
         let inicio = EmisionIniciada {
             factura_id: id(factura),
             intento: 1,
-            cliente: self.datos_cliente(cliente),
+            cliente: self.datos_cliente(cliente).into(),
             totales: totales(&lineas),
-            lineas,
-            grupos: vec![grupo],
+            lineas: lineas.into(),
+            grupos: vec![grupo.into()],
             rangos: vec![id(RANGO)],
             vence_en: self.ahora().mas_milis(30_000),
             responder_a: None,
         };
-        let mut eventos = vec![EventoFactura::EmisionIniciada(Box::new(inicio))];
+        let mut eventos = vec![EventoFactura::EmisionIniciada(Arc::new(inicio))];
         eventos.push(EventoFactura::StockAsegurado { factura_id: id(factura), intento: 1 });
         let numero = NumeroDocumento {
             rango_id: id(RANGO),
@@ -540,9 +541,9 @@ impl Mundo {
         let numero = self.numerar(factura, &causa);
         let mut emitida = self.documento(factura, cliente, Vec::new(), numero, dia(0));
         let grupo = GrupoEmision { producto_id: id("P1"), bodega_id: id("PRINCIPAL"), cantidad: cantidad(1), lineas: vec![1] };
-        emitida.lineas = vec![linea_emitida(&grupo)];
+        emitida.lineas = vec![linea_emitida(&grupo)].into();
         emitida.totales = totales(&emitida.lineas);
-        let evento = EventoFactura::FacturaEmitida(Box::new(emitida));
+        let evento = EventoFactura::FacturaEmitida(Arc::new(emitida));
         self.evento(TipoAgregado::Factura, factura, Evento::Factura(evento), &causa);
         self.facturas_emitidas += 1;
     }
@@ -626,7 +627,7 @@ fn linea_emitida(grupo: &GrupoEmision) -> LineaEmitida {
     let subtotal = Dinero::nuevo(subtotal).expect("subtotal");
     let impuesto = Dinero::nuevo(subtotal.valor() * Decimal::new(19, 2)).expect("impuesto");
     LineaEmitida {
-        linea: linea(grupo.lineas[0], grupo.producto_id.as_str(), grupo.cantidad),
+        linea: linea(grupo.lineas[0], grupo.producto_id.as_str(), grupo.cantidad).into(),
         bruto: subtotal,
         descuento: Dinero::CERO,
         descuento_documento: Dinero::CERO,

@@ -212,7 +212,8 @@ fn cliente(n: u64) -> Comando {
             responsabilidades: Vec::new(),
             municipio: None,
             departamento: None,
-        },
+        }
+        .into(),
     })
 }
 
@@ -230,7 +231,8 @@ fn producto(n: u64) -> Comando {
             controla_inventario: true,
             codigo_estandar: None,
             esquema_codigo: None,
-        },
+        }
+        .into(),
     })
 }
 

@@ -3,6 +3,7 @@
 use std::{sync::Arc, thread, time::Duration};
 
 use serde_json::Value;
+use tokio::{runtime::Handle, sync::watch};
 
 use super::{Destino, Espera, juntar};
 use crate::{
@@ -15,11 +16,13 @@ use crate::{
     engine::{
         gateway::{Gateway, NewCommand, SubmitError, Waiter},
         ports::{Clock, Ids},
+        shell::supervisor::Phase,
     },
     http::{
         cuerpos::{self, ContextoCuerpo, ErroresCuerpo},
         ids::{self, OrigenIds},
     },
+    node::failure_of,
 };
 
 /// Longest pause before a send is tried again while too much is in flight.
@@ -32,6 +35,9 @@ pub struct Directo {
     pub clock: Arc<dyn Clock>,
     pub ids: Arc<dyn Ids>,
     pub verificar_digito_ruc: bool,
+    /// An engine that gave up answers nobody: whoever waits hears it from here.
+    pub phase: watch::Receiver<Phase>,
+    pub runtime: Handle,
 }
 
 impl Destino for Directo {
@@ -43,8 +49,9 @@ impl Destino for Directo {
                 Err(errores) => Parte::Hecha(Desenlace::Rechazada(motivos_de_cuerpo(&errores))),
             });
         }
+        let (runtime, phase) = (self.runtime.clone(), self.phase.clone());
         Ok(Box::new(move || {
-            let desenlaces: Result<Vec<_>, _> = partes.into_iter().map(Parte::esperar).collect();
+            let desenlaces: Result<Vec<_>, _> = partes.into_iter().map(|parte| parte.esperar(&runtime, &phase)).collect();
             Ok(juntar(desenlaces?))
         }))
     }
@@ -56,13 +63,26 @@ enum Parte {
 }
 
 impl Parte {
-    fn esperar(self) -> Result<Desenlace, Fallo> {
-        match self {
-            Self::Hecha(desenlace) => Ok(desenlace),
-            Self::Enviada(espera) => {
-                espera.blocking_recv().map_err(|_| detenido("se detuvo antes de responder")).and_then(desenlace)
-            }
+    fn esperar(self, runtime: &Handle, phase: &watch::Receiver<Phase>) -> Result<Desenlace, Fallo> {
+        let mut espera = match self {
+            Self::Hecha(desenlace) => return Ok(desenlace),
+            Self::Enviada(espera) => espera,
+        };
+        if let Ok(respuesta) = espera.try_recv() {
+            return desenlace(respuesta);
         }
+        runtime.block_on(async {
+            let mut phase = phase.clone();
+            tokio::select! {
+                biased;
+                respuesta = &mut espera => {
+                    respuesta.map_err(|_| detenido("se detuvo antes de responder")).and_then(desenlace)
+                }
+                fin = phase.wait_for(|p| failure_of(p).is_some()) => {
+                    Err(detenido(&fin.ok().and_then(|p| failure_of(&p)).unwrap_or_default()))
+                }
+            }
+        })
     }
 }
 

@@ -157,7 +157,7 @@ impl RespuestaHttp {
                 regla: texto(e, "regla"),
                 campo: texto(e, "campo"),
                 mensaje: texto(e, "mensaje"),
-                datos: e.get("datos").and_then(Value::as_object).map(|d| datos(d)).unwrap_or_default(),
+                datos: e.get("datos").and_then(Value::as_object).map(datos).unwrap_or_default(),
             })
             .collect();
         if !motivos.is_empty() {

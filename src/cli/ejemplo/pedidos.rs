@@ -183,7 +183,7 @@ pub fn pedido_valido(n: usize, clientes: usize, azar: &mut Azar) -> Value {
         "bodega_id": BODEGAS[bodega].0,
         "lineas": lineas,
     });
-    if n % 10 == 0 {
+    if n.is_multiple_of(10) {
         cuerpo["total"] = json!(total.to_string());
     }
     cuerpo

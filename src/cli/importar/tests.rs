@@ -29,8 +29,8 @@ fn correr(bytes: &[u8], destino: &mut Falso) -> (Importado, String) {
     let ruta = carpeta.path().join("a.ndjson");
     std::fs::File::create(&ruta).and_then(|mut f| f.write_all(bytes)).expect("escritura");
     let opciones = Opciones { rechazados: rechazados_por_defecto(&ruta), archivo: ruta.clone(), en_curso: 4 };
-    let archivo = abrir(&ruta).map_err(|f| f.por_que).expect("se abre");
-    let importado = importar(archivo, &opciones, destino, &Salida::new(true)).map_err(|f| f.por_que).expect("importa");
+    let archivo = abrir(&ruta).map_err(|f| f.por_que.clone()).expect("se abre");
+    let importado = importar(archivo, &opciones, destino, &Salida::new(true)).map_err(|f| f.por_que.clone()).expect("importa");
     let rechazados = importado.rechazados.as_ref().map(|r| std::fs::read_to_string(r).expect("se lee")).unwrap_or_default();
     (importado, rechazados)
 }
@@ -114,7 +114,7 @@ fn un_archivo_inservible_se_explica_antes_de_empezar() {
     let ruta = carpeta.path().join("x");
     let fallo = |bytes: &[u8]| {
         std::fs::write(&ruta, bytes).expect("escritura");
-        abrir(&ruta).err().map(|f| (f.clase, f.que)).expect("debía fallar")
+        abrir(&ruta).err().map(|f| (f.clase, f.que.clone())).expect("debía fallar")
     };
     assert!(matches!(fallo(b""), (Clase::Uso, que) if que.ends_with("está vacío")));
     assert!(matches!(fallo(b"\x1f\x8b\x08\x00"), (Clase::Uso, que) if que.contains("gzip")));

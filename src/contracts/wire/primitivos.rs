@@ -142,6 +142,34 @@ impl<T: Wire> Wire for Box<T> {
     }
 }
 
+/// What is shared in memory travels as itself.
+impl<T: Wire> Wire for Arc<T> {
+    #[inline]
+    fn write(&self, w: &mut Writer) {
+        (**self).write(w);
+    }
+
+    #[inline]
+    fn read(r: &mut Reader<'_>) -> Result<Self, CodecError> {
+        T::read(r).map(Self::new)
+    }
+}
+
+/// A list shared in memory; moved once it is complete, so charged twice.
+impl<T: Wire> Wire for Arc<[T]> {
+    #[inline]
+    fn write(&self, w: &mut Writer) {
+        write_items(w, self.len(), self.iter(), T::write);
+    }
+
+    #[inline]
+    fn read(r: &mut Reader<'_>) -> Result<Self, CodecError> {
+        let items = Vec::<T>::read(r)?;
+        r.charge(items.len().saturating_mul(size_of::<T>()))?;
+        Ok(items.into())
+    }
+}
+
 /// A record of two fields.
 impl<A: Wire, B: Wire> Wire for (A, B) {
     #[inline]

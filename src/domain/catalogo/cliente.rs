@@ -60,8 +60,8 @@ pub struct CambiosCliente {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum ComandoCliente {
-    CrearCliente { cliente_id: Id, datos: DatosCliente },
-    ActualizarCliente { cliente_id: Id, cambios: CambiosCliente },
+    CrearCliente { cliente_id: Id, datos: Arc<DatosCliente> },
+    ActualizarCliente { cliente_id: Id, cambios: Box<CambiosCliente> },
     InactivarCliente { cliente_id: Id },
     ReactivarCliente { cliente_id: Id },
 }
@@ -88,8 +88,8 @@ impl ComandoCliente {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum EventoCliente {
-    ClienteCreado { cliente_id: Id, datos: DatosCliente },
-    ClienteActualizado { cliente_id: Id, cambios: CambiosCliente },
+    ClienteCreado { cliente_id: Id, datos: Arc<DatosCliente> },
+    ClienteActualizado { cliente_id: Id, cambios: Box<CambiosCliente> },
     ClienteInactivado { cliente_id: Id },
     ClienteReactivado { cliente_id: Id },
 }
@@ -109,7 +109,8 @@ impl EventoCliente {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cliente {
     pub cliente_id: Id,
-    pub datos: DatosCliente,
+    /// Shared with the invoices issued to it.
+    pub datos: Arc<DatosCliente>,
     pub activo: bool,
 }
 
@@ -160,7 +161,7 @@ fn crear(
         datos.municipio.as_ref(),
         datos.departamento.as_ref(),
     );
-    let datos = DatosCliente { identificacion, ..datos.clone() };
+    let datos = Arc::new(DatosCliente { identificacion, ..datos.clone() });
     fallas.resultado(vec![EventoCliente::ClienteCreado { cliente_id: cliente_id.clone(), datos }])
 }
 
@@ -184,7 +185,7 @@ fn actualizar(cliente_id: &Id, cambios: &CambiosCliente, ctx: &ContextoDecision<
         cambios.municipio.as_ref(),
         cambios.departamento.as_ref(),
     );
-    let cambios = CambiosCliente { identificacion, ..cambios.clone() };
+    let cambios = Box::new(CambiosCliente { identificacion, ..cambios.clone() });
     fallas.resultado(vec![EventoCliente::ClienteActualizado { cliente_id: cliente_id.clone(), cambios }])
 }
 
@@ -231,7 +232,7 @@ pub fn evolucionar(estado: &mut Option<Cliente>, evento: &EventoCliente) {
         (estado @ None, EventoCliente::ClienteCreado { cliente_id, datos }) => {
             *estado = Some(Cliente { cliente_id: cliente_id.clone(), datos: datos.clone(), activo: true });
         }
-        (Some(cliente), EventoCliente::ClienteActualizado { cambios, .. }) => aplicar(&mut cliente.datos, cambios),
+        (Some(cliente), EventoCliente::ClienteActualizado { cambios, .. }) => aplicar(Arc::make_mut(&mut cliente.datos), cambios),
         (Some(cliente), EventoCliente::ClienteInactivado { .. }) => cliente.activo = false,
         (Some(cliente), EventoCliente::ClienteReactivado { .. }) => cliente.activo = true,
         (Some(_), EventoCliente::ClienteCreado { .. }) | (None, _) => {}

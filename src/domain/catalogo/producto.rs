@@ -45,8 +45,8 @@ pub struct CambiosProducto {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum ComandoProducto {
-    CrearProducto { producto_id: Id, datos: DatosProducto },
-    ActualizarProducto { producto_id: Id, cambios: CambiosProducto },
+    CrearProducto { producto_id: Id, datos: Box<DatosProducto> },
+    ActualizarProducto { producto_id: Id, cambios: Box<CambiosProducto> },
     CambiarPrecio { producto_id: Id, precio: Decimal },
     InactivarProducto { producto_id: Id },
 }
@@ -73,8 +73,8 @@ impl ComandoProducto {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum EventoProducto {
-    ProductoCreado { producto_id: Id, datos: DatosProducto },
-    ProductoActualizado { producto_id: Id, cambios: CambiosProducto },
+    ProductoCreado { producto_id: Id, datos: Box<DatosProducto> },
+    ProductoActualizado { producto_id: Id, cambios: Box<CambiosProducto> },
     PrecioCambiado { producto_id: Id, anterior: PrecioUnitario, nuevo: PrecioUnitario },
     ProductoInactivado { producto_id: Id },
 }
@@ -137,7 +137,7 @@ fn crear(
     }
     revision::texto_opcional(&mut fallas, "/codigo_estandar", datos.codigo_estandar.as_ref(), revision::CODIGO_MAX);
     revision::texto_opcional(&mut fallas, "/esquema_codigo", datos.esquema_codigo.as_ref(), revision::CODIGO_MAX);
-    fallas.resultado(vec![EventoProducto::ProductoCreado { producto_id: producto_id.clone(), datos: datos.clone() }])
+    fallas.resultado(vec![EventoProducto::ProductoCreado { producto_id: producto_id.clone(), datos: Box::new(datos.clone()) }])
 }
 
 fn actualizar(producto_id: &Id, cambios: &CambiosProducto, ctx: &ContextoDecision<'_>) -> Result<Vec<EventoProducto>, Rechazo> {
@@ -153,7 +153,7 @@ fn actualizar(producto_id: &Id, cambios: &CambiosProducto, ctx: &ContextoDecisio
     }
     revision::texto_opcional(&mut fallas, "/codigo_estandar", cambios.codigo_estandar.as_ref(), revision::CODIGO_MAX);
     revision::texto_opcional(&mut fallas, "/esquema_codigo", cambios.esquema_codigo.as_ref(), revision::CODIGO_MAX);
-    let evento = EventoProducto::ProductoActualizado { producto_id: producto_id.clone(), cambios: cambios.clone() };
+    let evento = EventoProducto::ProductoActualizado { producto_id: producto_id.clone(), cambios: Box::new(cambios.clone()) };
     fallas.resultado(vec![evento])
 }
 
@@ -182,7 +182,7 @@ fn revisar_impuesto(fallas: &mut Fallas, impuesto: &Impuesto, ctx: &ContextoDeci
 pub fn evolucionar(estado: &mut Option<Producto>, evento: &EventoProducto) {
     match (estado, evento) {
         (estado @ None, EventoProducto::ProductoCreado { producto_id, datos }) => {
-            *estado = Some(Producto { producto_id: producto_id.clone(), datos: datos.clone(), activo: true });
+            *estado = Some(Producto { producto_id: producto_id.clone(), datos: (**datos).clone(), activo: true });
         }
         (Some(producto), EventoProducto::ProductoActualizado { cambios, .. }) => aplicar(&mut producto.datos, cambios),
         (Some(producto), EventoProducto::PrecioCambiado { nuevo, .. }) => producto.datos.precio = *nuevo,

@@ -6,7 +6,7 @@ use crate::domain::{
     catalogo::producto::Impuesto,
     emisor::{ModoRedondeo, NivelRedondeo, PoliticaRedondeo},
     facturacion::factura::{TotalImpuesto, TotalesFactura},
-    valores::{Cantidad, Decimal, Dinero, Porcentaje, PrecioUnitario},
+    valores::{Cantidad, Decimal, Dinero, Porcentaje, PrecioUnitario, bajo_potencia},
 };
 
 /// What the calculator takes of a line.
@@ -154,8 +154,11 @@ impl<'a> Suma<'a> {
 
 /// Exact sum of two amounts below 10^15, itself below 10^15.
 fn sumar(a: Decimal, b: Decimal) -> Result<Decimal, MontoExcedido> {
-    let tope = Decimal::from_i128_with_scale(10_i128.pow(15), 0);
-    if a >= tope || b >= tope || a + b >= tope { Err(EXCESO_DE_SUMA) } else { Ok(a + b) }
+    if !bajo_potencia(a, 15) || !bajo_potencia(b, 15) {
+        return Err(EXCESO_DE_SUMA);
+    }
+    let suma = a + b;
+    if bajo_potencia(suma, 15) { Ok(suma) } else { Err(EXCESO_DE_SUMA) }
 }
 
 #[cfg(test)]

@@ -72,10 +72,45 @@ fn armar(negativo: bool, digitos: &str, escala: i64) -> Result<Decimal, ErrorDec
     Decimal::try_from_i128_with_scale(firmado, escala_u32).map_err(|_| ErrorDecimal::Precision)
 }
 
+/// Powers of ten within 96 bits: limits are compared on mantissas, without rescaling decimals.
+const POTENCIAS: [i128; 29] = {
+    let mut potencias = [1; 29];
+    let mut i = 1;
+    while i < 29 {
+        potencias[i] = potencias[i - 1] * 10;
+        i += 1;
+    }
+    potencias
+};
+
+/// Whether `valor` is below 10^exponente (a negative one is). Exact: beyond 28 digits no decimal reaches.
+pub(in crate::domain) fn bajo_potencia(valor: Decimal, exponente: u32) -> bool {
+    POTENCIAS.get((exponente + valor.scale()) as usize).is_none_or(|tope| valor.mantissa() < *tope)
+}
+
+/// `valor` without trailing zeros; as `Decimal::normalize`, in 64 bits when it fits (96-bit divisions took ten times as long).
+fn sin_ceros(valor: Decimal) -> Decimal {
+    if valor.scale() == 0 && !valor.is_zero() {
+        return valor;
+    }
+    let Ok(mut mantisa) = i64::try_from(valor.mantissa()) else { return valor.normalize() };
+    if mantisa == 0 {
+        return Decimal::ZERO;
+    }
+    let mut escala = valor.scale();
+    while escala > 0 && mantisa % 10 == 0 {
+        mantisa /= 10;
+        escala -= 1;
+    }
+    Decimal::new(mantisa, escala)
+}
+
 /// At most `decimales` decimals and `significativos` significant digits, trailing zeros apart.
 fn cabe(valor: Decimal, decimales: u32, significativos: usize) -> bool {
     // Usual case, without divisions: dropping trailing zeros would only shorten both.
-    if valor.scale() <= decimales && valor.mantissa().unsigned_abs() < 10_u128.pow(significativos as u32) {
+    if valor.scale() <= decimales
+        && POTENCIAS.get(significativos).is_some_and(|tope| valor.mantissa().unsigned_abs() < tope.unsigned_abs())
+    {
         return true;
     }
     let normal = valor.normalize();
@@ -104,7 +139,7 @@ macro_rules! decimal_con_limites {
                 let revisar: fn(Decimal) -> Result<(), ErrorDecimal> = $revisar;
                 revisar(valor)?;
                 // One form for each number: trailing zeros would grow the mantissa of a product past 96 bits.
-                Ok(Self(valor.normalize()))
+                Ok(Self(sin_ceros(valor)))
             }
 
             pub fn valor(self) -> Decimal {
@@ -149,8 +184,7 @@ fn hasta(valor: Decimal, decimales: u32, digitos: usize) -> Result<(), ErrorDeci
 
 /// `valor` below 10^exponente in absolute value, with at most `decimales` decimals.
 fn menor_que_potencia(valor: Decimal, exponente: u32, decimales: u32) -> Result<(), ErrorDecimal> {
-    let tope = Decimal::from_i128_with_scale(10_i128.pow(exponente), 0);
-    if valor.abs() < tope && (valor.scale() <= decimales || valor.normalize().scale() <= decimales) {
+    if bajo_potencia(valor.abs(), exponente) && (valor.scale() <= decimales || valor.normalize().scale() <= decimales) {
         Ok(())
     } else {
         Err(ErrorDecimal::Precision)

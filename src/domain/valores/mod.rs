@@ -5,6 +5,7 @@ mod fechas;
 mod identificacion;
 mod textos;
 
+pub(in crate::domain) use decimales::bajo_potencia;
 pub use decimales::{Cantidad, CostoTotal, CostoUnitario, Dinero, ErrorDecimal, Porcentaje, PrecioUnitario, decimal_exacto};
 pub use fechas::{Instante, fecha_iso};
 pub use identificacion::{Identificacion, TipoIdentificacion};

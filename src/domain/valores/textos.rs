@@ -1,6 +1,11 @@
 //! Ids, names, mail and postal addresses. Text arrives NFC-normalised from the edge.
 
-use std::{borrow::Borrow, fmt, sync::Arc};
+use std::{borrow::Borrow, cell::RefCell, fmt, fmt::Write as _, sync::Arc};
+
+thread_local! {
+    /// Where compound keys are joined before their one allocation: an invoice of three lines makes 26.
+    static JUNTA: RefCell<String> = const { RefCell::new(String::new()) };
+}
 
 /// 1 to 64 characters `[A-Za-z0-9._-]`; compound keys (`a:b`, `a:b:c`) join such parts with colons.
 /// Cloning is a reference count.
@@ -26,7 +31,37 @@ impl Id {
 
     /// `partes` joined by `:`; each part was a valid simple id or is empty (an empty number prefix).
     pub fn compuesto(partes: &[&str]) -> Self {
-        Self(Arc::from(partes.join(":")))
+        Self::unir(|junta| {
+            for (i, parte) in partes.iter().enumerate() {
+                if i > 0 {
+                    junta.push(':');
+                }
+                junta.push_str(parte);
+            }
+        })
+    }
+
+    /// `base:intento:grupo` or `base:intento:grupo:letra`, the keys of a saga's step.
+    pub fn de_paso(base: &Self, intento: u32, grupo: usize, letra: Option<&str>) -> Self {
+        Self::unir(|junta| {
+            junta.push_str(base.as_str());
+            junta.push(':');
+            agregar_numero(junta, intento as usize);
+            junta.push(':');
+            agregar_numero(junta, grupo);
+            if let Some(letra) = letra {
+                junta.push(':');
+                junta.push_str(letra);
+            }
+        })
+    }
+
+    fn unir(escribir: impl FnOnce(&mut String)) -> Self {
+        JUNTA.with_borrow_mut(|junta| {
+            junta.clear();
+            escribir(junta);
+            Self(Arc::from(junta.as_str()))
+        })
     }
 
     /// Any key as it stands on the log: simple or compound, at most 200 characters, parts valid or empty.
@@ -43,8 +78,22 @@ impl Id {
         &self.0
     }
 
+    /// The text itself, shared.
+    pub fn texto(&self) -> Arc<str> {
+        Arc::clone(&self.0)
+    }
+
     pub fn partes(&self) -> impl Iterator<Item = &str> {
         self.0.split(':')
+    }
+}
+
+/// Attempts and groups have one digit nearly always; formatting costs ten times as much as pushing it.
+fn agregar_numero(junta: &mut String, numero: usize) {
+    match u8::try_from(numero).ok().filter(|cifra| *cifra < 10) {
+        Some(cifra) => junta.push(char::from(b'0' + cifra)),
+        // Writing to a String never fails.
+        None => drop(write!(junta, "{numero}")),
     }
 }
 

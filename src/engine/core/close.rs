@@ -6,18 +6,19 @@ use hashbrown::HashMap;
 use uuid::Uuid;
 
 use super::{
-    Core, CoreError,
+    Core, CoreError, Slot,
     epoch::{
         Cause, ClosedEpoch, ClosedEvent, ClosedRow, ClosedSnapshot, Epoch, InputContext, PendingEvent, PendingReply, RemoteMessage,
         event_id,
     },
     outcomes,
+    slots::Place,
 };
 use crate::{
     contracts::{EventEnvelope, Instantanea, RecordedEvent, Respuesta},
     domain::{
-        Direccionado, Evento, TipoAgregado,
-        facturacion::factura::EventoFactura,
+        Evento, TipoAgregado,
+        facturacion::factura::{EventoFactura, PasoSaga},
         inventario::EventoInventario,
         valores::{Id, Instante},
     },
@@ -82,8 +83,8 @@ impl Core {
         let mut rows: Vec<ClosedRow> = memories.into_iter().map(ClosedRow::Ready).collect();
         let documents = issued_documents(&closed);
         let mut snapshots = Vec::new();
-        for target in &touched {
-            self.settle_slot(target, &documents, &mut rows, &mut snapshots)?;
+        for place in &touched {
+            self.settle_slot(*place, &documents, &mut rows, &mut snapshots)?;
         }
         self.stats.events += closed.len() as u64;
         self.checkpoint.behind |= !closed.is_empty() || !rejections.is_empty();
@@ -124,17 +125,15 @@ impl Core {
                 continue;
             };
             let pending = &events[at];
-            let Some(slot) = self.slots.get_mut(&pending.target) else {
-                unreachable!("un actor con eventos en la época sigue en memoria");
-            };
+            let slot = &mut self.slots[pending.place];
             slot.version += 1;
             slot.kept -= 1;
             slot.events_since_snapshot += 1;
             slot.bytes_since_snapshot = slot.bytes_since_snapshot.saturating_add(weight(&evento));
             let id = event_id(pending.input.now, &pending.input.entrada, pending.ordinal);
             let causation_id = causation(events, &ids, pending.cause, &pending.input);
-            let sobre = envelope(pending, id, slot.version, causation_id, &self.service);
-            closed.push(ClosedEvent { to: self.ownership.events_of(&pending.target), record: RecordedEvent { sobre, evento } });
+            let sobre = envelope(pending, slot, id, causation_id, &self.service);
+            closed.push(ClosedEvent { to: slot.events_to(), record: RecordedEvent { sobre, evento } });
             ids.push(Some(id));
         }
         index.push(closed.len() as u32);
@@ -155,109 +154,98 @@ impl Core {
     /// What an actor that changed leaves behind at the end of the epoch.
     fn settle_slot(
         &mut self,
-        target: &Direccionado,
+        place: Place,
         documents: &HashMap<Id, u32>,
         rows: &mut Vec<ClosedRow>,
         snapshots: &mut Vec<ClosedSnapshot>,
     ) -> Result<(), CoreError> {
-        let Some(slot) = self.slots.get_mut(target) else { return Ok(()) };
+        let slot = &mut self.slots[place];
         assert!(slot.kept == 0, "al cerrar la época cada evento que queda tiene su versión");
         slot.elidable.clear();
-        if target.tipo == TipoAgregado::Factura {
-            return self.settle_document(target, documents, rows);
+        if slot.target.tipo == TipoAgregado::Factura {
+            return self.settle_document(place, documents, rows);
         }
         if !slot.dirty {
             slot.dirty = true;
-            self.dirty.push_back(target.clone());
+            self.dirty.push_back(slot.target.clone());
         }
-        self.snapshot_if_due(target, rows, snapshots)
+        self.snapshot_if_due(place, rows, snapshots)
     }
 
-    fn settle_document(
-        &mut self,
-        target: &Direccionado,
-        documents: &HashMap<Id, u32>,
-        rows: &mut Vec<ClosedRow>,
-    ) -> Result<(), CoreError> {
-        let Some(slot) = self.slots.get_mut(target) else { return Ok(()) };
-        let was_open = slot.timer.is_some();
-        let (open, quarantined) = (slot.has_open_saga(), slot.quarantined);
+    fn settle_document(&mut self, place: Place, documents: &HashMap<Id, u32>, rows: &mut Vec<ClosedRow>) -> Result<(), CoreError> {
+        let slot = &mut self.slots[place];
         slot.stored = true;
+        let (was_open, open, target) = (slot.timer.is_some(), slot.has_open_saga(), slot.target.clone());
         match documents.get(&target.id) {
-            Some(event) if !quarantined => {
-                rows.push(ClosedRow::Document { key: store::aggregate_key(target), event: *event, version: slot.version });
+            Some(event) if !slot.quarantined => {
+                rows.push(ClosedRow::Document { key: store::aggregate_key(&target), event: *event, version: slot.version });
             }
             _ => {
-                let row = self.row_of(target)?;
-                rows.extend(row.map(|(write, _)| ClosedRow::Ready(write)));
+                let (write, _) = self.row_of(place)?;
+                rows.push(ClosedRow::Ready(write));
             }
         }
-        if open {
-            rows.push(ClosedRow::Ready((store::open_saga_key(&target.id), Some(Vec::new()))));
-        } else {
-            if was_open {
-                rows.push(ClosedRow::Ready((store::open_saga_key(&target.id), None)));
-            }
-            self.leaving.push_back((self.number, target.clone()));
+        if open || was_open {
+            rows.push(ClosedRow::Ready((store::open_saga_key(&target.id), open.then(Vec::new))));
         }
-        self.arm(target);
+        if !open {
+            self.leaving.push_back((self.number, target));
+        }
+        self.arm(place);
         Ok(())
     }
 
     /// Snapshot for the topic: every so many events, and not before they weigh as much as the snapshot.
     fn snapshot_if_due(
         &mut self,
-        target: &Direccionado,
+        place: Place,
         rows: &mut Vec<ClosedRow>,
         snapshots: &mut Vec<ClosedSnapshot>,
     ) -> Result<(), CoreError> {
-        let Some(slot) = self.slots.get(target) else { return Ok(()) };
+        let slot = &self.slots[place];
         let due = slot.events_since_snapshot >= self.limits.snapshot_every && slot.bytes_since_snapshot >= slot.snapshot_bytes;
         if !due || slot.quarantined {
             return Ok(());
         }
-        let Some((write, snapshot)) = self.row_of(target)? else { return Ok(()) };
-        let partition = self.ownership.partition_of(target);
-        let to = TopicPartition::new(Topic::Instantaneas(target.tipo.contexto()), partition);
+        let (write, snapshot) = self.row_of(place)?;
         rows.push(ClosedRow::Ready(write));
+        let slot = &mut self.slots[place];
+        slot.events_since_snapshot = 0;
+        slot.bytes_since_snapshot = 0;
         if let Some(value) = snapshot {
-            snapshots.push(ClosedSnapshot { to, key: target.id.clone(), value });
-        }
-        if let Some(slot) = self.slots.get_mut(target) {
-            slot.events_since_snapshot = 0;
-            slot.bytes_since_snapshot = 0;
+            let to = TopicPartition::new(Topic::Instantaneas(slot.target.tipo.contexto()), slot.partition);
+            snapshots.push(ClosedSnapshot { to, key: slot.target.id.clone(), value });
         }
         Ok(())
     }
 
     /// The row of an actor as it is now, and its encoded snapshot if it has a state.
-    #[allow(clippy::type_complexity)]
-    pub(super) fn row_of(&mut self, target: &Direccionado) -> Result<Option<(StoreWrite, Option<bytes::Bytes>)>, CoreError> {
-        let Some(slot) = self.slots.get(target) else { return Ok(None) };
-        let snapshot = match slot.snapshot_state(target, &self.replicas) {
+    pub(super) fn row_of(&mut self, place: Place) -> Result<(StoreWrite, Option<bytes::Bytes>), CoreError> {
+        let slot = &mut self.slots[place];
+        let snapshot = match slot.snapshot_state(&self.replicas) {
             None => None,
             Some(estado) => {
                 let snapshot = Instantanea {
-                    aggregate_tipo: target.tipo,
-                    aggregate_id: target.id.clone(),
+                    aggregate_tipo: slot.target.tipo,
+                    aggregate_id: slot.target.id.clone(),
                     aggregate_version: slot.version,
                     version_esquema: SCHEMA_VERSION,
                     estado,
                 };
                 let encoded = self.codec.encode_snapshot(&snapshot);
-                Some(encoded.map_err(|cause| CoreError::Encode { what: format!("la instantánea de {}", target.id), cause })?)
+                Some(encoded.map_err(|cause| CoreError::Encode { what: format!("la instantánea de {}", slot.target.id), cause })?)
             }
         };
+        if let Some(bytes) = &snapshot {
+            slot.snapshot_bytes = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        }
         let row = AggregateRow {
             version: slot.version,
             quarantined: slot.quarantined,
             origin: slot.origin.as_deref().map(Origin::clone),
             payload: snapshot.clone().map_or(Payload::Nothing, Payload::Snapshot),
         };
-        if let (Some(slot), Some(bytes)) = (self.slots.get_mut(target), &snapshot) {
-            slot.snapshot_bytes = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        }
-        Ok(Some(((store::aggregate_key(target), Some(row.encode())), snapshot)))
+        Ok(((store::aggregate_key(&slot.target), Some(row.encode())), snapshot))
     }
 
     /// Flushes up to `quota` dirty actors and, when a round is complete, its positions.
@@ -272,13 +260,11 @@ impl Core {
             && let Some(target) = self.dirty.pop_front()
         {
             flushed += 1;
-            if let Some((write, _)) = self.row_of(&target)? {
-                rows.push(write);
-            }
-            if let Some(slot) = self.slots.get_mut(&target) {
-                slot.dirty = false;
-                slot.stored = true;
-            }
+            let Some(place) = self.slots.place(&target) else { continue };
+            rows.push(self.row_of(place)?.0);
+            let slot = &mut self.slots[place];
+            slot.dirty = false;
+            slot.stored = true;
         }
         let Some(round) = &mut self.checkpoint.round else { return Ok(rows) };
         round.remaining = round.remaining.saturating_sub(flushed);
@@ -323,8 +309,8 @@ impl Core {
         }
         self.forget_durable_memories(number);
         while let Some((_, target)) = self.leaving.pop_front_if(|(epoch, _)| *epoch <= number) {
-            let leaves = |slot: &super::Slot| slot.changed_in <= number && !slot.dirty && !slot.has_open_saga();
-            if self.slots.get(&target).is_some_and(|slot| leaves(slot)) {
+            let leaves = |slot: &Slot| slot.changed_in <= number && !slot.dirty && !slot.has_open_saga();
+            if self.slots.get(&target).is_some_and(leaves) {
                 self.slots.remove(&target);
             }
         }
@@ -372,25 +358,20 @@ fn causation(events: &[PendingEvent], ids: &[Option<Uuid>], cause: Cause, input:
     Arc::clone(&input.causation)
 }
 
-fn envelope(
-    pending: &PendingEvent,
-    event_id: Uuid,
-    aggregate_version: u64,
-    causation_id: Arc<str>,
-    service: &Arc<str>,
-) -> EventEnvelope {
+fn envelope(pending: &PendingEvent, slot: &Slot, event_id: Uuid, causation_id: Arc<str>, service: &Arc<str>) -> EventEnvelope {
     EventEnvelope {
         event_id,
         version_esquema: SCHEMA_VERSION,
-        aggregate_tipo: pending.target.tipo,
-        aggregate_id: pending.target.id.clone(),
-        aggregate_version,
+        aggregate_tipo: slot.target.tipo,
+        aggregate_id: slot.target.id.clone(),
+        aggregate_version: slot.version,
         ocurrido_en: pending.input.now,
         entrada: pending.input.entrada,
         correlation_id: pending.origin.correlation_id.clone(),
         causation_id,
-        command_id: pending.origin.command_id.clone(),
-        huella: pending.origin.huella,
+        command_id: pending.paso.as_ref().map_or_else(|| pending.origin.command_id.clone(), PasoSaga::command_id),
+        // A step is no client's command: nobody asks for it again by its content.
+        huella: pending.origin.huella.filter(|_| pending.paso.is_none()),
         servicio_origen: Arc::clone(service),
         usuario: pending.origin.usuario.clone(),
     }

@@ -13,6 +13,7 @@ use super::{
     epoch::{Cause, InputContext, PendingEvent, RemoteMessage},
     replicas::Replicas,
     slot::{Slot, SlotState},
+    slots::Place,
 };
 use crate::{
     contracts::{CommandEnvelope, DecodedCommand},
@@ -41,9 +42,10 @@ pub struct ClientCall {
 pub struct Message {
     pub target: Direccionado,
     pub comando: Comando,
-    /// Set on the steps of a saga: who decides, answers to this.
+    /// Set on the steps of a saga: who decides, answers to this. The step's own command id derives from it.
     pub paso: Option<PasoSaga>,
     pub cause: Cause,
+    /// The command that began the flow.
     pub origin: Rc<Origin>,
     pub client: Option<ClientCall>,
     /// `recibido_en` of the command that began the flow: what *hoy* comes from.
@@ -53,6 +55,11 @@ pub struct Message {
 }
 
 impl Message {
+    /// Id of the command it carries: its step's, or the one it came with.
+    pub fn command_id(&self) -> Id {
+        self.paso.as_ref().map_or_else(|| self.origin.command_id.clone(), PasoSaga::command_id)
+    }
+
     pub fn internal(
         target: Direccionado,
         comando: Comando,
@@ -117,7 +124,7 @@ impl Core {
                 self.queue.clear();
                 return Err(CoreError::TooManyHops(input.entrada.particion));
             }
-            self.deliver(message, input)?;
+            self.deliver(&message, input)?;
         }
         self.stats.hops += u64::from(hops);
         let end_event = index(self.epoch.events.len());
@@ -128,12 +135,12 @@ impl Core {
         Ok(())
     }
 
-    fn deliver(&mut self, message: Message, input: &Rc<InputContext>) -> Result<(), CoreError> {
+    fn deliver(&mut self, message: &Message, input: &Rc<InputContext>) -> Result<(), CoreError> {
         if !self.ownership.is_local(&message.target) {
             self.send_away(message, input);
             return Ok(());
         }
-        self.activate(&message.target)?;
+        let place = self.activate(&message.target)?;
         if let Comando::Factura(ComandoFactura::CrearYEmitirFactura { datos, .. }) = &message.comando {
             // Step 0: the client is asked of its actor, which on this node is to bring it into memory.
             let cliente = Direccionado::new(TipoAgregado::Cliente, datos.cliente_id.clone());
@@ -141,110 +148,87 @@ impl Core {
                 self.activate(&cliente)?;
             }
         }
-        if self.is_quarantined(&message.target) {
+        if self.slots[place].quarantined {
             self.park(message, input);
             return Ok(());
         }
-        if message.client.is_some() && self.answer_from_memory(&message, input)? {
+        if message.client.is_some() && self.answer_from_memory(message, place, input)? {
             return Ok(());
         }
-        self.decide_and_apply(message, input)
+        self.decide_and_apply(message, place, input)
     }
 
-    fn decide_and_apply(&mut self, message: Message, input: &Rc<InputContext>) -> Result<(), CoreError> {
-        let Some(slot) = self.slots.get_mut(&message.target) else {
-            unreachable!("el actor fue activado al entregar");
-        };
+    fn decide_and_apply(&mut self, message: &Message, place: Place, input: &Rc<InputContext>) -> Result<(), CoreError> {
+        let slot = &mut self.slots[place];
         slot.used_in = self.number;
-        if let Some(stale) = stale_version(slot, &message) {
+        if let Some(stale) = stale_version(slot, message) {
             return self.refuse(message, Rechazo::de(stale), input);
         }
-        let decided = decide(&self.emisor, &self.replicas, slot, &message);
-        match decided {
-            Ok(Ok(decision)) => self.apply(message, decision, input),
+        match decide(&self.emisor, &self.replicas, slot, message) {
+            Ok(Ok(decision)) => {
+                self.apply(message, place, decision, input);
+                Ok(())
+            }
             Ok(Err(rechazo)) => self.refuse(message, rechazo, input),
             Err(cause) => {
-                self.poison(message, &cause, input);
+                self.poison(message, place, &cause, input);
                 Ok(())
             }
         }
     }
 
-    fn apply(&mut self, message: Message, decision: Decision, input: &Rc<InputContext>) -> Result<(), CoreError> {
+    fn apply(&mut self, message: &Message, place: Place, decision: Decision, input: &Rc<InputContext>) {
         let Decision { eventos, notas, envios, resultado } = decision;
-        let origin = self.origin_for(&message, !eventos.is_empty());
-        let waiting = self.waiting_address(&message);
-        let outcome = self.apply_events(&message, eventos, &origin, input);
-        if let Some(Slot { state: SlotState::Factura(Some(state)), .. }) = self.slots.get_mut(&message.target).map(Box::as_mut) {
+        let slot = &mut self.slots[place];
+        let origin = origin_for(slot, message, !eventos.is_empty());
+        let waiting = waiting_address(slot, message);
+        let mut cause = message.cause;
+        let mut finished = false;
+        for evento in eventos {
+            finished |= self.ends_a_document(&evento);
+            cause = self.push_event(place, evento, message, &origin, input);
+        }
+        if let SlotState::Factura(Some(state)) = &mut self.slots[place].state {
             for nota in notas {
                 factura::anotar(state, nota);
             }
         }
-        self.send_steps(envios, outcome.cause, &origin, message.ahora);
+        for Envio { paso, comando } in envios {
+            let target = comando.destino();
+            self.queue.push_back(Message::internal(target, comando, Some(paso), cause, Rc::clone(&origin), message.ahora));
+        }
         if let (Some(paso), Some(resultado)) = (&message.paso, resultado) {
-            self.answer_step(paso, resultado, outcome.cause, &message);
+            self.answer_step(paso, resultado, cause, message);
         }
-        self.settle(&message, &origin, waiting, outcome.finished, input)
+        self.settle(message, place, &origin, waiting, finished);
     }
 
-    /// Whose command the events belong to: a document's own attempt, or the message's command.
-    fn origin_for(&mut self, message: &Message, with_events: bool) -> Rc<Origin> {
-        if message.target.tipo != TipoAgregado::Factura {
-            return Rc::clone(&message.origin);
-        }
-        let Some(slot) = self.slots.get_mut(&message.target) else { return Rc::clone(&message.origin) };
-        if message.client.is_some() && with_events {
-            slot.origin = Some(Rc::clone(&message.origin));
-        }
-        slot.origin.clone().unwrap_or_else(|| Rc::clone(&message.origin))
-    }
-
-    /// Who waits for the document's outcome: the caller, or whoever began the attempt.
-    fn waiting_address(&self, message: &Message) -> Option<DireccionRespuesta> {
-        if let Some(client) = &message.client {
-            return client.responder_a.clone();
-        }
-        let factura = self.slots.get(&message.target)?.factura()?;
-        factura.emision.as_ref()?.inicio.responder_a.clone()
-    }
-
-    /// Records events on an aggregate and folds them, dropping what they make unobservable.
-    fn apply_events(&mut self, message: &Message, eventos: Vec<Evento>, origin: &Rc<Origin>, input: &Rc<InputContext>) -> Applied {
-        let mut applied = Applied { cause: message.cause, finished: false };
-        for evento in eventos {
-            applied.finished |=
-                matches!(&evento, Evento::Factura(EventoFactura::FacturaEmitida(_) | EventoFactura::FacturaRechazada { .. }));
-            self.count(&evento);
-            applied.cause = self.push_event(&message.target, evento, message.cause, origin, input);
-        }
-        applied
-    }
-
-    fn count(&mut self, evento: &Evento) {
+    /// Whether an event ends its document's attempt; counts it.
+    fn ends_a_document(&mut self, evento: &Evento) -> bool {
         match evento {
             Evento::Factura(EventoFactura::FacturaEmitida(_)) => self.stats.issued += 1,
             Evento::Factura(EventoFactura::FacturaRechazada { .. }) => self.stats.refused_invoices += 1,
-            _ => {}
+            _ => return false,
         }
+        true
     }
 
-    pub(super) fn push_event(
+    /// Records an event and folds it, dropping what it makes unobservable.
+    fn push_event(
         &mut self,
-        target: &Direccionado,
+        place: Place,
         evento: Evento,
-        cause: Cause,
+        message: &Message,
         origin: &Rc<Origin>,
         input: &Rc<InputContext>,
     ) -> Cause {
         let at = index(self.epoch.events.len());
-        let Some(slot) = self.slots.get_mut(target) else {
-            unreachable!("el actor fue activado al entregar");
-        };
+        let slot = &mut self.slots[place];
         if slot.changed_in != self.number {
             slot.changed_in = self.number;
-            self.epoch.touched.push(target.clone());
+            self.epoch.touched.push(place);
         }
-        slot.fold(&mut self.replicas, &target.id, &evento);
+        slot.fold(&mut self.replicas, &evento);
         self.stats.elided += elide(slot, &mut self.epoch.events, &evento);
         if may_be_elided(&evento) {
             slot.elidable.push(at);
@@ -252,24 +236,16 @@ impl Core {
         slot.kept += 1;
         let ordinal = self.ordinal;
         self.ordinal += 1;
-        let pending = PendingEvent {
-            target: target.clone(),
+        self.epoch.events.push(PendingEvent {
+            place,
             evento: Some(evento),
-            cause,
+            cause: message.cause,
             origin: Rc::clone(origin),
+            paso: message.paso.clone(),
             input: Rc::clone(input),
             ordinal,
-        };
-        self.epoch.events.push(pending);
+        });
         Cause::Event(at)
-    }
-
-    fn send_steps(&mut self, envios: Vec<Envio>, cause: Cause, origin: &Rc<Origin>, ahora: Instante) {
-        for Envio { paso, comando } in envios {
-            let step = Origin { command_id: paso.command_id(), huella: None, ..Origin::clone(origin) };
-            let target = comando.destino();
-            self.queue.push_back(Message::internal(target, comando, Some(paso), cause, Rc::new(step), ahora));
-        }
     }
 
     /// Answers a step of a saga, unless it was a release, which nobody waits for.
@@ -289,12 +265,12 @@ impl Core {
     }
 
     /// Hands a message over to the node that owns its target, through that target's topic.
-    fn send_away(&mut self, message: Message, input: &Rc<InputContext>) {
+    fn send_away(&mut self, message: &Message, input: &Rc<InputContext>) {
         let answer = matches!(message.comando, Comando::Factura(ComandoFactura::RespuestaPaso { .. }));
-        let step_id = &message.origin.command_id;
+        let command_id = message.command_id();
         let envelope = CommandEnvelope {
             // An answer's id derives from its step's, so that it is the same however often it is given.
-            command_id: if answer { Id::compuesto(&[step_id.as_str(), "A"]) } else { step_id.clone() },
+            command_id: if answer { Id::compuesto(&[command_id.as_str(), "A"]) } else { command_id },
             correlation_id: message.origin.correlation_id.clone(),
             causation_id: None,
             recibido_en: message.ahora,
@@ -303,29 +279,41 @@ impl Core {
             version_esperada: None,
             responder_a: None,
             traceparent: None,
-            paso: message.paso,
-            comando: message.comando,
+            paso: message.paso.clone(),
+            comando: message.comando.clone(),
         };
-        self.epoch.remote.push(RemoteMessage { target: message.target, envelope, cause: message.cause, input: Rc::clone(input) });
+        let target = message.target.clone();
+        self.epoch.remote.push(RemoteMessage { target, envelope, cause: message.cause, input: Rc::clone(input) });
     }
 
     /// A decision that panicked: its command goes to the DLQ and its aggregate into quarantine, in this epoch's transaction.
-    fn poison(&mut self, message: Message, cause: &str, input: &Rc<InputContext>) {
+    fn poison(&mut self, message: &Message, place: Place, cause: &str, input: &Rc<InputContext>) {
         self.stats.panics += 1;
         tracing::error!(evento = "agregado_en_cuarentena", agregado = %message.target.id, comando = message.comando.tipo(), causa = cause,
             "la decisión de un comando falló: el agregado queda en cuarentena");
         let quarantine = Evento::Cuarentena(EventoCuarentena::AgregadoEnCuarentena { causa: Arc::from(cause) });
-        let (target, origin) = (message.target.clone(), Rc::clone(&message.origin));
-        self.push_event(&target, quarantine, message.cause, &origin, input);
+        self.push_event(place, quarantine, message, &message.origin, input);
         self.set_aside(message, "Panico", cause, input);
     }
 }
 
-struct Applied {
-    /// The last event, or what caused the message when there was none.
-    cause: Cause,
-    /// A document reached the end of its attempt.
-    finished: bool,
+/// Whose command the events belong to: a document's own attempt, or the message's command.
+fn origin_for(slot: &mut Slot, message: &Message, with_events: bool) -> Rc<Origin> {
+    if message.target.tipo != TipoAgregado::Factura {
+        return Rc::clone(&message.origin);
+    }
+    if message.client.is_some() && with_events {
+        slot.origin = Some(Rc::clone(&message.origin));
+    }
+    slot.origin.clone().unwrap_or_else(|| Rc::clone(&message.origin))
+}
+
+/// Who waits for the document's outcome: the caller, or whoever began the attempt.
+fn waiting_address(slot: &Slot, message: &Message) -> Option<DireccionRespuesta> {
+    if let Some(client) = &message.client {
+        return client.responder_a.clone();
+    }
+    slot.factura()?.emision.as_ref()?.inicio.responder_a.clone()
 }
 
 fn index(length: usize) -> u32 {

@@ -5,11 +5,12 @@ use std::{collections::BTreeMap, rc::Rc, sync::Arc};
 use bytes::Bytes;
 use uuid::Uuid;
 
+use super::slots::Place;
 use crate::{
     contracts::{ComandoRechazado, CommandEnvelope, Entrada, RecordedEvent, RegistroDlq, Resultado, VersionAgregado},
     domain::{
         Contexto, Direccionado, Evento,
-        facturacion::factura::DireccionRespuesta,
+        facturacion::factura::{DireccionRespuesta, PasoSaga},
         valores::{Id, Instante},
     },
     engine::store::{Origin, StoreWrite},
@@ -35,10 +36,13 @@ pub struct InputContext {
 /// An event of the epoch; `None` once dropped.
 #[derive(Debug)]
 pub struct PendingEvent {
-    pub target: Direccionado,
+    /// Whose it is.
+    pub place: Place,
     pub evento: Option<Evento>,
     pub cause: Cause,
     pub origin: Rc<Origin>,
+    /// Set when a saga's step led to it: its command is the step.
+    pub paso: Option<PasoSaga>,
     pub input: Rc<InputContext>,
     /// Place among the events of its input, counting dropped ones: part of its id.
     pub ordinal: u32,
@@ -76,7 +80,7 @@ pub struct Epoch {
     pub remote: Vec<RemoteMessage>,
     pub positions: BTreeMap<TopicPartition, Position>,
     /// Aggregates with at least one event, in order of first touch.
-    pub touched: Vec<Direccionado>,
+    pub touched: Vec<Place>,
     /// Rows of remembered outcomes.
     pub memories: Vec<StoreWrite>,
     pub inputs: u32,

@@ -16,6 +16,7 @@ mod outcomes;
 mod recover;
 mod replicas;
 mod slot;
+mod slots;
 #[cfg(test)]
 mod tests;
 
@@ -48,6 +49,7 @@ use crate::{
 use deliver::Message;
 use epoch::{Cause, Epoch, InputContext};
 use replicas::Replicas;
+use slots::{Place, Slots};
 
 /// Limits and rhythms of the core.
 #[derive(Debug, Clone)]
@@ -117,7 +119,7 @@ pub struct Core {
     store: Arc<dyn StateStore>,
     ownership: Ownership,
     limits: CoreLimits,
-    slots: HashMap<Direccionado, Box<Slot>>,
+    slots: Slots,
     replicas: Replicas,
     /// Outcomes whose rows are not durable yet, by their row's key, with the epoch that wrote them.
     memories: HashMap<Vec<u8>, (u64, MemoryRow)>,
@@ -163,7 +165,7 @@ impl Core {
             store,
             ownership,
             limits,
-            slots: HashMap::new(),
+            slots: Slots::default(),
             replicas: Replicas::default(),
             memories: HashMap::new(),
             memory_order: VecDeque::new(),
@@ -241,8 +243,8 @@ impl Core {
 
     fn fire_one(&mut self, factura_id: Id, intento: u32, now: Instante) -> Result<(), CoreError> {
         let target = Direccionado::new(TipoAgregado::Factura, factura_id.clone());
-        self.activate(&target)?;
-        let Some(slot) = self.slots.get_mut(&target) else { return Ok(()) };
+        let place = self.activate(&target)?;
+        let slot = &mut self.slots[place];
         slot.timer = None;
         let Some(origin) = slot.origin.clone() else { return Ok(()) };
         let from = self.ownership.commands_of(&target);
@@ -258,7 +260,8 @@ impl Core {
         self.drain(&Rc::new(context))?;
         // Still open: it is driven again one deadline later.
         let again = now.mas_milis(self.emisor.plazo_emision_ms);
-        if let Some(slot) = self.slots.get_mut(&target).filter(|slot| slot.has_open_saga() && slot.timer.is_none()) {
+        let slot = &mut self.slots[place];
+        if slot.has_open_saga() && slot.timer.is_none() {
             slot.timer = Some(again);
             self.timers.insert((again, target.id), intento);
         }
@@ -300,14 +303,14 @@ impl Core {
     }
 
     /// Brings an actor into memory: from the local store, or new.
-    fn activate(&mut self, target: &Direccionado) -> Result<(), CoreError> {
-        if self.slots.contains_key(target) {
-            return Ok(());
+    fn activate(&mut self, target: &Direccionado) -> Result<Place, CoreError> {
+        if let Some(place) = self.slots.place(target) {
+            return Ok(place);
         }
         self.stats.activations += 1;
-        let mut slot = Box::new(Slot::new(target.tipo));
+        let mut slot = Box::new(Slot::new(target.clone(), self.ownership.partition_of(target)));
         if let Some(bytes) = self.store.get(&store::aggregate_key(target))? {
-            self.load(target, &mut slot, AggregateRow::decode(bytes)?)?;
+            self.load(&mut slot, AggregateRow::decode(bytes)?)?;
         }
         if matches!(target.tipo, TipoAgregado::Inventario | TipoAgregado::Cliente) {
             self.residents.push_back(target.clone());
@@ -315,13 +318,13 @@ impl Core {
         if target.tipo == TipoAgregado::Factura {
             self.leaving.push_back((self.number, target.clone()));
         }
-        self.slots.insert(target.clone(), slot);
-        Ok(())
+        Ok(self.slots.insert(slot))
     }
 
     /// Fills a slot from its row.
-    fn load(&mut self, target: &Direccionado, slot: &mut Slot, row: AggregateRow) -> Result<(), CoreError> {
-        let unreadable = |cause| CoreError::State { target: format!("{} {}", target.tipo, target.id), cause };
+    fn load(&mut self, slot: &mut Slot, row: AggregateRow) -> Result<(), CoreError> {
+        let name = format_args!("{} {}", slot.target.tipo, slot.target.id).to_string();
+        let unreadable = |cause| CoreError::State { target: name, cause };
         slot.version = row.version;
         slot.quarantined = row.quarantined;
         slot.stored = true;
@@ -331,20 +334,21 @@ impl Core {
             Payload::Snapshot(bytes) => {
                 let snapshot = self.codec.decode_snapshot(&bytes).map_err(unreadable)?;
                 slot.snapshot_bytes = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-                slot.restore(&mut self.replicas, &target.id, snapshot.estado);
+                slot.restore(&mut self.replicas, snapshot.estado);
             }
             Payload::Document(bytes) => {
                 let record = self.codec.decode_event(&bytes).map_err(unreadable)?;
                 slot.origin = Some(Rc::new(origin_of(&record.sobre)));
-                slot.fold(&mut self.replicas, &target.id, &record.evento);
+                slot.fold(&mut self.replicas, &record.evento);
             }
         }
         Ok(())
     }
 
     /// Arms or disarms the timer of a document at the end of an epoch, by what its saga now waits for.
-    fn arm(&mut self, target: &Direccionado) {
-        let Some(slot) = self.slots.get_mut(target) else { return };
+    fn arm(&mut self, place: Place) {
+        let slot = &mut self.slots[place];
+        let target = &slot.target;
         let due = slot.factura().and_then(factura::vencimiento);
         let intento = slot.factura().map_or(0, |f| f.intento);
         match (slot.timer, due) {

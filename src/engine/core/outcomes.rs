@@ -8,6 +8,8 @@ use super::{
     Core, CoreError, SERVICE,
     deliver::{ClientCall, Message},
     epoch::{InputContext, PendingReply, event_id},
+    slot::Slot,
+    slots::Place,
 };
 use crate::{
     contracts::{ComandoRechazado, EtapaDlq, RegistroAuditoria, RegistroDlq, Respuesta, Resultado, ResumenFactura},
@@ -30,17 +32,22 @@ enum Remembered {
 
 impl Core {
     /// Answers a repeated command from memory, or a reused id with a refusal; `false` when the command is new.
-    pub(super) fn answer_from_memory(&mut self, message: &Message, input: &Rc<InputContext>) -> Result<bool, CoreError> {
-        let Some((remembered, huella)) = self.recall(&message.target, &message.origin.command_id)? else { return Ok(false) };
+    pub(super) fn answer_from_memory(
+        &mut self,
+        message: &Message,
+        place: Place,
+        input: &Rc<InputContext>,
+    ) -> Result<bool, CoreError> {
+        let Some((remembered, huella)) = self.recall(place, &message.origin.command_id)? else { return Ok(false) };
         self.stats.duplicates += 1;
         if huella.is_some() && huella != message.origin.huella {
             self.refuse_reused_id(message, input);
             return Ok(true);
         }
         let Some(ClientCall { responder_a: Some(address), .. }) = &message.client else { return Ok(true) };
-        let mut version = self.slots.get(&message.target).map_or(0, |slot| slot.version_now());
+        let mut version = self.slots[place].version_now();
         let resultado = match remembered {
-            Remembered::Document => self.document_outcome(&message.target),
+            Remembered::Document => document_outcome(&self.slots[place]),
             Remembered::Row(MemoryRow { outcome: MemoryOutcome::Accepted { version: then }, .. }) => {
                 version = then;
                 Resultado::Aceptado { factura: None }
@@ -53,19 +60,15 @@ impl Core {
         Ok(true)
     }
 
-    fn recall(
-        &self,
-        target: &Direccionado,
-        command_id: &Id,
-    ) -> Result<Option<(Remembered, Option<crate::contracts::Huella>)>, CoreError> {
-        let Some(slot) = self.slots.get(target) else { return Ok(None) };
+    fn recall(&self, place: Place, command_id: &Id) -> Result<Option<(Remembered, Option<crate::contracts::Huella>)>, CoreError> {
+        let slot = &self.slots[place];
         if let Some(origin) = slot.origin.as_ref().filter(|origin| origin.command_id == *command_id) {
             return Ok(Some((Remembered::Document, origin.huella)));
         }
         if !slot.stored {
             return Ok(None);
         }
-        let key = store::memory_key(target, command_id);
+        let key = store::memory_key(&slot.target, command_id);
         if let Some((_, row)) = self.memories.get(&key) {
             return Ok(Some((Remembered::Row(row.clone()), row.huella)));
         }
@@ -97,34 +100,33 @@ impl Core {
     pub(super) fn settle(
         &mut self,
         message: &Message,
+        place: Place,
         origin: &Rc<Origin>,
         waiting: Option<DireccionRespuesta>,
         finished: bool,
-        _input: &Rc<InputContext>,
-    ) -> Result<(), CoreError> {
+    ) {
         if message.target.tipo == TipoAgregado::Factura {
             if let (true, Some(address)) = (finished, waiting) {
-                let resultado = self.document_outcome(&message.target);
+                let resultado = document_outcome(&self.slots[place]);
                 self.reply_to(address, &origin.command_id, &message.target, resultado, false, None);
             }
-            return Ok(());
+            return;
         }
         if message.client.is_none() {
-            return Ok(());
+            return;
         }
-        let version = self.slots.get(&message.target).map_or(0, |slot| slot.version_now());
+        let version = self.slots[place].version_now();
         self.remember(&message.target, origin, MemoryOutcome::Accepted { version });
         if let Some(address) = waiting {
             self.reply(address, message, Resultado::Aceptado { factura: None }, false, Some(version));
         }
-        Ok(())
     }
 
     /// A refusal: the answer to a step, or a ComandoRechazado with its answer.
-    pub(super) fn refuse(&mut self, message: Message, rechazo: Rechazo, input: &Rc<InputContext>) -> Result<(), CoreError> {
+    pub(super) fn refuse(&mut self, message: &Message, rechazo: Rechazo, input: &Rc<InputContext>) -> Result<(), CoreError> {
         let Rechazo { errores } = rechazo;
         if let Some(paso) = &message.paso {
-            self.answer_step(paso, ResultadoPaso::Rechazado { errores }, message.cause, &message);
+            self.answer_step(paso, ResultadoPaso::Rechazado { errores }, message.cause, message);
             return Ok(());
         }
         if message.client.is_none() {
@@ -132,12 +134,12 @@ impl Core {
             tracing::debug!(agregado = %message.target.id, comando = message.comando.tipo(), "mensaje de saga sin efecto");
             return Ok(());
         }
-        let refusal = self.record_refusal(&message, &errores, input);
+        let refusal = self.record_refusal(message, &errores, input);
         let encoded = self.codec.encode_audit(&RegistroAuditoria::Rechazo(refusal));
         let bytes = encoded.map_err(|cause| CoreError::Encode { what: "ComandoRechazado".to_owned(), cause })?;
         self.remember(&message.target, &message.origin, MemoryOutcome::Refused(bytes));
         if let Some(ClientCall { responder_a: Some(address), .. }) = &message.client {
-            self.reply(address.clone(), &message, Resultado::Rechazado { errores }, false, None);
+            self.reply(address.clone(), message, Resultado::Rechazado { errores }, false, None);
         }
         Ok(())
     }
@@ -181,15 +183,6 @@ impl Core {
         self.memories.insert(key, (self.number, row));
     }
 
-    fn document_outcome(&self, target: &Direccionado) -> Resultado {
-        let Some(factura) = self.slots.get(target).and_then(|slot| slot.factura()) else { return Resultado::EnCurso };
-        match factura.estado {
-            EstadoFactura::Emitida => Resultado::Aceptado { factura: summary(factura) },
-            EstadoFactura::Rechazada => Resultado::Rechazado { errores: factura.errores.clone() },
-            EstadoFactura::Borrador | EstadoFactura::EnEmision => Resultado::EnCurso,
-        }
-    }
-
     fn reply(
         &mut self,
         address: DireccionRespuesta,
@@ -210,7 +203,7 @@ impl Core {
         repetido: bool,
         version: Option<u64>,
     ) {
-        let mut versions: Vec<_> = self.slots.get(target).map(|slot| slot.version_of(target)).into_iter().collect();
+        let mut versions: Vec<_> = self.slots.get(target).map(|slot| slot.version_as_answer()).into_iter().collect();
         if let (Some(version), Some(first)) = (version, versions.first_mut()) {
             first.version = version;
         }
@@ -225,22 +218,18 @@ impl Core {
         });
     }
 
-    pub(super) fn is_quarantined(&self, target: &Direccionado) -> bool {
-        self.slots.get(target).is_some_and(|slot| slot.quarantined)
-    }
-
     /// Parks a command behind the quarantine of its aggregate, in order.
-    pub(super) fn park(&mut self, message: Message, input: &Rc<InputContext>) {
+    pub(super) fn park(&mut self, message: &Message, input: &Rc<InputContext>) {
         self.set_aside(message, "EnCuarentena", "el agregado está en cuarentena: el comando espera en orden", input);
     }
 
-    pub(super) fn set_aside(&mut self, message: Message, codigo: &str, causa: &str, input: &Rc<InputContext>) {
-        let valor = message.raw.clone().unwrap_or_else(|| self.encode_step(&message));
+    pub(super) fn set_aside(&mut self, message: &Message, codigo: &str, causa: &str, input: &Rc<InputContext>) {
+        let valor = message.raw.clone().unwrap_or_else(|| self.encode_step(message));
         let dead = RegistroDlq {
             entrada: input.entrada,
             clave: Bytes::copy_from_slice(message.target.id.as_str().as_bytes()),
             valor,
-            command_id: Some(message.origin.command_id.clone()),
+            command_id: Some(message.command_id()),
             correlation_id: Some(message.origin.correlation_id.clone()),
             aggregate: Some((message.target.tipo, message.target.id.clone())),
             etapa: EtapaDlq::Decidir,
@@ -255,14 +244,14 @@ impl Core {
         self.epoch.dead.push((message.target.tipo.contexto(), partition, dead));
         if let Some(ClientCall { responder_a: Some(address), .. }) = &message.client {
             let resultado = Resultado::Apartado { codigo: Arc::from(codigo), causa: Arc::from(causa) };
-            self.reply(address.clone(), &message, resultado, false, None);
+            self.reply(address.clone(), message, resultado, false, None);
         }
     }
 
     /// Bytes of a step that never was on a topic, so that the DLQ can hold it.
     fn encode_step(&self, message: &Message) -> Bytes {
         let envelope = crate::contracts::CommandEnvelope {
-            command_id: message.origin.command_id.clone(),
+            command_id: message.command_id(),
             correlation_id: message.origin.correlation_id.clone(),
             causation_id: None,
             recibido_en: message.ahora,
@@ -275,6 +264,16 @@ impl Core {
             comando: message.comando.clone(),
         };
         self.codec.encode_command(&envelope).unwrap_or_default()
+    }
+}
+
+/// What a document's own state says of the command it worked on.
+fn document_outcome(slot: &Slot) -> Resultado {
+    let Some(factura) = slot.factura() else { return Resultado::EnCurso };
+    match factura.estado {
+        EstadoFactura::Emitida => Resultado::Aceptado { factura: summary(factura) },
+        EstadoFactura::Rechazada => Resultado::Rechazado { errores: factura.errores.clone() },
+        EstadoFactura::Borrador | EstadoFactura::EnEmision => Resultado::EnCurso,
     }
 }
 

@@ -43,9 +43,10 @@ impl Core {
     /// # Errors
     /// When the row cannot be read.
     pub fn adopt_row(&mut self, target: Direccionado, row: AggregateRow) -> Result<(), CoreError> {
-        let mut slot = Box::new(Slot::new(target.tipo));
-        self.load(&target, &mut slot, row)?;
-        self.slots.insert(target, slot);
+        let partition = self.ownership.partition_of(&target);
+        let mut slot = Box::new(Slot::new(target, partition));
+        self.load(&mut slot, row)?;
+        self.slots.insert(slot);
         Ok(())
     }
 
@@ -55,13 +56,13 @@ impl Core {
     /// Those of the local store.
     pub fn adopt_snapshot(&mut self, snapshot: Instantanea) -> Result<(), CoreError> {
         let target = Direccionado::new(snapshot.aggregate_tipo, snapshot.aggregate_id);
-        self.activate(&target)?;
-        let Some(slot) = self.slots.get_mut(&target) else { return Ok(()) };
+        let place = self.activate(&target)?;
+        let slot = &mut self.slots[place];
         if snapshot.aggregate_version <= slot.version {
             return Ok(());
         }
         slot.version = snapshot.aggregate_version;
-        slot.restore(&mut self.replicas, &target.id, snapshot.estado);
+        slot.restore(&mut self.replicas, snapshot.estado);
         self.mark_dirty(&target);
         Ok(())
     }
@@ -78,8 +79,8 @@ impl Core {
         if refold.waiting.contains(&target) {
             self.write_refolded(refold)?;
         }
-        self.activate(&target)?;
-        let Some(slot) = self.slots.get_mut(&target) else { return Ok(()) };
+        let place = self.activate(&target)?;
+        let slot = &mut self.slots[place];
         if sobre.aggregate_version <= slot.version {
             refold.skipped += 1;
             if target.tipo != TipoAgregado::Factura {
@@ -102,7 +103,7 @@ impl Core {
         }
         let evento = body.decode().map_err(unreadable)?;
         slot.version = sobre.aggregate_version;
-        slot.fold(&mut self.replicas, &target.id, &evento);
+        slot.fold(&mut self.replicas, &evento);
         if target.tipo == TipoAgregado::Factura {
             slot.origin = Some(Rc::new(origin_of(&sobre)));
         } else {
@@ -147,8 +148,8 @@ impl Core {
             return Ok(());
         }
         let target = Direccionado::new(refusal.aggregate_tipo, refusal.aggregate_id.clone());
-        self.activate(&target)?;
-        let Some(slot) = self.slots.get_mut(&target) else { return Ok(()) };
+        let place = self.activate(&target)?;
+        let slot = &mut self.slots[place];
         if slot.version == 0 && !slot.stored {
             let row = AggregateRow { version: 0, quarantined: false, origin: None, payload: Payload::Nothing };
             refold.rows.push((store::aggregate_key(&target), Some(row.encode())));
@@ -221,7 +222,7 @@ impl Core {
         let mut open: Vec<(Id, u32)> = self
             .slots
             .iter()
-            .filter_map(|(target, slot)| slot.factura().filter(|_| slot.has_open_saga()).map(|f| (target.id.clone(), f.intento)))
+            .filter_map(|slot| slot.factura().filter(|_| slot.has_open_saga()).map(|f| (slot.target.id.clone(), f.intento)))
             .collect();
         open.sort();
         for (id, intento) in &open {
@@ -240,9 +241,9 @@ impl Core {
     pub fn finish_refold(&mut self, mut refold: Refold, ends: Positions) -> Result<(), CoreError> {
         self.write_refolded(&mut refold)?;
         while let Some(target) = self.dirty.pop_front() {
-            let Some((write, _)) = self.row_of(&target)? else { continue };
-            refold.rows.push(write);
-            let Some(slot) = self.slots.get_mut(&target) else { continue };
+            let Some(place) = self.slots.place(&target) else { continue };
+            refold.rows.push(self.row_of(place)?.0);
+            let slot = &mut self.slots[place];
             slot.dirty = false;
             slot.stored = true;
             let open = slot.has_open_saga();

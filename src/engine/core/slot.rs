@@ -9,9 +9,10 @@ use crate::{
         facturacion::factura::{self, EstadoFactura, Factura},
         inventario::{self, Inventario},
         numeracion::{self, RangoNumeracion},
-        valores::{Id, Instante},
+        valores::Instante,
     },
     engine::store::Origin,
+    log::{Topic, TopicPartition},
 };
 
 use super::replicas::Replicas;
@@ -28,6 +29,9 @@ pub enum SlotState {
 /// An active actor.
 #[derive(Debug)]
 pub struct Slot {
+    pub target: Direccionado,
+    /// Partition of its topics.
+    pub partition: u16,
     pub state: SlotState,
     /// Version at the last epoch boundary.
     pub version: u64,
@@ -55,14 +59,16 @@ pub struct Slot {
 }
 
 impl Slot {
-    pub fn new(tipo: TipoAgregado) -> Self {
-        let state = match tipo {
+    pub fn new(target: Direccionado, partition: u16) -> Self {
+        let state = match target.tipo {
             TipoAgregado::Inventario => SlotState::Inventario(None),
             TipoAgregado::RangoNumeracion => SlotState::Rango(None),
             TipoAgregado::Factura => SlotState::Factura(None),
             TipoAgregado::Cliente | TipoAgregado::Producto | TipoAgregado::Sucursal | TipoAgregado::Bodega => SlotState::Catalogo,
         };
         Self {
+            target,
+            partition,
             state,
             version: 0,
             kept: 0,
@@ -85,12 +91,17 @@ impl Slot {
         self.version + self.kept
     }
 
-    pub fn version_of(&self, target: &Direccionado) -> VersionAgregado {
-        VersionAgregado { tipo: target.tipo, id: target.id.clone(), version: self.version_now() }
+    pub fn version_as_answer(&self) -> VersionAgregado {
+        VersionAgregado { tipo: self.target.tipo, id: self.target.id.clone(), version: self.version_now() }
+    }
+
+    /// Partition of the log that its events go to.
+    pub fn events_to(&self) -> TopicPartition {
+        TopicPartition::new(Topic::Eventos(self.target.tipo.contexto()), self.partition)
     }
 
     /// Folds an event into the state (the catalogue's into `replicas`).
-    pub fn fold(&mut self, replicas: &mut Replicas, id: &Id, evento: &Evento) {
+    pub fn fold(&mut self, replicas: &mut Replicas, evento: &Evento) {
         match (&mut self.state, evento) {
             (SlotState::Inventario(state), Evento::Inventario(e)) => inventario::evolucionar(state, e),
             (SlotState::Rango(state), Evento::Rango(e)) => numeracion::evolucionar(state, e),
@@ -100,7 +111,9 @@ impl Slot {
             }
             _ => {}
         }
-        replicas.fold(id, evento);
+        if matches!(self.state, SlotState::Catalogo | SlotState::Rango(_)) {
+            replicas.fold(&self.target.id, evento);
+        }
     }
 
     pub fn factura(&self) -> Option<&Factura> {
@@ -121,10 +134,11 @@ impl Slot {
     }
 
     /// Copy of the state for a snapshot; `None` when the aggregate does not exist.
-    pub fn snapshot_state(&self, target: &Direccionado, replicas: &Replicas) -> Option<EstadoAgregado> {
+    pub fn snapshot_state(&self, replicas: &Replicas) -> Option<EstadoAgregado> {
         fn cloned<T: Clone>(state: Option<&Option<T>>) -> Option<Box<T>> {
             state.and_then(|s| s.clone()).map(Box::new)
         }
+        let target = &self.target;
         match (&self.state, target.tipo) {
             (SlotState::Inventario(state), _) => state.clone().map(|s| EstadoAgregado::Inventario(Box::new(s))),
             (SlotState::Rango(state), _) => state.clone().map(|s| EstadoAgregado::Rango(Box::new(s))),
@@ -141,7 +155,8 @@ impl Slot {
     }
 
     /// Takes a state from a snapshot, into the slot or into `replicas`, and its indexes.
-    pub fn restore(&mut self, replicas: &mut Replicas, id: &Id, estado: EstadoAgregado) {
+    pub fn restore(&mut self, replicas: &mut Replicas, estado: EstadoAgregado) {
+        let id = &self.target.id;
         match estado {
             EstadoAgregado::Inventario(s) => self.state = SlotState::Inventario(Some(*s)),
             EstadoAgregado::Factura(s) => self.state = SlotState::Factura(Some(*s)),

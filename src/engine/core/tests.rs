@@ -195,7 +195,8 @@ fn catalogue() -> Vec<Comando> {
                 responsabilidades: Vec::new(),
                 municipio: None,
                 departamento: None,
-            },
+            }
+            .into(),
         }),
     ];
     for producto in ["p1", "p2", "p3"] {
@@ -219,7 +220,8 @@ fn product_with_stock(producto: &str, bodega: &Id) -> Vec<Comando> {
                 controla_inventario: true,
                 codigo_estandar: None,
                 esquema_codigo: None,
-            },
+            }
+            .into(),
         }),
         Comando::Inventario(ComandoInventario::CrearInventario {
             inventario_id: inventario.clone(),
@@ -285,7 +287,7 @@ fn an_invoice_on_one_node_leaves_only_what_somebody_could_observe() {
     assert!(node.last_reply().particiones.len() >= 3);
     assert_eq!(node.core.gauges().0, node.core.slots.len());
     assert!(
-        !node.core.slots.contains_key(&Direccionado::new(TipoAgregado::Factura, id("f1"))),
+        !node.core.slots.place(&Direccionado::new(TipoAgregado::Factura, id("f1"))).is_some(),
         "el documento terminado sale de memoria"
     );
 }
@@ -424,9 +426,9 @@ fn a_core_folded_from_the_log_decides_as_the_one_that_wrote_it() {
         assert_eq!(node.last_reply(), again.last_reply(), "{n}");
     }
     assert_eq!(again.issued().last().map(|f| f.1.clone()), Some("F11".to_owned()));
-    for (target, slot) in node.core.slots.iter().filter(|(t, _)| t.tipo == TipoAgregado::Inventario) {
-        let other = again.core.slots.get(target).and_then(|s| s.snapshot_state(target, &again.core.replicas));
-        assert_eq!(slot.snapshot_state(target, &node.core.replicas), other, "{target:?}");
+    for slot in node.core.slots.iter().filter(|slot| slot.target.tipo == TipoAgregado::Inventario) {
+        let other = again.core.slots.get(&slot.target).and_then(|s| s.snapshot_state(&again.core.replicas));
+        assert_eq!(slot.snapshot_state(&node.core.replicas), other, "{:?}", slot.target);
     }
 }
 

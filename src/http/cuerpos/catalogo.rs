@@ -66,7 +66,7 @@ pub fn cuerpo_cliente(valor: &Value, contexto: &ContextoCuerpo<'_>) -> Result<Co
             municipio: c.municipio,
             departamento: c.departamento,
         };
-        Some(ComandoCliente::CrearCliente { cliente_id: cliente_id?, datos })
+        Some(ComandoCliente::CrearCliente { cliente_id: cliente_id?, datos: datos.into() })
     })
 }
 
@@ -79,7 +79,7 @@ pub fn cuerpo_cliente_cambios(valor: &Value, id: &Id, contexto: &ContextoCuerpo<
         mismo_id(lector, id);
         let cambios = campos_cliente(lector, contexto.verificar_digito_ruc);
         exigir_cambios(&cambios, lector);
-        Some(ComandoCliente::ActualizarCliente { cliente_id: id.clone(), cambios })
+        Some(ComandoCliente::ActualizarCliente { cliente_id: id.clone(), cambios: cambios.into() })
     })
 }
 
@@ -156,7 +156,7 @@ pub fn cuerpo_producto(valor: &Value, contexto: &ContextoCuerpo<'_>) -> Result<C
             codigo_estandar: c.codigo_estandar,
             esquema_codigo: c.esquema_codigo,
         };
-        Some(ComandoProducto::CrearProducto { producto_id, datos })
+        Some(ComandoProducto::CrearProducto { producto_id, datos: datos.into() })
     })
 }
 
@@ -177,7 +177,7 @@ pub fn cuerpo_producto_cambios(valor: &Value, id: &Id) -> Result<Vec<ComandoProd
             exigir_cambios(&cambios, lector);
         }
         if cambios != CambiosProducto::default() {
-            comandos.push(ComandoProducto::ActualizarProducto { producto_id: id.clone(), cambios });
+            comandos.push(ComandoProducto::ActualizarProducto { producto_id: id.clone(), cambios: cambios.into() });
         }
         comandos.extend(precio.map(|p| ComandoProducto::CambiarPrecio { producto_id: id.clone(), precio: p.valor() }));
         Some(comandos)

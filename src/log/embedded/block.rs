@@ -32,8 +32,9 @@ pub(super) struct BlockBuilder {
 }
 
 impl BlockBuilder {
-    pub(super) fn new(first: Position, timestamp: Instante) -> Self {
-        let mut bytes = Vec::with_capacity(2 << 10);
+    /// `expected`: bytes the block may reach; growing it by doubling copied each block once more.
+    pub(super) fn new(first: Position, timestamp: Instante, expected: usize) -> Self {
+        let mut bytes = Vec::with_capacity(HEAD + expected);
         bytes.resize(HEAD, 0);
         Self { first, count: 0, base: timestamp.0, newest: timestamp.0, bytes }
     }
@@ -313,7 +314,7 @@ mod tests {
     }
 
     fn build(first: Position, records: &[Record]) -> Vec<u8> {
-        let mut block = BlockBuilder::new(first, records[0].timestamp);
+        let mut block = BlockBuilder::new(first, records[0].timestamp, 0);
         records.iter().for_each(|r| block.push(r));
         block.finish(partition())
     }

@@ -16,6 +16,8 @@ use crate::log::{LogError, Position, Record, StoredRecord, Topic, TopicPartition
 /// Accounting weight of a cached record beside its bytes.
 const RECORD_OVERHEAD: usize = 120;
 const TOPICS: usize = 20;
+/// Least room a block is begun with.
+const MIN_BLOCK: usize = 2 << 10;
 
 pub(super) struct Partition {
     pub id: TopicPartition,
@@ -25,6 +27,8 @@ pub(super) struct Partition {
     writing: Position,
     pub end: Position,
     open: Vec<BlockBuilder>,
+    /// Bytes of its last block: the next one is likely as long.
+    last_block: usize,
     /// The newest records, up to `end`.
     tail: VecDeque<StoredRecord>,
 }
@@ -107,8 +111,16 @@ impl State {
             let code = usize::from(topic.codigo());
             offsets[code + 1] = offsets[code] + usize::from(options.partitions(topic));
         }
-        let partition =
-            |(id, (first, end))| Partition { id, first, stable: end, writing: end, end, open: Vec::new(), tail: VecDeque::new() };
+        let partition = |(id, (first, end))| Partition {
+            id,
+            first,
+            stable: end,
+            writing: end,
+            end,
+            open: Vec::new(),
+            last_block: 0,
+            tail: VecDeque::new(),
+        };
         Self {
             partitions: layout.into_iter().zip(found.bounds).map(partition).collect(),
             offsets,
@@ -146,7 +158,8 @@ impl State {
         }
         let position = partition.end;
         if partition.open.last().is_none_or(|b| b.len() >= TARGET) {
-            partition.open.push(BlockBuilder::new(position, record.timestamp));
+            let expected = (partition.last_block + partition.last_block / 4).clamp(MIN_BLOCK, TARGET);
+            partition.open.push(BlockBuilder::new(position, record.timestamp, expected));
         }
         if let Some(block) = partition.open.last_mut() {
             let before = block.len();
@@ -196,6 +209,7 @@ impl State {
             let partition = &mut self.partitions[index];
             partition.writing = partition.end;
             for block in partition.open.drain(..) {
+                partition.last_block = block.len();
                 batch.blocks.push((partition.id, block.first, block.finish(partition.id)));
             }
         }

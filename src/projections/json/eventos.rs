@@ -309,7 +309,7 @@ fn emision_iniciada(inicio: &EmisionIniciada) -> Value {
         "cliente": datos_cliente(&inicio.cliente),
         "lineas": inicio.lineas.iter().map(linea_emitida).collect::<Value>(),
         "totales": totales(&inicio.totales),
-        "grupos": inicio.grupos.iter().map(super::factura::grupo).collect::<Value>(),
+        "grupos": inicio.grupos.iter().map(|grupo| super::factura::grupo(grupo)).collect::<Value>(),
         "rangos": inicio.rangos.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "vence_en": inicio.vence_en.rfc3339(),
     })

@@ -23,15 +23,15 @@ pub fn datos() -> DatosCliente {
 }
 
 fn crear(datos: DatosCliente) -> ComandoCliente {
-    ComandoCliente::CrearCliente { cliente_id: id("1"), datos }
+    ComandoCliente::CrearCliente { cliente_id: id("1"), datos: datos.into() }
 }
 
 fn creado() -> EventoCliente {
-    EventoCliente::ClienteCreado { cliente_id: id("1"), datos: datos() }
+    EventoCliente::ClienteCreado { cliente_id: id("1"), datos: datos().into() }
 }
 
 fn actualizar(cambios: CambiosCliente) -> ComandoCliente {
-    ComandoCliente::ActualizarCliente { cliente_id: id("1"), cambios }
+    ComandoCliente::ActualizarCliente { cliente_id: id("1"), cambios: cambios.into() }
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn el_evento_lleva_la_identificacion_canonica() {
 #[test]
 fn actualizar_registra_lo_dado_aunque_no_cambie_nada() {
     let iguales = CambiosCliente { nombre: Some(datos().nombre), ..CambiosCliente::default() };
-    let evento = EventoCliente::ClienteActualizado { cliente_id: id("1"), cambios: iguales.clone() };
+    let evento = EventoCliente::ClienteActualizado { cliente_id: id("1"), cambios: iguales.clone().into() };
     assert_eq!(dado_cuando(&[creado()], &actualizar(iguales)), Ok(vec![evento]));
 }
 
@@ -147,7 +147,7 @@ fn el_estado_es_la_suma_de_los_cambios() {
     };
     let mut estado = None;
     evolucionar(&mut estado, &creado());
-    evolucionar(&mut estado, &EventoCliente::ClienteActualizado { cliente_id: id("1"), cambios });
+    evolucionar(&mut estado, &EventoCliente::ClienteActualizado { cliente_id: id("1"), cambios: cambios.into() });
     let esperado = DatosCliente {
         correo: Arc::from("nuevo@b.co"),
         estado_fiscal: EstadoFiscal::Suspendido,
@@ -155,5 +155,5 @@ fn el_estado_es_la_suma_de_los_cambios() {
         departamento: Some(Arc::from("Antioquia")),
         ..datos()
     };
-    assert_eq!(estado, Some(Cliente { cliente_id: id("1"), datos: esperado, activo: true }));
+    assert_eq!(estado, Some(Cliente { cliente_id: id("1"), datos: esperado.into(), activo: true }));
 }

@@ -34,11 +34,11 @@ pub fn datos() -> DatosProducto {
 }
 
 fn crear(datos: DatosProducto) -> ComandoProducto {
-    ComandoProducto::CrearProducto { producto_id: id("CAFE"), datos }
+    ComandoProducto::CrearProducto { producto_id: id("CAFE"), datos: datos.into() }
 }
 
 fn creado() -> EventoProducto {
-    EventoProducto::ProductoCreado { producto_id: id("CAFE"), datos: datos() }
+    EventoProducto::ProductoCreado { producto_id: id("CAFE"), datos: datos().into() }
 }
 
 #[test]
@@ -110,14 +110,14 @@ fn cambiar_precio_guarda_el_anterior() {
 fn actualizar() {
     let con = |cambios| ComandoProducto::ActualizarProducto { producto_id: id("CAFE"), cambios };
     let excluir = CambiosProducto { impuesto: Some(None), ..CambiosProducto::default() };
-    let evento = EventoProducto::ProductoActualizado { producto_id: id("CAFE"), cambios: excluir.clone() };
-    assert_eq!(dado_cuando(&[creado()], &con(excluir.clone())), Ok(vec![evento.clone()]));
+    let evento = EventoProducto::ProductoActualizado { producto_id: id("CAFE"), cambios: excluir.clone().into() };
+    assert_eq!(dado_cuando(&[creado()], &con(excluir.clone().into())), Ok(vec![evento.clone()]));
     let mut estado = None;
     [creado(), evento].iter().for_each(|e| evolucionar(&mut estado, e));
     assert_eq!(estado.unwrap().datos, DatosProducto { impuesto: None, ..datos() });
 
-    assert_eq!(fallas(dado_cuando(&[creado()], &con(CambiosProducto::default()))), [par(Regla::TextoValido, "")]);
-    assert_eq!(fallas(dado_cuando(&[], &con(excluir))), [par(Regla::ProductoNoExiste, "")]);
+    assert_eq!(fallas(dado_cuando(&[creado()], &con(CambiosProducto::default().into()))), [par(Regla::TextoValido, "")]);
+    assert_eq!(fallas(dado_cuando(&[], &con(excluir.into()))), [par(Regla::ProductoNoExiste, "")]);
     let malos = CambiosProducto {
         nombre: Some(Arc::from("")),
         unidad: Some(Arc::from("")),
@@ -126,7 +126,7 @@ fn actualizar() {
     };
     let esperado =
         [par(Regla::NombreValido, "/nombre"), par(Regla::TextoValido, "/unidad"), par(Regla::ImpuestoValido, "/impuesto/tarifa")];
-    assert_eq!(fallas(dado_cuando(&[creado()], &con(malos))), esperado);
+    assert_eq!(fallas(dado_cuando(&[creado()], &con(malos.into()))), esperado);
 }
 
 #[test]

@@ -46,11 +46,11 @@ fn cambios_cliente() -> impl Strategy<Value = CambiosCliente> {
 fn comando_cliente() -> impl Strategy<Value = ComandoCliente> {
     let crear = (texto(), identificacion(), correo()).prop_map(|(nombre, identificacion, correo)| ComandoCliente::CrearCliente {
         cliente_id: id("1"),
-        datos: DatosCliente { nombre, identificacion, correo, ..casos_cliente::datos() },
+        datos: DatosCliente { nombre, identificacion, correo, ..casos_cliente::datos() }.into(),
     });
     prop_oneof![
         2 => crear,
-        3 => cambios_cliente().prop_map(|cambios| ComandoCliente::ActualizarCliente { cliente_id: id("1"), cambios }),
+        3 => cambios_cliente().prop_map(|cambios| ComandoCliente::ActualizarCliente { cliente_id: id("1"), cambios: cambios.into() }),
         1 => Just(ComandoCliente::InactivarCliente { cliente_id: id("1") }),
         1 => Just(ComandoCliente::ReactivarCliente { cliente_id: id("1") }),
     ]
@@ -59,13 +59,13 @@ fn comando_cliente() -> impl Strategy<Value = ComandoCliente> {
 fn comando_producto() -> impl Strategy<Value = ComandoProducto> {
     let crear = texto().prop_map(|nombre| ComandoProducto::CrearProducto {
         producto_id: id("P"),
-        datos: DatosProducto { nombre, ..casos_producto::datos() },
+        datos: DatosProducto { nombre, ..casos_producto::datos() }.into(),
     });
     let actualizar = (proptest::option::of(texto()), any::<bool>()).prop_map(|(nombre, excluir)| {
         let impuesto = excluir.then_some(None);
         ComandoProducto::ActualizarProducto {
             producto_id: id("P"),
-            cambios: CambiosProducto { nombre, impuesto, ..CambiosProducto::default() },
+            cambios: CambiosProducto { nombre, impuesto, ..CambiosProducto::default() }.into(),
         }
     });
     let precio = (-2_i64..1_000_000_000, 0_u32..9)
@@ -115,7 +115,7 @@ proptest! {
         let (_, estado) = correr(&comandos, |s, c| producto::decidir(s, c, &ctx), producto::evolucionar);
         if let Some(producto) = estado {
             prop_assert!(producto.datos.precio.valor() > Decimal::ZERO);
-            let otra_vez = ComandoProducto::CrearProducto { producto_id: producto.producto_id, datos: producto.datos };
+            let otra_vez = ComandoProducto::CrearProducto { producto_id: producto.producto_id, datos: producto.datos.into() };
             prop_assert!(producto::decidir(None, &otra_vez, &ctx).is_ok());
         }
     }
@@ -124,8 +124,8 @@ proptest! {
     #[test]
     fn el_pliegue_es_total(orden in proptest::collection::vec(0_usize..4, 0..20), cambios in cambios_cliente()) {
         let posibles = [
-            EventoCliente::ClienteCreado { cliente_id: id("1"), datos: casos_cliente::datos() },
-            EventoCliente::ClienteActualizado { cliente_id: id("1"), cambios },
+            EventoCliente::ClienteCreado { cliente_id: id("1"), datos: casos_cliente::datos().into() },
+            EventoCliente::ClienteActualizado { cliente_id: id("1"), cambios: cambios.into() },
             EventoCliente::ClienteInactivado { cliente_id: id("1") },
             EventoCliente::ClienteReactivado { cliente_id: id("1") },
         ];

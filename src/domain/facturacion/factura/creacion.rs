@@ -1,5 +1,7 @@
 //! CrearYEmitirFactura: from what the caller states to the start of the saga, in one step.
 
+use std::sync::Arc;
+
 use super::{
     CabeceraFactura, DatosFactura, DecisionFactura, DireccionRespuesta, EmisionIniciada, EventoFactura, GrupoEmision, LineaEmitida,
     LineaFactura, reglas::revisar, resolucion::Pedido, saga,
@@ -46,23 +48,28 @@ pub fn crear_y_emitir(
     let inicio = EmisionIniciada {
         factura_id: factura_id.clone(),
         intento: PRIMER_INTENTO,
-        cliente: cliente.datos.clone(),
+        cliente: Arc::clone(&cliente.datos),
         lineas: con_importes(&revision.lineas, importes),
         totales,
-        grupos,
+        grupos: grupos.into_iter().map(Arc::new).collect(),
         rangos: pedido.rangos,
         vence_en: ctx.ahora.mas_milis(ctx.emisor.plazo_emision_ms),
         responder_a: responder_a.cloned(),
     };
     let envios = saga::primeros_envios(&inicio, cabecera.fecha_emision);
-    let inicio = EventoFactura::EmisionIniciada(Box::new(inicio));
+    let inicio = EventoFactura::EmisionIniciada(Arc::new(inicio));
     Ok(DecisionFactura { eventos: borrador(factura_id, cabecera, revision.lineas, inicio), envios, ..Default::default() })
 }
 
 /// The draft's events and what follows them.
-fn borrador(factura_id: &Id, cabecera: CabeceraFactura, lineas: Vec<LineaFactura>, despues: EventoFactura) -> Vec<EventoFactura> {
+fn borrador(
+    factura_id: &Id,
+    cabecera: CabeceraFactura,
+    lineas: Vec<Arc<LineaFactura>>,
+    despues: EventoFactura,
+) -> Vec<EventoFactura> {
     let mut eventos = Vec::with_capacity(lineas.len() + 2);
-    eventos.push(EventoFactura::FacturaCreada { factura_id: factura_id.clone(), cabecera: Box::new(cabecera) });
+    eventos.push(EventoFactura::FacturaCreada { factura_id: factura_id.clone(), cabecera: Arc::new(cabecera) });
     eventos.extend(lineas.into_iter().map(|linea| EventoFactura::LineaAgregada { factura_id: factura_id.clone(), linea }));
     eventos.push(despues);
     eventos
@@ -87,9 +94,9 @@ fn cabecera(pedido: &Pedido<'_>) -> CabeceraFactura {
     }
 }
 
-fn con_importes(lineas: &[LineaFactura], importes: Vec<ImportesLinea>) -> Vec<LineaEmitida> {
-    let con = |(linea, importes): (&LineaFactura, ImportesLinea)| LineaEmitida {
-        linea: linea.clone(),
+fn con_importes(lineas: &[Arc<LineaFactura>], importes: Vec<ImportesLinea>) -> Arc<[LineaEmitida]> {
+    let con = |(linea, importes): (&Arc<LineaFactura>, ImportesLinea)| LineaEmitida {
+        linea: Arc::clone(linea),
         bruto: importes.bruto,
         descuento: importes.descuento,
         descuento_documento: importes.descuento_documento,
@@ -101,7 +108,7 @@ fn con_importes(lineas: &[LineaFactura], importes: Vec<ImportesLinea>) -> Vec<Li
 
 /// One group per (producto, bodega) in order of first appearance, its lines added. A sum beyond the digits of a
 /// quantity is `PrecisionExcedida`.
-fn agrupar(lineas: &[LineaFactura], fallas: &mut Vec<Falla>) -> Vec<GrupoEmision> {
+fn agrupar(lineas: &[Arc<LineaFactura>], fallas: &mut Vec<Falla>) -> Vec<GrupoEmision> {
     let mut grupos: Vec<GrupoEmision> = Vec::new();
     for linea in lineas {
         let (Some(producto_id), Some(bodega_id)) = (&linea.producto_id, &linea.bodega_id) else { continue };

@@ -1,5 +1,7 @@
 //! State of a Factura.
 
+use std::sync::Arc;
+
 use super::{CabeceraFactura, EmisionIniciada, FacturaEmitida, LineaFactura};
 use crate::domain::{
     inventario::LoteConsumido,
@@ -58,7 +60,7 @@ pub struct Progreso {
 /// An attempt in course.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Emision {
-    pub inicio: EmisionIniciada,
+    pub inicio: Arc<EmisionIniciada>,
     pub fase: FaseEmision,
     pub numero: Option<NumeroDocumento>,
     pub progreso: Progreso,
@@ -68,13 +70,13 @@ pub struct Emision {
 pub struct Factura {
     pub factura_id: Id,
     pub estado: EstadoFactura,
-    pub cabecera: CabeceraFactura,
-    pub lineas: Vec<LineaFactura>,
+    pub cabecera: Arc<CabeceraFactura>,
+    pub lineas: Vec<Arc<LineaFactura>>,
     /// Attempts to issue, from 1; 0 before the first.
     pub intento: u32,
     pub emision: Option<Box<Emision>>,
     /// The document once issued.
-    pub emitida: Option<Box<FacturaEmitida>>,
+    pub emitida: Option<Arc<FacturaEmitida>>,
     /// Failures of the last refused attempt.
     pub errores: Vec<Falla>,
 }

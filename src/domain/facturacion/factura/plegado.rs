@@ -1,5 +1,7 @@
 //! The folds of an invoice: of its recorded events, and of what its saga only remembers.
 
+use std::sync::Arc;
+
 use super::{
     CabeceraFactura, Emision, EmisionIniciada, EstadoFactura, EventoFactura, Factura, FacturaEmitida, FaseEmision, LineaFactura,
     NotaSaga, Progreso,
@@ -24,7 +26,7 @@ pub fn evolucionar(estado: &mut Option<Factura>, evento: &EventoFactura) {
 
 fn avanzar(factura: &mut Factura, evento: &EventoFactura) {
     match evento {
-        EventoFactura::LineaAgregada { linea, .. } => factura.lineas.push(linea.clone()),
+        EventoFactura::LineaAgregada { linea, .. } => factura.lineas.push(Arc::clone(linea)),
         EventoFactura::EmisionIniciada(inicio) => iniciar(factura, inicio),
         EventoFactura::StockAsegurado { intento, .. } => pasar_a(factura, *intento, FaseEmision::Numerando, None),
         EventoFactura::NumeracionRecibida { intento, numero, .. } => {
@@ -41,11 +43,11 @@ fn avanzar(factura: &mut Factura, evento: &EventoFactura) {
     }
 }
 
-fn creada(factura_id: &Id, cabecera: &CabeceraFactura) -> Factura {
+fn creada(factura_id: &Id, cabecera: &Arc<CabeceraFactura>) -> Factura {
     Factura {
         factura_id: factura_id.clone(),
         estado: EstadoFactura::Borrador,
-        cabecera: cabecera.clone(),
+        cabecera: Arc::clone(cabecera),
         lineas: Vec::new(),
         intento: 0,
         emision: None,
@@ -54,26 +56,26 @@ fn creada(factura_id: &Id, cabecera: &CabeceraFactura) -> Factura {
     }
 }
 
-fn emitida(documento: &FacturaEmitida) -> Factura {
-    let lineas: Vec<LineaFactura> = documento.lineas.iter().map(|l| l.linea.clone()).collect();
+fn emitida(documento: &Arc<FacturaEmitida>) -> Factura {
+    let lineas: Vec<Arc<LineaFactura>> = documento.lineas.iter().map(|l| Arc::clone(&l.linea)).collect();
     Factura {
         factura_id: documento.factura_id.clone(),
         estado: EstadoFactura::Emitida,
-        cabecera: documento.cabecera.clone(),
+        cabecera: Arc::clone(&documento.cabecera),
         lineas,
         intento: documento.intento,
         emision: None,
-        emitida: Some(Box::new(documento.clone())),
+        emitida: Some(Arc::clone(documento)),
         errores: Vec::new(),
     }
 }
 
-fn iniciar(factura: &mut Factura, inicio: &EmisionIniciada) {
+fn iniciar(factura: &mut Factura, inicio: &Arc<EmisionIniciada>) {
     let fase = if inicio.grupos.is_empty() { FaseEmision::Numerando } else { FaseEmision::Reservando };
     factura.estado = EstadoFactura::EnEmision;
     factura.intento = inicio.intento;
     factura.errores.clear();
-    factura.emision = Some(Box::new(Emision { inicio: inicio.clone(), fase, numero: None, progreso: Progreso::default() }));
+    factura.emision = Some(Box::new(Emision { inicio: Arc::clone(inicio), fase, numero: None, progreso: Progreso::default() }));
 }
 
 fn pasar_a(factura: &mut Factura, intento: u32, fase: FaseEmision, numero: Option<&NumeroDocumento>) {

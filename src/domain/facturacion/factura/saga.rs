@@ -4,6 +4,8 @@
 
 mod envios;
 
+use std::sync::Arc;
+
 use super::{
     DecisionFactura, Emision, EstadoFactura, EventoFactura, Factura, FacturaEmitida, FaseEmision, GrupoEmitido, NotaSaga, Paso,
 };
@@ -213,19 +215,19 @@ fn documento(
 ) -> Result<EventoFactura, Rechazo> {
     let inicio = &emision.inicio;
     let grupos = inicio.grupos.iter().zip(confirmaciones).enumerate().map(|(i, (grupo, (lotes, costo_total)))| GrupoEmitido {
-        grupo: grupo.clone(),
+        grupo: Arc::clone(grupo),
         movimiento_id: movimiento_id(inicio, i),
         lotes: lotes.to_vec(),
         costo_total: *costo_total,
     });
-    Ok(EventoFactura::FacturaEmitida(Box::new(FacturaEmitida {
+    Ok(EventoFactura::FacturaEmitida(Arc::new(FacturaEmitida {
         factura_id: factura.factura_id.clone(),
         intento: inicio.intento,
         numero: numero.clone(),
         emitida_en: ahora,
-        cabecera: factura.cabecera.clone(),
-        cliente: inicio.cliente.clone(),
-        lineas: inicio.lineas.clone(),
+        cabecera: Arc::clone(&factura.cabecera),
+        cliente: Arc::clone(&inicio.cliente),
+        lineas: Arc::clone(&inicio.lineas),
         totales: inicio.totales.clone(),
         costo_ventas: costo_ventas(confirmaciones)?,
         grupos: grupos.collect(),

@@ -8,6 +8,8 @@ mod cabecera;
 mod importes;
 mod lineas;
 
+use std::sync::Arc;
+
 use super::{
     LineaFactura, TotalesFactura,
     resolucion::{LineaPropuesta, Pedido},
@@ -65,7 +67,7 @@ pub struct Revision {
     /// Not empty: it may not be issued.
     pub de_emision: Vec<Falla>,
     /// The lines, when they are valid.
-    pub lineas: Vec<LineaFactura>,
+    pub lineas: Vec<Arc<LineaFactura>>,
     /// Amounts and totals, when there are lines and all are valid.
     pub importes: Option<(Vec<ImportesLinea>, TotalesFactura)>,
 }
@@ -84,7 +86,7 @@ pub fn revisar(pedido: &Pedido<'_>) -> Revision {
     if de_borrador.len() > antes_de_lineas || !todas {
         return Revision { de_borrador, de_emision, lineas: Vec::new(), importes: None };
     }
-    let lineas: Vec<LineaFactura> = pedido.lineas.iter().filter_map(LineaPropuesta::en_limpio).collect();
+    let lineas: Vec<_> = pedido.lineas.iter().filter_map(LineaPropuesta::en_limpio).map(Arc::new).collect();
     let importes = if lineas.is_empty() { None } else { calcular_importes(pedido, &lineas, &mut de_borrador) };
     if let Some((_, totales)) = &importes {
         DE_IMPORTES.iter().for_each(|regla| regla(pedido, totales, &mut de_emision));
@@ -94,7 +96,7 @@ pub fn revisar(pedido: &Pedido<'_>) -> Revision {
 
 fn calcular_importes(
     pedido: &Pedido<'_>,
-    lineas: &[LineaFactura],
+    lineas: &[Arc<LineaFactura>],
     fallas: &mut Vec<Falla>,
 ) -> Option<(Vec<ImportesLinea>, TotalesFactura)> {
     let partidas =

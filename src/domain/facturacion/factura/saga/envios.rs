@@ -39,12 +39,12 @@ pub fn reanudar(estado: &Factura) -> Vec<Envio> {
 
 /// `factura_id:intento:grupo`.
 fn reserva_id(inicio: &EmisionIniciada, grupo: usize) -> Id {
-    Id::compuesto(&[inicio.factura_id.as_str(), &inicio.intento.to_string(), &grupo.to_string()])
+    Id::de_paso(&inicio.factura_id, inicio.intento, grupo, None)
 }
 
 /// `factura_id:intento:grupo:V`.
 pub fn movimiento_id(inicio: &EmisionIniciada, grupo: usize) -> Id {
-    Id::compuesto(&[inicio.factura_id.as_str(), &inicio.intento.to_string(), &grupo.to_string(), Paso::Confirmar.letra()])
+    Id::de_paso(&inicio.factura_id, inicio.intento, grupo, Some(Paso::Confirmar.letra()))
 }
 
 /// A step's message. Groups and ranges are few (at most 500 lines; ranges of one sucursal), far below 65,536.
@@ -61,7 +61,7 @@ fn por_grupo(
     comando: impl Fn(usize, Id) -> ComandoInventario,
 ) -> Vec<Envio> {
     let pendientes = inicio.grupos.iter().enumerate().filter(|(i, _)| falta(*i));
-    let armar = |(i, grupo): (usize, &super::super::GrupoEmision)| {
+    let armar = |(i, grupo): (usize, &Arc<super::super::GrupoEmision>)| {
         let clave = inventario_id(&grupo.producto_id, &grupo.bodega_id);
         envio(inicio, i, paso, Comando::Inventario(comando(i, clave)))
     };
@@ -88,7 +88,7 @@ pub fn numerar(inicio: &EmisionIniciada, fecha: NaiveDate, candidato: usize) -> 
 pub fn confirmar(inicio: &EmisionIniciada, numero: &NumeroDocumento, falta: impl Fn(usize) -> bool) -> Vec<Envio> {
     let referencia = Referencia {
         tipo: Arc::from(TipoDocumento::Factura.nombre()),
-        id: Arc::from(inicio.factura_id.as_str()),
+        id: inicio.factura_id.texto(),
         numero: Some(Arc::from(numero.to_string())),
     };
     por_grupo(inicio, Paso::Confirmar, falta, |i, inventario_id| ComandoInventario::ConfirmarReserva {

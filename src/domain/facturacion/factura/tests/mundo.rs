@@ -106,7 +106,7 @@ fn cliente() -> Cliente {
         municipio: None,
         departamento: None,
     };
-    Cliente { cliente_id: id("1"), datos, activo: true }
+    Cliente { cliente_id: id("1"), datos: datos.into(), activo: true }
 }
 
 impl Mundo {

@@ -25,7 +25,7 @@ fn en(regla: Regla, campo: &str) -> Vec<(Regla, String)> {
     vec![(regla, campo.to_owned())]
 }
 
-fn cabecera(mundo: &Mundo, datos: DatosFactura) -> CabeceraFactura {
+fn cabecera(mundo: &Mundo, datos: DatosFactura) -> Arc<CabeceraFactura> {
     Caso::nuevo(mundo, datos).factura().cabecera.clone()
 }
 
@@ -117,11 +117,12 @@ fn el_cliente_debe_existir_estar_activo_y_al_dia() {
     let ajeno = DatosFactura { cliente_id: id("nadie"), ..una() };
     assert_eq!(rechazada(&mundo, ajeno), en(Regla::ClienteValido, "/cliente_id"));
     for estado in [EstadoFiscal::Suspendido, EstadoFiscal::Cancelado] {
-        mundo.clientes.get_mut("1").expect("cliente").datos.estado_fiscal = estado;
+        Arc::make_mut(&mut mundo.clientes.get_mut("1").expect("cliente").datos).estado_fiscal = estado;
         assert_eq!(rechazada(&mundo, una()), en(Regla::ClienteValido, "/cliente_id"));
     }
     let cliente = mundo.clientes.get_mut("1").expect("cliente");
-    (cliente.datos.estado_fiscal, cliente.activo) = (EstadoFiscal::Activo, false);
+    Arc::make_mut(&mut cliente.datos).estado_fiscal = EstadoFiscal::Activo;
+    cliente.activo = false;
     assert_eq!(rechazada(&mundo, una()), en(Regla::ClienteValido, "/cliente_id"));
 }
 

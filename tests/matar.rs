@@ -157,7 +157,7 @@ fn sembrar(agente: &Agent, url: &str, libro: &Libro) {
     }
 }
 
-/// A client that sends until nobody answers: first what it does not know, with the same keys; then new requests and repeats.
+/// A client that sends until there is no answer: first what it does not know, with the same keys; then new requests and repeats.
 fn cliente(
     url: &str,
     libro: &Libro,
@@ -185,9 +185,10 @@ fn cliente(
         orden.desenlace = enviar(&agente, url, &orden);
         let respondida = orden.desenlace != Desenlace::Desconocido;
         libro.anotar(orden);
-        if respondida {
-            let _ = avisos.send(());
+        if !respondida {
+            return;
         }
+        let _ = avisos.send(());
     }
 }
 

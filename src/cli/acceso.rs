@@ -145,7 +145,7 @@ impl Acceso {
 }
 
 /// Address of the process that uses the folder. When nobody chose a folder, a running demo is the one that is meant.
-fn en_marcha(contexto: &Contexto) -> Option<String> {
+pub fn en_marcha(contexto: &Contexto) -> Option<String> {
     let de_la_demo = contexto.carpeta_sin_elegir().then(|| PathBuf::from(CARPETA_DEMO));
     [Some(contexto.carpeta()), de_la_demo].into_iter().flatten().find_map(|carpeta| match node::inspeccionar(&carpeta) {
         Ok(EstadoCarpeta::EnUso(Some(Proceso { url, .. }))) => url,

@@ -55,6 +55,8 @@ pub enum Orden {
     Factura(FacturaArgs),
     /// Muestra las existencias de un producto, con sus lotes
     Stock(StockArgs),
+    /// Vuelve a plegar el registro entero y comprueba que nada se perdió, se duplicó ni se vendió de más
+    Verificar(VerificarArgs),
     /// Genera carga y mide qué da y qué cuesta
     Banco(BancoArgs),
     /// Muestra la configuración
@@ -219,6 +221,15 @@ pub enum ConfigAccion {
         origen: bool,
     },
 }
+
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "factumarket verificar [OPCIONES]",
+    after_help = "Con un proceso en marcha lo pide por su API; si nadie usa la carpeta, la lee directamente.\n\
+                  Salida: 0 sano · 1 hay fallas · 6 no se pudo revisar\n\n\
+                  Ejemplo:\n  factumarket verificar --datos datos"
+)]
+pub struct VerificarArgs {}
 
 #[derive(Debug, Args)]
 #[command(override_usage = "factumarket doctor [OPCIONES]", after_help = "Ejemplo:\n  factumarket doctor --datos datos")]

@@ -9,6 +9,7 @@ mod salud;
 mod siembra;
 mod start;
 mod supervisor;
+mod verificacion;
 
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,7 @@ use tokio::{
 pub use carpeta::{Carpeta, EstadoCarpeta, Proceso, VERSION_CARPETA, espacio_libre, inspeccionar};
 pub use error::NodeError;
 pub use options::NodeOptions;
+pub use verificacion::verificar_carpeta;
 
 use crate::{
     contracts::Codec,

@@ -19,6 +19,7 @@ use super::{
     salud::SaludDelNodo,
     siembra,
     supervisor::{HttpTask, NodeSupervisor, Parts},
+    verificacion::Verificador,
 };
 use crate::{
     contracts::{Codec, EmbeddedRegistry},
@@ -80,7 +81,8 @@ pub(super) fn start(options: NodeOptions) -> Result<Node, NodeError> {
         max_waiting: options.max_en_curso as u64,
     }));
     let engine = engine.map_err(|e| NodeError::Motor(e.to_string()))?;
-    let (runner, consultas) = open_reads(&carpeta, &options, &log, &codec)?;
+    let tables = open_tables(&carpeta)?;
+    let (runner, consultas) = open_reads(Arc::clone(&tables), &options, &log, &codec)?;
     let progress = Arc::clone(consultas.progress());
     let lecturas: Arc<dyn Lecturas> =
         Arc::new(LecturasDeProyecciones { consultas: consultas.clone(), runtime: runtime.handle().clone() });
@@ -99,6 +101,12 @@ pub(super) fn start(options: NodeOptions) -> Result<Node, NodeError> {
             ready,
         };
         let audit = start_audit(&log, &codec, &options, &registry)?;
+        let verificador = Verificador::en_marcha(
+            Arc::clone(&log),
+            Arc::clone(&codec),
+            Arc::clone(&emisor),
+            options.proyecciones.then(|| Arc::clone(&tables)),
+        );
         let partes = Partes {
             gateway: Arc::clone(&gateway),
             lecturas: Arc::clone(&lecturas),
@@ -109,7 +117,7 @@ pub(super) fn start(options: NodeOptions) -> Result<Node, NodeError> {
             opciones: options.http_opciones.clone(),
             log: Some(Arc::clone(&log)),
             auditoria: Some(Arc::clone(&audit) as Arc<dyn http::QueryAudit>),
-            verificacion: None,
+            verificacion: Some(verificador.puerta()),
         };
         let state = AppState::new(partes).map_err(interno)?;
         address = Some(listener.local_addr().map_err(interno)?);
@@ -165,12 +173,12 @@ fn bind(direccion: SocketAddr) -> Result<TcpListener, NodeError> {
     Ok(listener)
 }
 
-fn open_codec(carpeta: &Carpeta) -> Result<Arc<Codec>, NodeError> {
+pub(super) fn open_codec(carpeta: &Carpeta) -> Result<Arc<Codec>, NodeError> {
     let registry = EmbeddedRegistry::open(&carpeta.esquemas()).map_err(almacen)?;
     Ok(Arc::new(Codec::new(&registry).map_err(almacen)?))
 }
 
-fn open_log(carpeta: &Carpeta, options: &NodeOptions) -> Result<Arc<dyn Log>, NodeError> {
+pub(super) fn open_log(carpeta: &Carpeta, options: &NodeOptions) -> Result<Arc<dyn Log>, NodeError> {
     let micros = |d: Duration| i64::try_from(d.as_micros()).unwrap_or(i64::MAX);
     let log = EmbeddedLog::open(
         &carpeta.registro(),
@@ -197,14 +205,17 @@ fn store_factory(dir: PathBuf) -> StoreFactory {
     })
 }
 
+pub(super) fn open_tables(carpeta: &Carpeta) -> Result<Arc<dyn Tables>, NodeError> {
+    Ok(EmbeddedTables::open(&carpeta.tablas(), EmbeddedTablesOptions::default()).map_err(almacen)?)
+}
+
 /// The tables with their sinks, or at rest, and the queries over them.
 fn open_reads(
-    carpeta: &Carpeta,
+    tables: Arc<dyn Tables>,
     options: &NodeOptions,
     log: &Arc<dyn Log>,
     codec: &Arc<Codec>,
 ) -> Result<(Option<ProjectionRunner>, Consultas), NodeError> {
-    let tables: Arc<dyn Tables> = EmbeddedTables::open(&carpeta.tablas(), EmbeddedTablesOptions::default()).map_err(almacen)?;
     let decoder = Arc::clone(codec) as Arc<dyn crate::projections::Decoder>;
     let (runner, progress) = if options.proyecciones {
         let limits = RunnerOptions {
@@ -271,7 +282,7 @@ fn runtime() -> Result<Runtime, NodeError> {
         .map_err(interno)
 }
 
-fn almacen(error: impl std::fmt::Display) -> NodeError {
+pub(super) fn almacen(error: impl std::fmt::Display) -> NodeError {
     NodeError::Almacen(error.to_string())
 }
 

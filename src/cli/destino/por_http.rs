@@ -47,8 +47,13 @@ pub struct RespuestaHttp {
 impl ClienteHttp {
     /// `base` is `http://IP:puerto`, without a path.
     pub fn new(base: &str) -> Self {
+        Self::con_plazo(base, PLAZO)
+    }
+
+    /// A client for calls that take longer than usual.
+    pub fn con_plazo(base: &str, plazo: Duration) -> Self {
         let agente = Agent::config_builder()
-            .timeout_global(Some(PLAZO))
+            .timeout_global(Some(plazo))
             .http_status_as_error(false)
             .max_idle_connections_per_host(HILOS)
             .user_agent(concat!("factumarket/", env!("CARGO_PKG_VERSION")))

@@ -1,0 +1,17 @@
+# Lo que se repite, con nombre. `make` solo muestra esta lista.
+.PHONY: ayuda prueba ci demo banco
+
+ayuda:
+	@grep -E '^[a-z]+:' Makefile | cut -d: -f1 | sort
+
+prueba:
+	cargo test
+
+ci:
+	bash .ci/run
+
+demo:
+	cargo run --release -- demo
+
+banco:
+	cargo run --release -- banco --facturas 100000 --lineas 3..3

@@ -1,0 +1,109 @@
+//! Links between aggregates: what one stream recorded and another must answer for. Each is put in by the first stream and taken out by
+//! the other; what is left at the end belongs to a saga in course, or to nobody.
+
+use hashbrown::{HashMap, HashSet};
+
+use super::{
+    corte::Corte,
+    huellas::{Clave, Lugar, clave},
+    informe::{Codigo, Informe},
+    lotes::Fechas,
+};
+use crate::domain::facturacion::factura::{EmisionIniciada, Paso};
+
+/// The exit of a sale, waiting for its invoice.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Salida {
+    pub huella: u64,
+    pub entrada: Lugar,
+    /// Days of issue for which its lots are the right ones.
+    pub fechas: Fechas,
+}
+
+/// A number given, waiting for its document.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NumeroDado {
+    pub rango: Clave,
+    pub consecutivo: u64,
+    pub entrada: Lugar,
+}
+
+/// A run of consecutive numbers given by a range.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Tanda {
+    /// Kind of document and prefix: what must not repeat.
+    pub serie: String,
+    pub desde: u64,
+    pub hasta: u64,
+    pub rango: String,
+}
+
+#[derive(Default)]
+pub(super) struct Cruces {
+    /// By movimiento_id.
+    pub salidas: HashMap<Clave, Salida>,
+    /// By document.
+    pub numeros: HashMap<Clave, NumeroDado>,
+    pub tandas: Vec<Tanda>,
+    /// Invoices that steps of sagas name, with one of the inputs; taken out when the invoice is found.
+    pub con_pasos: HashMap<Clave, Lugar>,
+    /// Invoices whose reservations are held.
+    pub con_reservas: HashMap<Clave, String>,
+    /// Invoices with an open saga.
+    abiertas: HashSet<Clave>,
+}
+
+/// Name of an invoice in the links.
+pub(super) fn clave_factura(factura_id: &str) -> Clave {
+    clave(&[factura_id])
+}
+
+impl Cruces {
+    /// An invoice whose saga is open accounts for its steps so far.
+    pub(super) fn abierta(&mut self, inicio: &EmisionIniciada) {
+        let factura = inicio.factura_id.as_str();
+        self.abiertas.insert(clave_factura(factura));
+        self.numeros.remove(&clave_factura(factura));
+        for grupo in 0..inicio.grupos.len() {
+            let movimiento = format!("{factura}:{}:{grupo}:{}", inicio.intento, Paso::Confirmar.letra());
+            self.salidas.remove(&clave(&[&movimiento]));
+        }
+    }
+
+    /// What nobody answered for.
+    pub(super) fn cerrar(mut self, corte: &Corte, informe: &mut Informe) {
+        for lugar in sueltos(self.salidas.values().map(|s| s.entrada), corte) {
+            informe.falla(Codigo::I4, || format!("una salida de venta no es de ninguna factura (entrada {lugar})"));
+        }
+        for lugar in sueltos(self.numeros.values().map(|n| n.entrada), corte) {
+            informe.falla(Codigo::I6, || format!("un número asignado no lo lleva ninguna factura (entrada {lugar})"));
+        }
+        for lugar in sueltos(self.con_pasos.values().copied(), corte) {
+            informe.falla(Codigo::I2, || format!("hay pasos de una factura que no existe (entrada {lugar})"));
+        }
+        if corte.exacto {
+            let abiertas = &self.abiertas;
+            let mut huerfanas: Vec<_> = self.con_reservas.iter().filter(|(f, _)| !abiertas.contains(*f)).map(|(_, t)| t).collect();
+            huerfanas.sort_unstable();
+            for texto in huerfanas {
+                informe.falla(Codigo::I3, || format!("{texto} sigue reservado y su factura no está en emisión"));
+            }
+        }
+        self.tandas.sort_unstable();
+        for par in self.tandas.windows(2) {
+            let [a, b] = par else { continue };
+            if a.serie == b.serie && a.rango != b.rango && b.desde <= a.hasta {
+                informe.falla(Codigo::I6, || {
+                    format!("los rangos {} y {} dieron ambos números desde el {} ({})", a.rango, b.rango, b.desde, a.serie)
+                });
+            }
+        }
+    }
+}
+
+/// In order, so that two verifications of one log tell the same.
+fn sueltos(lugares: impl Iterator<Item = Lugar>, corte: &Corte) -> Vec<Lugar> {
+    let mut sueltos: Vec<Lugar> = lugares.filter(|lugar| corte.cerrado(*lugar)).collect();
+    sueltos.sort_unstable();
+    sueltos
+}

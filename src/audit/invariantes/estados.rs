@@ -1,0 +1,133 @@
+//! The aggregates of one partition, folded with the domain's own `evolucionar`.
+
+use hashbrown::HashMap;
+
+use super::{
+    cruces::Cruces,
+    facturas::FacturaSeguida,
+    informe::{Codigo, Informe},
+    inventarios::InventarioSeguido,
+    rangos::RangoSeguido,
+};
+use crate::{
+    contracts::{EstadoAgregado, RecordedEvent},
+    domain::{
+        Evento, TipoAgregado,
+        catalogo::{
+            bodega::{self, Bodega},
+            cliente::{self, Cliente},
+            producto::{self, Producto},
+            sucursal::{self, Sucursal},
+        },
+        emisor::Emisor,
+        valores::Id,
+    },
+};
+
+pub(super) enum Estado {
+    Cliente(Option<Box<Cliente>>),
+    Producto(Option<Box<Producto>>),
+    Sucursal(Option<Box<Sucursal>>),
+    Bodega(Option<Box<Bodega>>),
+    Inventario(Box<InventarioSeguido>),
+    Rango(Box<RangoSeguido>),
+    Factura(FacturaSeguida),
+}
+
+impl Estado {
+    fn new(tipo: TipoAgregado) -> Self {
+        match tipo {
+            TipoAgregado::Cliente => Self::Cliente(None),
+            TipoAgregado::Producto => Self::Producto(None),
+            TipoAgregado::Sucursal => Self::Sucursal(None),
+            TipoAgregado::Bodega => Self::Bodega(None),
+            TipoAgregado::Inventario => Self::Inventario(Box::default()),
+            TipoAgregado::RangoNumeracion => Self::Rango(Box::default()),
+            TipoAgregado::Factura => Self::Factura(FacturaSeguida::default()),
+        }
+    }
+
+    /// Copy of the state as a snapshot holds it.
+    pub(super) fn copia(&self) -> Option<EstadoAgregado> {
+        match self {
+            Self::Cliente(estado) => estado.clone().map(EstadoAgregado::Cliente),
+            Self::Producto(estado) => estado.clone().map(EstadoAgregado::Producto),
+            Self::Sucursal(estado) => estado.clone().map(EstadoAgregado::Sucursal),
+            Self::Bodega(estado) => estado.clone().map(EstadoAgregado::Bodega),
+            Self::Inventario(seguido) => seguido.estado.clone().map(|e| EstadoAgregado::Inventario(Box::new(e))),
+            Self::Rango(seguido) => seguido.estado.clone().map(|e| EstadoAgregado::Rango(Box::new(e))),
+            Self::Factura(seguida) => seguida.estado.clone().map(EstadoAgregado::Factura),
+        }
+    }
+}
+
+pub(super) struct Seguido {
+    pub version: u64,
+    pub estado: Estado,
+}
+
+#[derive(Default)]
+pub(super) struct Estados {
+    por_id: HashMap<(TipoAgregado, Id), Seguido>,
+}
+
+impl Estados {
+    /// Folds an event and checks it; gives the aggregate as it is now.
+    pub(super) fn plegar(
+        &mut self,
+        registrado: &RecordedEvent,
+        emisor: Option<&Emisor>,
+        cruces: &mut Cruces,
+        informe: &mut Informe,
+    ) -> &Seguido {
+        let RecordedEvent { sobre, evento } = registrado;
+        let (tipo, id) = (sobre.aggregate_tipo, &sobre.aggregate_id);
+        let seguido = self.por_id.entry((tipo, id.clone())).or_insert_with(|| Seguido { version: 0, estado: Estado::new(tipo) });
+        informe.revisado(Codigo::I7);
+        informe.exigir(Codigo::I7, sobre.aggregate_version == seguido.version + 1, || {
+            format!("{tipo} {id}: después de la versión {} viene la {}", seguido.version, sobre.aggregate_version)
+        });
+        seguido.version = sobre.aggregate_version;
+        match (&mut seguido.estado, evento) {
+            (_, Evento::Cuarentena(_)) => {}
+            (Estado::Cliente(estado), Evento::Cliente(e)) => plegar_en_caja(estado, e, cliente::evolucionar),
+            (Estado::Producto(estado), Evento::Producto(e)) => plegar_en_caja(estado, e, producto::evolucionar),
+            (Estado::Sucursal(estado), Evento::Sucursal(e)) => plegar_en_caja(estado, e, sucursal::evolucionar),
+            (Estado::Bodega(estado), Evento::Bodega(e)) => plegar_en_caja(estado, e, bodega::evolucionar),
+            (Estado::Inventario(seguido), Evento::Inventario(e)) => {
+                seguido.plegar(sobre, e, emisor.is_none_or(|emisor| emisor.vender_vencidos), cruces, informe);
+            }
+            (Estado::Rango(seguido), Evento::Rango(e)) => seguido.plegar(sobre, e, cruces, informe),
+            (Estado::Factura(seguida), Evento::Factura(e)) => {
+                seguida.plegar(sobre, e, emisor.map(|emisor| &emisor.redondeo), cruces, informe);
+            }
+            (_, otro) => informe.falla(Codigo::I7, || format!("{tipo} {id}: tiene un evento ajeno, {}", otro.tipo())),
+        }
+        seguido
+    }
+
+    /// The aggregates of a kind, by id: reports do not depend on the order of a hash map.
+    pub(super) fn de(&self, tipo: TipoAgregado) -> Vec<(&Id, &Seguido)> {
+        let mut lista: Vec<_> = self.por_id.iter().filter(|((t, _), _)| *t == tipo).map(|((_, id), s)| (id, s)).collect();
+        lista.sort_unstable_by_key(|(id, _)| *id);
+        lista
+    }
+
+    /// The checks of the end of the stream.
+    pub(super) fn terminar(&self, cruces: &mut Cruces, informe: &mut Informe) {
+        for (_, seguido) in TipoAgregado::TODOS.into_iter().flat_map(|tipo| self.de(tipo)) {
+            match &seguido.estado {
+                Estado::Inventario(seguido) => seguido.terminar(cruces, informe),
+                Estado::Rango(seguido) => seguido.terminar(cruces),
+                Estado::Factura(seguida) => seguida.terminar(cruces),
+                Estado::Cliente(_) | Estado::Producto(_) | Estado::Sucursal(_) | Estado::Bodega(_) => {}
+            }
+        }
+    }
+}
+
+fn plegar_en_caja<S, E>(estado: &mut Option<Box<S>>, evento: &E, evolucionar: fn(&mut Option<S>, &E)) {
+    let mut suelto = estado.take().map(|caja| *caja);
+    evolucionar(&mut suelto, evento);
+    *estado = suelto.map(Box::new);
+}

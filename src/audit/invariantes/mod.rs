@@ -1,0 +1,157 @@
+//! The invariants of the system as code (`reliability.md` section 4): one verifier for tests, simulations and `factumarket verificar`.
+//!
+//! It reads the whole log once, partition by partition, folds it with the domain's own `evolucionar`, and compares it with what was
+//! computed apart: a naive model of FIFO lots, a count of numbers, the calculator of totals. What joins streams (an invoice with its
+//! exits and its number, a command with its outcome) is remembered by hash, so a million invoices fit in a few hundred megabytes.
+
+mod corte;
+mod cruces;
+mod desenlaces;
+mod estados;
+mod facturas;
+mod huellas;
+mod informe;
+mod instantaneas;
+mod inventarios;
+mod lectura;
+mod lotes;
+mod proyecciones;
+mod rangos;
+#[cfg(test)]
+mod tests;
+
+use std::time::Instant;
+
+use self::{
+    corte::Corte,
+    cruces::Cruces,
+    desenlaces::{Apartes, Desenlaces},
+    estados::Estados,
+    instantaneas::Instantaneas,
+    lectura::Lector,
+};
+pub use self::{
+    informe::{Codigo, Informe, Invariante, MAX_EJEMPLOS},
+    lectura::Progreso,
+    proyecciones::{Proyeccion, Proyecciones},
+};
+use crate::{
+    contracts::Codec,
+    domain::{Contexto, emisor::Emisor},
+    log::{Log, LogError, Topic, TopicPartition},
+    tables::TablesError,
+};
+
+/// Why the verification could not be made; what it finds wrong is in the [`Informe`].
+#[derive(Debug, thiserror::Error)]
+pub enum ErrorVerificacion {
+    #[error(transparent)]
+    Registro(#[from] LogError),
+    #[error(transparent)]
+    Tablas(#[from] TablesError),
+}
+
+/// What a verification compares with.
+pub struct Opciones<'a> {
+    /// Consumer group of the processors.
+    pub grupo: &'a str,
+    /// The issuer: its rounding and whether it sells expired lots. Without it, any rounding policy is accepted.
+    pub emisor: Option<&'a Emisor>,
+    /// Days during which a repeated command is recognised.
+    pub memoria_dias: i64,
+    /// The read side, when it is to be compared.
+    pub proyecciones: Option<Proyecciones<'a>>,
+}
+
+impl Default for Opciones<'_> {
+    fn default() -> Self {
+        Self { grupo: "procesador", emisor: None, memoria_dias: 7, proyecciones: None }
+    }
+}
+
+/// Verifies a log, also one that is being written: it is read up to a consistent cut taken at the start.
+///
+/// # Errors
+/// When log or tables cannot be read.
+pub fn verificar(
+    log: &dyn Log,
+    codec: &Codec,
+    opciones: &Opciones<'_>,
+    progreso: Progreso<'_>,
+) -> Result<Informe, ErrorVerificacion> {
+    let inicio = Instant::now();
+    let corte = Corte::tomar(log, opciones.grupo)?;
+    let mut informe = Informe::new();
+    informe.corte_exacto = corte.exacto;
+    informe.nota(Codigo::I5, "aún no hay notas crédito: nada que revisar");
+    if opciones.proyecciones.is_none() {
+        informe.nota(Codigo::I9, "sin tablas que comparar");
+    }
+    let mut lector = Lector::new(log, progreso, corte.total());
+    let apartes = Apartes::leer(log, codec, &corte, &mut lector, &mut informe)?;
+    let mut verificador = Verificador { inicio, codec, opciones, corte, apartes, cruces: Cruces::default(), informe };
+    // Numbers and stock before the invoices that answer for them.
+    for contexto in [Contexto::Numeracion, Contexto::Inventario, Contexto::Catalogo, Contexto::Facturacion] {
+        for partition in 0..log.partitions(Topic::Eventos(contexto)) {
+            verificador.particion(log, contexto, partition, &mut lector)?;
+        }
+    }
+    lector.terminar();
+    let Verificador { corte, cruces, mut informe, .. } = verificador;
+    cruces.cerrar(&corte, &mut informe);
+    informe.duracion = inicio.elapsed();
+    Ok(informe)
+}
+
+struct Verificador<'a> {
+    inicio: Instant,
+    codec: &'a Codec,
+    opciones: &'a Opciones<'a>,
+    corte: Corte,
+    apartes: Apartes,
+    cruces: Cruces,
+    informe: Informe,
+}
+
+impl Verificador<'_> {
+    /// Everything of one partition number of a context: its snapshots, events, commands and rows.
+    fn particion(
+        &mut self,
+        log: &dyn Log,
+        contexto: Contexto,
+        partition: u16,
+        lector: &mut Lector<'_>,
+    ) -> Result<(), ErrorVerificacion> {
+        let tp = |topic| TopicPartition::new(topic, partition);
+        let (codec, opciones) = (self.codec, self.opciones);
+        let (corte, cruces, informe) = (&self.corte, &mut self.cruces, &mut self.informe);
+        let mut instantaneas = Instantaneas::leer(log, codec, tp(Topic::Instantaneas(contexto)), corte, lector, informe)?;
+        let mut desenlaces = Desenlaces::new(contexto, partition, &mut self.apartes, opciones.memoria_dias, informe);
+        let mut estados = Estados::default();
+        let eventos = tp(Topic::Eventos(contexto));
+        lector.recorrer(eventos, corte.tramo(eventos), &mut |registro| {
+            let registrado = match codec.decode_event(&registro.record.value) {
+                Ok(registrado) => registrado,
+                Err(causa) => {
+                    informe.falla(Codigo::I7, || format!("{eventos} posición {}: {causa}", registro.position));
+                    return Ok(());
+                }
+            };
+            informe.eventos += 1;
+            desenlaces.evento(&registrado.sobre, &registrado.evento, informe);
+            let seguido = estados.plegar(&registrado, opciones.emisor, cruces, informe);
+            let sobre = &registrado.sobre;
+            let version = (sobre.aggregate_tipo, &sobre.aggregate_id, sobre.aggregate_version);
+            if instantaneas.hay(version) {
+                instantaneas.comparar(version, seguido.estado.copia(), informe)?;
+            }
+            Ok(())
+        })?;
+        instantaneas.cerrar(informe);
+        estados.terminar(cruces, informe);
+        if let Some(proyecciones) = &opciones.proyecciones {
+            proyecciones.comparar(log, eventos, corte.tramo(eventos).hasta, &estados, self.inicio, informe)?;
+        }
+        desenlaces.comparar(tp(Topic::Comandos(contexto)), codec, corte, lector, &self.apartes, informe)
+    }
+}

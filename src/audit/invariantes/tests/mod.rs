@@ -1,0 +1,5 @@
+//! The verifier on healthy logs made by the real engine, and on the same logs with one violation planted in each.
+
+mod mundo;
+mod plantadas;
+mod sano;

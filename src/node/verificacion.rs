@@ -1,0 +1,71 @@
+//! The verification of a folder: beside a running engine, or over a folder that nobody uses.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{Carpeta, NodeError, NodeOptions, start};
+use crate::{
+    audit::invariantes::{ErrorVerificacion, Informe, Opciones, Progreso, Proyeccion, Proyecciones, verificar},
+    contracts::Codec,
+    domain::emisor::Emisor,
+    http::Verificacion,
+    log::Log,
+    projections::{clientes, existencias, facturas, runner},
+    tables::Tables,
+};
+
+/// How long the sinks of a running node may take to come up to the log.
+const ESPERA: Duration = Duration::from_secs(30);
+
+/// What a verification reads.
+pub(super) struct Verificador {
+    pub log: Arc<dyn Log>,
+    pub codec: Arc<Codec>,
+    pub emisor: Arc<Emisor>,
+    /// `None`: the read side is not compared.
+    pub tables: Option<Arc<dyn Tables>>,
+    pub espera: Duration,
+}
+
+impl Verificador {
+    /// A verification beside running sinks.
+    pub(super) fn en_marcha(log: Arc<dyn Log>, codec: Arc<Codec>, emisor: Arc<Emisor>, tables: Option<Arc<dyn Tables>>) -> Self {
+        Self { log, codec, emisor, tables, espera: ESPERA }
+    }
+
+    fn verificar(&self, progreso: Progreso<'_>) -> Result<Informe, ErrorVerificacion> {
+        let proyecciones = self.tables.as_deref().map(|tablas| Proyecciones {
+            tablas,
+            facturas: Proyeccion { tabla: &facturas::FACTURAS, consumidor: facturas::FACTURAS_SPEC.name },
+            existencias: Proyeccion { tabla: &existencias::EXISTENCIAS, consumidor: existencias::EXISTENCIAS_SPEC.name },
+            clientes: Proyeccion { tabla: &clientes::CLIENTES, consumidor: clientes::CLIENTES_SPEC.name },
+            espera: self.espera,
+        });
+        let opciones = Opciones { emisor: Some(&self.emisor), proyecciones, ..Opciones::default() };
+        verificar(&*self.log, &self.codec, &opciones, progreso)
+    }
+
+    /// The door that the API opens to it.
+    pub(super) fn puerta(self) -> Verificacion {
+        Arc::new(move || self.verificar(&mut |_, _| {}).map(|informe| informe.to_json()).map_err(|e| e.to_string()))
+    }
+}
+
+/// Verifies a folder that nobody uses, without starting its engine or its sinks: rows that lag are not compared.
+///
+/// # Errors
+/// Why the folder could not be opened or read.
+pub fn verificar_carpeta(options: &NodeOptions, progreso: Progreso<'_>) -> Result<Informe, NodeError> {
+    let carpeta = Carpeta::abrir(&options.carpeta, options.particiones)?;
+    let codec = start::open_codec(&carpeta)?;
+    let log = start::open_log(&carpeta, options)?;
+    let tables = if options.proyecciones {
+        let tables = start::open_tables(&carpeta)?;
+        runner::declare(&*tables, runner::PROYECCIONES).map_err(start::almacen)?;
+        Some(tables)
+    } else {
+        None
+    };
+    let emisor = Arc::new(options.emisor.clone());
+    let verificador = Verificador { log, codec, emisor, tables, espera: Duration::ZERO };
+    verificador.verificar(progreso).map_err(start::almacen)
+}

@@ -153,7 +153,7 @@ fn stock_reducido() -> Evento {
         reserva_id: Some(id(&format!("{FACTURA}:1:0:R"))),
         cantidad: Cantidad::nuevo(Decimal::from(3)).unwrap(),
         costo_total: CostoTotal::nuevo("26250.75".parse().unwrap()).unwrap(),
-        lotes: vec![lote(12)],
+        lotes: vec![lote(12)].into(),
         stock_resultante: Cantidad::nuevo(Decimal::from(9_997)).unwrap(),
         disponible_resultante: Cantidad::nuevo(Decimal::from(9_997)).unwrap(),
     })))
@@ -229,7 +229,7 @@ fn factura_emitida() -> Evento {
         }
         .into(),
         movimiento_id: id(&format!("{FACTURA}:1:{i}:V")),
-        lotes: vec![lote(u32::from(i))],
+        lotes: vec![lote(u32::from(i))].into(),
         costo_total: CostoTotal::nuevo("26250.75".parse().unwrap()).unwrap(),
     };
     Evento::Factura(EventoFactura::FacturaEmitida(Arc::new(FacturaEmitida {

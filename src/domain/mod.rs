@@ -237,7 +237,7 @@ pub enum ResultadoPaso {
     /// ReservarStock granted.
     StockReservado,
     /// ConfirmarReserva done: the lots taken in FIFO order and their exact cost.
-    ReservaConfirmada { lotes: Vec<inventario::LoteConsumido>, costo_total: valores::CostoTotal },
+    ReservaConfirmada { lotes: std::sync::Arc<[inventario::LoteConsumido]>, costo_total: valores::CostoTotal },
     /// LiberarReserva done (or there was nothing to release).
     ReservaLiberada,
     /// AsignarNumero granted.

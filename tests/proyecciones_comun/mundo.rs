@@ -321,7 +321,7 @@ impl Mundo {
             reserva_id: None,
             cantidad: Cantidad::nuevo(total).expect("cantidad"),
             costo_total: CostoTotal::nuevo(costo).expect("costo"),
-            lotes,
+            lotes: lotes.into(),
             stock_resultante: stock,
             disponible_resultante: stock,
         }

@@ -172,7 +172,7 @@ pub struct Movimiento<M> {
     pub reserva_id: Option<Id>,
     pub cantidad: Cantidad,
     pub costo_total: CostoTotal,
-    pub lotes: Vec<LoteConsumido>,
+    pub lotes: Arc<[LoteConsumido]>,
     pub stock_resultante: Cantidad,
     pub disponible_resultante: Cantidad,
 }

@@ -1,6 +1,9 @@
 //! State of an Inventario.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 use chrono::NaiveDate;
 
@@ -35,7 +38,7 @@ pub struct Reserva {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Confirmacion {
     pub reserva_id: Id,
-    pub lotes: Vec<LoteConsumido>,
+    pub lotes: Arc<[LoteConsumido]>,
     pub costo_total: CostoTotal,
 }
 

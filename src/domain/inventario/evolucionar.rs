@@ -3,7 +3,10 @@
 //! `LoteCreado` only opens the layer; quantities move with StockIncrementado and StockReducido alone. So a return into an
 //! original lot (which has no LoteCreado) folds like any entry, and the lots add up to the stock after every event.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 use super::{
     Confirmacion, EventoInventario, Inventario, Lote, LoteConsumido, MEMORIA_DE_RESERVAS, MotivoSalida, Movimiento, PuestoLote,
@@ -83,7 +86,7 @@ impl Inventario {
                 self.abrir_lote(PuestoLote { fecha_ingreso: *fecha_ingreso, secuencia: *secuencia }, lote);
             }
             EventoInventario::StockIncrementado(movimiento) => {
-                for lote in &movimiento.lotes {
+                for lote in movimiento.lotes.iter() {
                     self.poner(lote);
                 }
                 self.rearmar_aviso();
@@ -131,13 +134,13 @@ impl Inventario {
     }
 
     fn reducir(&mut self, movimiento: &Movimiento<MotivoSalida>) {
-        for lote in &movimiento.lotes {
+        for lote in movimiento.lotes.iter() {
             self.sacar(lote);
         }
         let Some(reserva_id) = &movimiento.reserva_id else { return };
         // Without its StockReservado (elided) there is nothing to close and nothing to remember.
         if self.soltar(reserva_id) {
-            let lotes = movimiento.lotes.clone();
+            let lotes = Arc::clone(&movimiento.lotes);
             self.recordar_confirmada(Confirmacion { reserva_id: reserva_id.clone(), lotes, costo_total: movimiento.costo_total });
         }
     }

@@ -1,6 +1,6 @@
 //! Exact decimals. Limits are checked before any arithmetic, because a 96-bit decimal rounds silently beyond 28 digits.
 
-use std::fmt;
+use std::{cmp::Ordering, fmt};
 
 use rust_decimal::Decimal;
 
@@ -88,6 +88,11 @@ pub(in crate::domain) fn bajo_potencia(valor: Decimal, exponente: u32) -> bool {
     POTENCIAS.get((exponente + valor.scale()) as usize).is_none_or(|tope| valor.mantissa() < *tope)
 }
 
+/// As `Decimal::cmp`; of one scale, which is nearly always, by mantissa (a tenth of the instructions).
+pub(in crate::domain) fn comparar(a: Decimal, b: Decimal) -> Ordering {
+    if a.scale() == b.scale() { a.mantissa().cmp(&b.mantissa()) } else { a.cmp(&b) }
+}
+
 /// `valor` without trailing zeros; as `Decimal::normalize`, in 64 bits when it fits (96-bit divisions took ten times as long).
 fn sin_ceros(valor: Decimal) -> Decimal {
     if valor.scale() == 0 && !valor.is_zero() {
@@ -127,8 +132,20 @@ fn cabe(valor: Decimal, decimales: u32, significativos: usize) -> bool {
 macro_rules! decimal_con_limites {
     ($(#[$doc:meta])* $nombre:ident, $revisar:expr) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
         pub struct $nombre(Decimal);
+
+        impl Ord for $nombre {
+            fn cmp(&self, otro: &Self) -> Ordering {
+                comparar(self.0, otro.0)
+            }
+        }
+
+        impl PartialOrd for $nombre {
+            fn partial_cmp(&self, otro: &Self) -> Option<Ordering> {
+                Some(self.cmp(otro))
+            }
+        }
 
         impl $nombre {
             pub const CERO: Self = Self(Decimal::ZERO);
@@ -199,7 +216,7 @@ decimal_con_limites!(
 decimal_con_limites!(
     /// Unit price: > 0, at most 6 decimals and 14 significant digits. Wire: `decimal(20,6)`.
     PrecioUnitario,
-    |v| if v > Decimal::ZERO { hasta(v, 6, 14) } else { Err(ErrorDecimal::Rango) }
+    |v| if !v.is_sign_negative() && !v.is_zero() { hasta(v, 6, 14) } else { Err(ErrorDecimal::Rango) }
 );
 decimal_con_limites!(
     /// Unit cost: >= 0, at most 6 decimals and 14 significant digits. Wire: `decimal(20,6)`.

@@ -239,7 +239,7 @@ pub struct GrupoEmision {
 pub struct GrupoEmitido {
     pub grupo: Arc<GrupoEmision>,
     pub movimiento_id: Id,
-    pub lotes: Vec<LoteConsumido>,
+    pub lotes: Arc<[LoteConsumido]>,
     pub costo_total: CostoTotal,
 }
 

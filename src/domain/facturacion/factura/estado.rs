@@ -52,7 +52,7 @@ pub struct Progreso {
     /// Per group: granted, or refused with these failures.
     pub reservas: Vec<Option<Result<(), Vec<Falla>>>>,
     /// Per group: lots and cost.
-    pub confirmaciones: Vec<Option<(Vec<LoteConsumido>, CostoTotal)>>,
+    pub confirmaciones: Vec<Option<(Arc<[LoteConsumido]>, CostoTotal)>>,
     /// Ranges that refused, in the order they were asked.
     pub rangos_negados: Vec<Vec<Falla>>,
 }
@@ -86,7 +86,7 @@ pub struct Factura {
 pub enum NotaSaga {
     ReservaRespondida { grupo: u16, resultado: Result<(), Vec<Falla>> },
     NumeroNegado { errores: Vec<Falla> },
-    ReservaConfirmada { grupo: u16, lotes: Vec<LoteConsumido>, costo_total: CostoTotal },
+    ReservaConfirmada { grupo: u16, lotes: Arc<[LoteConsumido]>, costo_total: CostoTotal },
 }
 
 /// What a Factura decides on one message: facts to record, facts to remember, messages to send.

@@ -19,7 +19,7 @@ use crate::domain::{
 use envios::{confirmar, liberar_todos, movimiento_id, numerar};
 pub use envios::{primeros_envios, reanudar};
 
-type Confirmacion<'a> = (&'a [LoteConsumido], CostoTotal);
+type Confirmacion<'a> = (&'a Arc<[LoteConsumido]>, CostoTotal);
 
 /// The attempt in course, when it is this one.
 fn abierta(factura: &Factura, intento: u32) -> Option<&Emision> {
@@ -193,12 +193,12 @@ fn confirmada(
         return Ok(DecisionFactura::default());
     }
     let confirmacion = |i: usize| match guardada(i) {
-        Some((lotes, costo)) => Some((lotes.as_slice(), *costo)),
+        Some((lotes, costo)) => Some((lotes, *costo)),
         None => (i == indice).then_some((lotes, costo_total)),
     };
     let todas: Option<Vec<Confirmacion<'_>>> = (0..emision.inicio.grupos.len()).map(confirmacion).collect();
     let Some(todas) = todas else {
-        let nota = NotaSaga::ReservaConfirmada { grupo, lotes: lotes.to_vec(), costo_total };
+        let nota = NotaSaga::ReservaConfirmada { grupo, lotes: Arc::clone(lotes), costo_total };
         return Ok(DecisionFactura { notas: vec![nota], ..Default::default() });
     };
     let emitida = documento(factura, emision, numero, &todas, ctx.ahora)?;
@@ -217,7 +217,7 @@ fn documento(
     let grupos = inicio.grupos.iter().zip(confirmaciones).enumerate().map(|(i, (grupo, (lotes, costo_total)))| GrupoEmitido {
         grupo: Arc::clone(grupo),
         movimiento_id: movimiento_id(inicio, i),
-        lotes: lotes.to_vec(),
+        lotes: Arc::clone(lotes),
         costo_total: *costo_total,
     });
     Ok(EventoFactura::FacturaEmitida(Arc::new(FacturaEmitida {

@@ -108,7 +108,7 @@ fn eventos(inventario: &Inventario, entrada: &Entrada<'_>, cifras: &Cifras, ctx:
         costo_total: cifras.costo_total,
         stock_resultante: cifras.stock,
         disponible_resultante: disponible_con_lote(inventario, &lote, cifras.stock, ctx),
-        lotes: vec![lote],
+        lotes: [lote].into(),
     };
     vec![creado, EventoInventario::StockIncrementado(Box::new(incremento))]
 }

@@ -88,7 +88,7 @@ pub(super) fn confirmar(
     let Some(hecha) = hecha else {
         return Err(Rechazo::de(Falla::simple(Regla::ReservaInexistente, "/reserva_id").con("reserva_id", reserva_id)));
     };
-    let resultado = ResultadoPaso::ReservaConfirmada { lotes: hecha.lotes.clone(), costo_total: hecha.costo_total };
+    let resultado = ResultadoPaso::ReservaConfirmada { lotes: Arc::clone(&hecha.lotes), costo_total: hecha.costo_total };
     Ok(DecisionInventario::responde(Vec::new(), resultado))
 }
 
@@ -114,7 +114,6 @@ fn consumar(
     if !toma.completa() && criterio != Criterio::Todos {
         toma = toma.tomar(&inventario.lotes, Criterio::Vencidos(reserva.fecha));
     }
-    let lotes = toma.lotes.clone();
     let datos = DatosReduccion {
         movimiento_id,
         motivo: MotivoSalida::Venta,
@@ -124,7 +123,7 @@ fn consumar(
         cantidad: reserva.cantidad,
         fecha: reserva.fecha,
     };
-    let (costo_total, eventos) = reducir(inventario, toma, &datos, ctx);
+    let (lotes, costo_total, eventos) = reducir(inventario, toma, &datos, ctx);
     DecisionInventario::responde(eventos, ResultadoPaso::ReservaConfirmada { lotes, costo_total })
 }
 

@@ -1,5 +1,7 @@
 //! RegistrarSalida: adjustments and returns to the supplier, in FIFO order, all or nothing.
 
+use std::sync::Arc;
+
 use chrono::NaiveDate;
 
 use super::{
@@ -9,7 +11,7 @@ use super::{
 use crate::domain::{
     ContextoDecision, Rechazo,
     inventario::{
-        EventoInventario, Inventario, MAX_LOTES_POR_SALIDA, MotivoSalida, Movimiento, Referencia,
+        EventoInventario, Inventario, LoteConsumido, MAX_LOTES_POR_SALIDA, MotivoSalida, Movimiento, Referencia,
         fifo::{Criterio, Toma, demasiados_lotes},
         restar,
     },
@@ -91,7 +93,7 @@ fn eventos(inventario: &Inventario, cantidad: Cantidad, salida: &Salida<'_>, ctx
         cantidad,
         fecha: salida.fecha,
     };
-    reducir(inventario, toma, &datos, ctx).1
+    reducir(inventario, toma, &datos, ctx).2
 }
 
 /// What a StockReducido says besides its lots.
@@ -106,13 +108,13 @@ pub(super) struct DatosReduccion<'a> {
     pub(super) fecha: NaiveDate,
 }
 
-/// The events of an exit and its cost: StockReducido and, when the stock falls below its minimum, StockBajo.
+/// The lots of an exit, its cost and its events: StockReducido and, when the stock falls below its minimum, StockBajo.
 pub(super) fn reducir(
     inventario: &Inventario,
     toma: Toma,
     datos: &DatosReduccion<'_>,
     ctx: &ContextoDecision<'_>,
-) -> (CostoTotal, Vec<EventoInventario>) {
+) -> (Arc<[LoteConsumido]>, CostoTotal, Vec<EventoInventario>) {
     assert!(toma.completa(), "{}: los lotes no alcanzan para el stock", inventario.inventario_id);
     let costo_total = toma.costo_total();
     assert!(costo_total.is_some(), "{}: el costo de la salida no cabe", inventario.inventario_id);
@@ -120,6 +122,7 @@ pub(super) fn reducir(
     let stock = stock_tras_salida(inventario, datos.cantidad);
     assert!(restar(stock, datos.reservado).is_some(), "{}: la salida toma stock reservado", inventario.inventario_id);
     let vencido = vencido_tras(inventario, &toma, datos.fecha, ctx);
+    let lotes: Arc<[LoteConsumido]> = toma.lotes.into();
     let reduccion = Movimiento {
         inventario_id: inventario.inventario_id.clone(),
         producto_id: inventario.producto_id.clone(),
@@ -130,13 +133,13 @@ pub(super) fn reducir(
         reserva_id: datos.reserva_id.cloned(),
         cantidad: datos.cantidad,
         costo_total,
-        lotes: toma.lotes,
+        lotes: Arc::clone(&lotes),
         stock_resultante: stock,
         disponible_resultante: inventario.disponible_con(stock, datos.reservado, vencido),
     };
     let mut eventos = vec![EventoInventario::StockReducido(Box::new(reduccion))];
     eventos.extend(aviso_de_minimo(inventario, stock));
-    (costo_total, eventos)
+    (lotes, costo_total, eventos)
 }
 
 /// Expired quantity left once the exit took its lots.

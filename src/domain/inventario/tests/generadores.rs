@@ -87,7 +87,7 @@ fn movimiento<M: Copy + std::fmt::Debug>(motivo: M) -> impl Strategy<Value = Box
             reserva_id,
             cantidad,
             costo_total: CostoTotal::CERO,
-            lotes,
+            lotes: lotes.into(),
             stock_resultante: cantidad,
             disponible_resultante: cantidad,
         })

@@ -292,7 +292,10 @@ pub fn conceder(envio: &Envio) -> ResultadoPaso {
                 cantidad: Cantidad::nuevo(Decimal::ONE).expect("cantidad"),
                 costo_unitario: CostoUnitario::nuevo(dec("10.000001")).expect("costo"),
             };
-            ResultadoPaso::ReservaConfirmada { lotes: vec![lote], costo_total: CostoTotal::nuevo(dec("10.000001")).expect("costo") }
+            ResultadoPaso::ReservaConfirmada {
+                lotes: vec![lote].into(),
+                costo_total: CostoTotal::nuevo(dec("10.000001")).expect("costo"),
+            }
         }
         Comando::Rango(ComandoRango::AsignarNumero { rango_id, .. }) => ResultadoPaso::NumeroAsignado {
             numero: NumeroDocumento {

@@ -155,7 +155,7 @@ proptest! {
             evolucionar(&mut estado, &caso.eventos[indice.index(caso.eventos.len())]);
             if let Some(factura) = estado.as_mut() {
                 anotar(factura, NotaSaga::ReservaRespondida { grupo, resultado: Ok(()) });
-                anotar(factura, NotaSaga::ReservaConfirmada { grupo, lotes: Vec::new(), costo_total: Default::default() });
+                anotar(factura, NotaSaga::ReservaConfirmada { grupo, lotes: Vec::new().into(), costo_total: Default::default() });
                 anotar(factura, NotaSaga::NumeroNegado { errores: Vec::new() });
                 let _ = (reanudar(factura), vencimiento(factura));
             }

@@ -36,7 +36,7 @@ use crate::{
         Log,
         embedded::{EmbeddedLog, EmbeddedLogOptions},
     },
-    projections::{Consultas, Progress, ProjectionRunner, RunnerOptions, runner},
+    projections::{Consultas, DelRegistro, Progress, ProjectionRunner, RunnerOptions, runner},
     tables::{
         Tables, TablesError,
         embedded::{EmbeddedTables, EmbeddedTablesOptions},
@@ -293,7 +293,9 @@ fn open_reads(
         runner::declare(&*tables, runner::PROYECCIONES).map_err(almacen)?;
         (None, Progress::at_rest())
     };
-    let consultas = Consultas::new(tables, decoder, progress).con_reloj(Arc::clone(&options.clock), options.emisor.vender_vencidos);
+    let registros = Arc::new(DelRegistro(Arc::clone(log)));
+    let consultas =
+        Consultas::new(tables, decoder, registros, progress).con_reloj(Arc::clone(&options.clock), options.emisor.vender_vencidos);
     Ok((runner, consultas))
 }
 

@@ -229,7 +229,7 @@ proptest! {
         let consultas = consultas(&mundo);
         let todo = registros(&consultas, None, None, 100);
         prop_assume!(!todo.is_empty());
-        let instante = |n: u16| todo[usize::from(n) * todo.len() >> 16].0;
+        let instante = |n: u16| todo[(usize::from(n) * todo.len()) >> 16].0;
         let (desde, hasta) = (instante(uno.min(otro)), instante(uno.max(otro)));
         let esperado: Vec<_> = todo.iter().filter(|(i, _)| (desde..=hasta).contains(i)).cloned().collect();
         prop_assert_eq!(registros(&consultas, Some(desde), Some(hasta), limite), esperado);

@@ -82,11 +82,12 @@ impl ProcessorError {
 
     /// Something in an input did it, not the machine.
     pub fn is_of_an_input(&self) -> bool {
-        match self {
-            Self::Panic(_) | Self::Core(CoreError::Encode { .. } | CoreError::TooManyHops(_)) => true,
-            Self::Commit(CommitError::Encode { .. } | CommitError::Log(LogError::TooLarge { .. })) => true,
-            _ => false,
-        }
+        matches!(
+            self,
+            Self::Panic(_)
+                | Self::Core(CoreError::Encode { .. } | CoreError::TooManyHops(_))
+                | Self::Commit(CommitError::Encode { .. } | CommitError::Log(LogError::TooLarge { .. }))
+        )
     }
 
     /// Dropping the local store and folding the log may help.

@@ -144,7 +144,7 @@ pub(crate) fn open_database<T>(
         if partial.exists() {
             fs::remove_dir_all(&partial).map_err(|e| failed(path, &e))?;
         }
-        create(path, &partial, &open)?;
+        create(path, &partial, open)?;
         let publish = || {
             fs::rename(&partial, &store)?;
             File::open(path)?.sync_all()
@@ -175,7 +175,7 @@ fn check_manifests(path: &Path, store: &Path) -> Result<(), FolderError> {
     let keyspaces = fs::read_dir(store.join("keyspaces")).map_err(|e| failed(path, &e))?;
     for keyspace in keyspaces {
         let keyspace = keyspace.map_err(|e| failed(path, &e))?.path();
-        if !keyspace.file_name().is_some_and(|n| n.to_string_lossy().parse::<u64>().is_ok()) {
+        if keyspace.file_name().is_none_or(|n| n.to_string_lossy().parse::<u64>().is_err()) {
             return Err(damaged(path, &format!("sobra {}", keyspace.display())));
         }
         let current = match fs::read(keyspace.join("current")) {

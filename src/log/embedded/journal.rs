@@ -24,10 +24,10 @@ const BUFFER: usize = 256 << 10;
 pub(super) fn damage(store: &Path) -> io::Result<Option<String>> {
     for entry in fs::read_dir(store)? {
         let path = entry?.path();
-        if path.extension().is_some_and(|e| e == "jnl") {
-            if let Some(place) = damage_of(&path)? {
-                return Ok(Some(format!("{} byte {place}", path.display())));
-            }
+        if path.extension().is_some_and(|e| e == "jnl")
+            && let Some(place) = damage_of(&path)?
+        {
+            return Ok(Some(format!("{} byte {place}", path.display())));
         }
     }
     Ok(None)

@@ -432,7 +432,7 @@ impl Checked {
             let partition = TopicPartition::new(topic, u16::from_be_bytes([entry[2], entry[3]]));
             Some((partition, u64::from_le_bytes(entry[4..12].try_into().ok()?)))
         };
-        if self.0.len() % 12 != 0 {
+        if !self.0.len().is_multiple_of(12) {
             return Err(control_damaged());
         }
         self.0.chunks_exact(12).map(|e| entry(e).ok_or_else(control_damaged)).collect()

@@ -201,8 +201,8 @@ fn i3_stock_below_zero() {
             return false;
         }
         m.cantidad = cantidad(9_000);
-        m.lotes[0].cantidad = cantidad(9_000);
-        m.lotes = m.lotes[..1].into();
+        let todo = crate::domain::inventario::LoteConsumido { cantidad: cantidad(9_000), ..m.lotes[0].clone() };
+        m.lotes = [todo].into();
         let costo = m.lotes[0].cantidad.valor() * m.lotes[0].costo_unitario.valor();
         m.costo_total = CostoTotal::nuevo(costo).expect("costo");
         true

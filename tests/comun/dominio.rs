@@ -119,7 +119,7 @@ impl Muestras {
             reserva_id: self.opcion(Self::id),
             cantidad: self.cantidad(),
             costo_total: self.costo_total(),
-            lotes: self.lista(Self::lote_consumido),
+            lotes: self.lista(Self::lote_consumido).into(),
             stock_resultante: self.cantidad(),
             disponible_resultante: self.cantidad(),
         })
@@ -203,7 +203,7 @@ impl Muestras {
     pub fn resultado_paso(&mut self) -> ResultadoPaso {
         match self.hasta(5) {
             0 => ResultadoPaso::StockReservado,
-            1 => ResultadoPaso::ReservaConfirmada { lotes: self.lista(Self::lote_consumido), costo_total: self.costo_total() },
+            1 => ResultadoPaso::ReservaConfirmada { lotes: self.lista(Self::lote_consumido).into(), costo_total: self.costo_total() },
             2 => ResultadoPaso::ReservaLiberada,
             3 => ResultadoPaso::NumeroAsignado { numero: self.numero() },
             _ => ResultadoPaso::Rechazado { errores: self.lista(Self::falla) },
@@ -279,7 +279,7 @@ impl Muestras {
             grupos: self.lista(|g| GrupoEmitido {
                 grupo: g.grupo().into(),
                 movimiento_id: g.id(),
-                lotes: g.lista(Self::lote_consumido),
+                lotes: g.lista(Self::lote_consumido).into(),
                 costo_total: g.costo_total(),
             }),
         })
@@ -408,7 +408,7 @@ impl Muestras {
         let lotes = self.lista(|g| (PuestoLote { fecha_ingreso: g.fecha(), secuencia: g.entero() }, g.lote()));
         let reservas = self.lista(|g| (g.id(), Reserva { cantidad: g.cantidad(), fecha: g.fecha() }));
         let confirmadas =
-            self.lista(|g| Confirmacion { reserva_id: g.id(), lotes: g.lista(Self::lote_consumido), costo_total: g.costo_total() });
+            self.lista(|g| Confirmacion { reserva_id: g.id(), lotes: g.lista(Self::lote_consumido).into(), costo_total: g.costo_total() });
         let mut inventario = Inventario {
             inventario_id: self.id(),
             producto_id: self.id(),

@@ -91,7 +91,7 @@ impl InventarioSeguido {
     fn entrada(&mut self, cual: &dyn Fn() -> String, movimiento: &Movimiento<MotivoEntrada>, informe: &mut Informe) {
         informe.revisado(Codigo::I4);
         exigir_sumas(cual, movimiento, informe);
-        for lote in &movimiento.lotes {
+        for lote in movimiento.lotes.iter() {
             self.modelo.entra(lote);
         }
     }

@@ -10,7 +10,7 @@ use crate::{
         Contexto, Evento,
         catalogo::cliente::EventoCliente,
         facturacion::factura::{EventoFactura, FacturaEmitida},
-        inventario::{EventoInventario, MotivoSalida, Movimiento},
+        inventario::{EventoInventario, LoteConsumido, MotivoSalida, Movimiento},
         numeracion::EventoRango,
         valores::{Cantidad, CostoTotal, Decimal, Dinero, Id, fecha_iso},
     },
@@ -201,8 +201,8 @@ fn i3_stock_below_zero() {
             return false;
         }
         m.cantidad = cantidad(9_000);
-        m.lotes[0].cantidad = cantidad(9_000);
-        m.lotes.truncate(1);
+        let primero = LoteConsumido { cantidad: cantidad(9_000), ..m.lotes[0].clone() };
+        m.lotes = [primero].into();
         let costo = m.lotes[0].cantidad.valor() * m.lotes[0].costo_unitario.valor();
         m.costo_total = CostoTotal::nuevo(costo).expect("costo");
         true
@@ -239,7 +239,7 @@ fn i4_lots_out_of_order() {
     let desordenada = Plantada::new().cambiar(Contexto::Inventario, |e| {
         // Every fresh lot of entry d has sequence 4 and is not the oldest.
         venta(e, |m| {
-            let lote = &mut m.lotes[0];
+            let lote = &mut Arc::make_mut(&mut m.lotes)[0];
             (lote.secuencia, lote.lote_id) = (4, Id::compuesto(&["L-4"]));
             lote.fecha_ingreso = fecha_iso("2026-05-10").expect("fecha");
             lote.fecha_caducidad = None;
@@ -267,8 +267,9 @@ fn i4_an_exit_of_no_invoice_and_an_invoice_without_exit() {
 
 #[test]
 fn i4_an_invoice_with_other_lots_than_left() {
-    let otra =
-        Plantada::new().cambiar(Contexto::Facturacion, |e| emitida(e, |documento| documento.grupos[0].lotes[0].secuencia += 1));
+    let otra = Plantada::new().cambiar(Contexto::Facturacion, |e| {
+        emitida(e, |documento| Arc::make_mut(&mut documento.grupos[0].lotes)[0].secuencia += 1)
+    });
     otra.solo(Codigo::I4, "no son los que salieron");
 }
 

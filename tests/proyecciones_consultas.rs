@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use factumarket::{
     domain::TipoAgregado,
-    log::Topic,
+    log::{StoredRecord, Topic},
     projections::{
         Anomalies, ConsultaError, Consultas, FiltroClientes, FiltroFacturas, PROYECCIONES, Pagina, Progress,
         projection::{Content, Decoder, Entry, TablesReader},
@@ -14,7 +14,7 @@ use factumarket::{
     tables::Tables,
 };
 use proyecciones_comun::{
-    codec,
+    EnMemoria, codec,
     memoria::Memoria,
     mundo::{Mundo, dia, id},
 };
@@ -39,7 +39,10 @@ fn proyectar(mundo: &Mundo) -> (Consultas, Arc<Anomalies>) {
         folds.values_mut().for_each(|fold| fold.flush(&mut writes));
         tables.apply(writes, &[]).unwrap();
     }
-    (Consultas::new(Arc::new(tables), codec, Progress::at_rest()), anomalies)
+    let records =
+        mundo.records.iter().enumerate().map(|(n, (p, record))| (*p, StoredRecord { position: n as u64, record: record.clone() }));
+    let registros = Arc::new(EnMemoria(records.collect()));
+    (Consultas::new(Arc::new(tables), codec, registros, Progress::at_rest()), anomalies)
 }
 
 fn ids(items: &[Value]) -> Vec<&str> {
@@ -265,4 +268,26 @@ fn a_flow_is_told_between_two_instants() {
     assert_eq!(hasta[hasta.len() - 1]["factura_id"], "f1");
     let vacio = consultas.auditoria(None, Some(mundo.ahora()), Some(medio), &Pagina::default());
     assert!(matches!(vacio, Err(ConsultaError::IntervaloInvertido { .. })));
+}
+
+#[test]
+fn records_of_one_instant_are_paged_in_the_order_of_their_places() {
+    let mut mundo = mundo();
+    mundo.detener();
+    let (instante, antes) = (mundo.ahora(), mundo.records.len());
+    for n in 0..400 {
+        mundo.entrada("P1:PRINCIPAL", 1, 250, dia(0), None);
+        mundo.cambiar_correo("Ana", &format!("a{n}@ejemplo.co"));
+        mundo.consulta(None);
+    }
+    let (consultas, _) = proyectar(&mundo);
+    let registros = todas(|p| consultas.auditoria(None, Some(instante), None, p), 7);
+    let lugar = |registro: &Value| {
+        let origen = &registro["origen"];
+        let tema = Topic::todos().find(|t| Some(t.nombre().as_str()) == origen["tema"].as_str()).unwrap();
+        (tema, origen["particion"].as_u64().unwrap(), origen["posicion"].as_u64().unwrap())
+    };
+    let lugares: Vec<_> = registros.iter().map(lugar).collect();
+    assert_eq!(lugares.len(), mundo.records.len() - antes);
+    assert!(lugares.is_sorted_by(|a, b| a < b));
 }

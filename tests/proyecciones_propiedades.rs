@@ -6,8 +6,8 @@ mod proyecciones_comun;
 use std::sync::Arc;
 
 use factumarket::{
-    domain::TipoAgregado,
-    log::{Topic, TopicPartition},
+    domain::{TipoAgregado, valores::Instante},
+    log::{Record, StoredRecord, Topic, TopicPartition},
     projections::{
         Anomalies, Consultas, Decoder, PROYECCIONES, Progress,
         projection::{Content, Entry, Projection, ProjectionSpec, TablesReader},
@@ -16,7 +16,7 @@ use factumarket::{
 };
 use proptest::prelude::*;
 use proyecciones_comun::{
-    codec,
+    EnMemoria, codec,
     memoria::{Memoria, diferencia},
     mundo::{Mundo, dia, id},
 };
@@ -151,8 +151,15 @@ fn accidentada(mundo: &Mundo, cortes: &[(u8, u8)]) -> Memoria {
     tables
 }
 
-fn consultas(tables: Memoria) -> Consultas {
-    Consultas::new(Arc::new(tables), codec(), Progress::at_rest())
+fn consultas(mundo: &Mundo) -> Consultas {
+    let mut registros = EnMemoria::default();
+    for (partition, entradas) in particiones(mundo) {
+        registros.0.extend(entradas.into_iter().map(|entrada| {
+            let Entry { position, timestamp, key, value, .. } = entrada;
+            (partition, StoredRecord { position, record: Record { key, value, headers: Vec::new(), timestamp } })
+        }));
+    }
+    Consultas::new(Arc::new(referencia(mundo)), codec(), Arc::new(registros), Progress::at_rest())
 }
 
 fn sucesos() -> impl Strategy<Value = Vec<[u8; 4]>> {
@@ -174,7 +181,7 @@ proptest! {
     #[test]
     fn the_stock_of_the_rows_is_that_of_the_model(sucesos in sucesos()) {
         let mundo = mundo_de(&sucesos);
-        let consultas = consultas(referencia(&mundo));
+        let consultas = consultas(&mundo);
         for (inventario, modelo) in &mundo.existencias {
             let (producto, bodega) = inventario.split_once(':').expect("clave");
             let vista = consultas.stock(&id(producto), &id(bodega)).expect("consulta").expect("existencia");
@@ -196,7 +203,7 @@ proptest! {
     #[test]
     fn every_record_is_audited_once_and_pages_join_without_a_seam(sucesos in sucesos(), limite in 1usize..20) {
         let mundo = mundo_de(&sucesos);
-        let consultas = consultas(referencia(&mundo));
+        let consultas = consultas(&mundo);
         let mut pagina = factumarket::projections::Pagina { limite, despues: None };
         let mut vistos = Vec::new();
         loop {
@@ -214,5 +221,33 @@ proptest! {
         unicos.sort_unstable();
         unicos.dedup();
         prop_assert_eq!(unicos.len(), mundo.records.len());
+    }
+
+    #[test]
+    fn a_stretch_of_time_is_that_stretch_of_the_whole(sucesos in sucesos(), (uno, otro) in any::<(u16, u16)>(), limite in 1usize..9) {
+        let mundo = mundo_de(&sucesos);
+        let consultas = consultas(&mundo);
+        let todo = registros(&consultas, None, None, 100);
+        prop_assume!(!todo.is_empty());
+        let instante = |n: u16| todo[usize::from(n) * todo.len() >> 16].0;
+        let (desde, hasta) = (instante(uno.min(otro)), instante(uno.max(otro)));
+        let esperado: Vec<_> = todo.iter().filter(|(i, _)| (desde..=hasta).contains(i)).cloned().collect();
+        prop_assert_eq!(registros(&consultas, Some(desde), Some(hasta), limite), esperado);
+    }
+}
+
+/// Instant and place of the records between two instants, page by page.
+fn registros(consultas: &Consultas, desde: Option<Instante>, hasta: Option<Instante>, limite: usize) -> Vec<(Instante, String)> {
+    let (mut pagina, mut vistos) = (factumarket::projections::Pagina { limite, despues: None }, Vec::new());
+    loop {
+        let tramo = consultas.auditoria(None, desde, hasta, &pagina).expect("auditoría");
+        vistos.extend(tramo.items.iter().map(|r| {
+            let instante = chrono::DateTime::parse_from_rfc3339(r["timestamp"].as_str().unwrap_or("")).expect("instante");
+            (Instante(instante.timestamp_micros()), r["origen"].to_string())
+        }));
+        if !tramo.tiene_mas {
+            return vistos;
+        }
+        pagina.despues = tramo.despues;
     }
 }

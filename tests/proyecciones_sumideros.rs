@@ -15,7 +15,7 @@ use factumarket::{
     domain::{Contexto, TipoAgregado},
     log::{Log, Position, Topic, TopicPartition, embedded::EmbeddedLog},
     projections::{
-        Consultas, FiltroFacturas, PROYECCIONES, Pagina, Progress, ProjectionRunner, ProjectionSpec, RunnerOptions,
+        Consultas, DelRegistro, FiltroFacturas, PROYECCIONES, Pagina, Progress, ProjectionRunner, ProjectionSpec, RunnerOptions,
         projection::{Entry, Projection, RowReader},
         runner,
     },
@@ -47,7 +47,7 @@ async fn an_invoice_is_queried_from_every_side_a_moment_after_it_is_on_the_log()
     let (codec, log) = (codec(), registro(&carpeta.path().join("registro")));
     let tables = EmbeddedTables::open(&carpeta.path().join("tablas"), EmbeddedTablesOptions::default()).unwrap();
     let runner = ProjectionRunner::start(log.clone(), tables.clone(), codec.clone(), RunnerOptions::default()).unwrap();
-    let consultas = Consultas::new(tables.clone(), codec.clone(), runner.progress());
+    let consultas = Consultas::new(tables.clone(), codec.clone(), Arc::new(DelRegistro(log.clone())), runner.progress());
     let mut mundo = Mundo::new(codec.clone());
     mundo.crear_cliente("C1");
     mundo.crear_producto("P1");
@@ -199,7 +199,7 @@ async fn bytes_that_are_no_event_go_to_the_dlq_and_the_rest_goes_on() {
     let tables = Arc::new(Memoria::default());
     let runner = ProjectionRunner::start(log.clone(), tables.clone(), codec.clone(), opciones()).unwrap();
     assert!(runner.progress().wait_positions(&finales(&*log, &mundo), ESPERA).await);
-    let consultas = Consultas::new(tables.clone(), codec.clone(), runner.progress());
+    let consultas = Consultas::new(tables.clone(), codec.clone(), Arc::new(DelRegistro(log.clone())), runner.progress());
     assert_eq!(consultas.cliente(&id("C1")).unwrap().unwrap()["correo"], "despues@ejemplo.co");
     assert_eq!(runner.anomalies().poisoned(), 1);
     runner.stop().await;
@@ -250,7 +250,7 @@ async fn a_fold_that_panics_loses_its_record_to_the_dlq_and_nobody_elses() {
     let runner = ProjectionRunner::start(log.clone(), tables.clone(), codec.clone(), options).unwrap();
     assert!(runner.progress().wait_positions(&finales(&*log, &mundo), ESPERA).await);
     assert_eq!((runner.anomalies().poisoned(), runner.anomalies().restarts()), (1, 0));
-    let consultas = Consultas::new(tables.clone(), codec.clone(), runner.progress());
+    let consultas = Consultas::new(tables.clone(), codec.clone(), Arc::new(DelRegistro(log.clone())), runner.progress());
     assert!(consultas.cliente(&id("C1")).unwrap().is_some());
     assert!(consultas.cliente(&id("C2")).unwrap().is_some());
     runner.stop().await;
@@ -322,7 +322,7 @@ async fn waiting_for_what_never_comes_ends_in_time_and_at_rest_at_once() {
     let (codec, log) = (codec(), registro(carpeta.path()));
     let tables = Arc::new(Memoria::default());
     let runner = ProjectionRunner::start(log.clone(), tables.clone(), codec.clone(), opciones()).unwrap();
-    let consultas = Consultas::new(tables.clone(), codec.clone(), runner.progress());
+    let consultas = Consultas::new(tables.clone(), codec.clone(), Arc::new(DelRegistro(log.clone())), runner.progress());
     assert!(!consultas.esperar_version(TipoAgregado::Cliente, &id("nadie"), 1, Duration::from_millis(20)).await);
     let futuro = [(TopicPartition::new(Topic::Eventos(Contexto::Catalogo), 0), 10)];
     assert!(!consultas.esperar_posiciones(&futuro, Duration::from_millis(20)).await);

@@ -9,6 +9,8 @@ pub mod recovery;
 pub mod routing;
 pub mod shell;
 pub mod store;
+#[cfg(test)]
+mod tests;
 
 use std::{
     sync::{
@@ -124,6 +126,7 @@ impl Engine {
             metrics: options.metrics,
             group: "procesador".to_owned(),
             owner: options.node,
+            suspects: Arc::default(),
         };
         let arguments = supervisor::Arguments { parts, store: options.store, phase: sender };
         let (supervisor, _) = Actor::spawn(None, ProcessorSupervisor, arguments).await?;

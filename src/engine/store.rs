@@ -37,6 +37,9 @@ pub enum StoreError {
     Storage(String),
 }
 
+/// Hears each row of a scan: key and value.
+pub type Visit<'a> = &'a mut dyn FnMut(&[u8], Bytes) -> Result<(), StoreError>;
+
 /// Port of the local store. Synchronous: a hit in memory costs about a microsecond.
 pub trait StateStore: Send + Sync + 'static {
     /// # Errors
@@ -51,7 +54,7 @@ pub trait StateStore: Send + Sync + 'static {
     ///
     /// # Errors
     /// `Corrupt`, `Storage`, or what `visit` returns.
-    fn scan(&self, prefix: &[u8], visit: &mut dyn FnMut(&[u8], Bytes) -> Result<(), StoreError>) -> Result<(), StoreError>;
+    fn scan(&self, prefix: &[u8], visit: Visit<'_>) -> Result<(), StoreError>;
     /// Makes everything written durable.
     ///
     /// # Errors
@@ -87,7 +90,7 @@ impl StateStore for MemoryStore {
         Ok(())
     }
 
-    fn scan(&self, prefix: &[u8], visit: &mut dyn FnMut(&[u8], Bytes) -> Result<(), StoreError>) -> Result<(), StoreError> {
+    fn scan(&self, prefix: &[u8], visit: Visit<'_>) -> Result<(), StoreError> {
         let found: Vec<_> = self
             .rows()
             .range(prefix.to_vec()..)
@@ -361,7 +364,7 @@ impl StateStore for KvStore {
         Ok(KvStore::write(self, batch)?)
     }
 
-    fn scan(&self, prefix: &[u8], visit: &mut dyn FnMut(&[u8], Bytes) -> Result<(), StoreError>) -> Result<(), StoreError> {
+    fn scan(&self, prefix: &[u8], visit: Visit<'_>) -> Result<(), StoreError> {
         for item in self.scan_prefix(prefix) {
             let (key, value) = item?;
             visit(&key, value)?;

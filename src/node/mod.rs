@@ -1,5 +1,6 @@
 //! Composition root: the data folder, and the node that puts log, tables, engine, projections and HTTP together.
 
+mod apertura;
 mod auditoria;
 mod carpeta;
 mod error;

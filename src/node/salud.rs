@@ -1,6 +1,9 @@
 //! How the node is: for `/salud/*` and for whoever waits for the projections.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use serde_json::json;
 use tokio::sync::watch;
@@ -16,7 +19,8 @@ use crate::{
 /// Answers `/salud/*` from what the parts say of themselves.
 pub struct SaludDelNodo {
     pub phase: watch::Receiver<Phase>,
-    pub progress: Arc<Progress>,
+    /// Set once the tables are open.
+    pub progress: Arc<OnceLock<Arc<Progress>>>,
     pub log: Arc<dyn Log>,
     pub clock: Arc<dyn Clock>,
     pub reloj_fijo: bool,
@@ -37,7 +41,7 @@ impl Health for SaludDelNodo {
             Phase::Failed { cause } => (false, true, Some(cause.clone())),
         };
         let sembrado = *self.ready.borrow();
-        let lag = lag(&self.progress, &*self.log, &*self.clock);
+        let lag = self.progress.get().map(|progress| lag(progress, &*self.log, &*self.clock).as_secs_f64());
         Salud {
             vivo,
             arrancado: arrancado && sembrado,
@@ -49,7 +53,7 @@ impl Health for SaludDelNodo {
             detalle: json!({
                 "version": env!("CARGO_PKG_VERSION"),
                 "reloj_fijo": self.reloj_fijo.then(|| self.clock.now().rfc3339()),
-                "retraso_proyecciones_segundos": lag.as_secs_f64(),
+                "retraso_proyecciones_segundos": lag,
             }),
         }
     }

@@ -53,24 +53,29 @@ pub fn sembrado(log: &dyn Log) -> Result<bool, LogError> {
 /// # Errors
 /// Why a command was not accepted.
 pub async fn sembrar(gateway: &Arc<dyn Gateway>) -> Result<(), String> {
-    for (nombre, comando) in comandos() {
-        let command_id = Id::compuesto(&[&format!("siembra-{nombre}")]);
-        let nuevo = NewCommand {
-            correlation_id: command_id.clone(),
-            command_id,
-            usuario: Some(Arc::from("sistema")),
-            canal: None,
-            version_esperada: None,
-            traceparent: None,
-            comando,
-        };
-        match submit(gateway, nuevo, PLAZO).await {
-            Ok(Outcome::Done(respuesta)) => revisar(nombre, respuesta.resultado)?,
-            Ok(Outcome::InCourse { .. }) => return Err(format!("{nombre} no se creó en {PLAZO:?}")),
-            Err(e) => return Err(e.to_string()),
-        }
+    let [sucursal, bodega, rango_nc, rango_f] = comandos();
+    sembrar_uno(gateway, sucursal).await?;
+    tokio::try_join!(sembrar_uno(gateway, bodega), sembrar_uno(gateway, rango_nc))?;
+    // Its presence says that all the others are there.
+    sembrar_uno(gateway, rango_f).await
+}
+
+async fn sembrar_uno(gateway: &Arc<dyn Gateway>, (nombre, comando): (&'static str, Comando)) -> Result<(), String> {
+    let command_id = Id::compuesto(&[&format!("siembra-{nombre}")]);
+    let nuevo = NewCommand {
+        correlation_id: command_id.clone(),
+        command_id,
+        usuario: Some(Arc::from("sistema")),
+        canal: None,
+        version_esperada: None,
+        traceparent: None,
+        comando,
+    };
+    match submit(gateway, nuevo, PLAZO).await {
+        Ok(Outcome::Done(respuesta)) => revisar(nombre, respuesta.resultado),
+        Ok(Outcome::InCourse { .. }) => Err(format!("{nombre} no se creó en {PLAZO:?}")),
+        Err(e) => Err(e.to_string()),
     }
-    Ok(())
 }
 
 fn revisar(nombre: &str, resultado: Resultado) -> Result<(), String> {

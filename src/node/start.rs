@@ -2,8 +2,9 @@
 
 use std::{
     net::{SocketAddr, TcpListener},
-    path::PathBuf,
-    sync::Arc,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    thread::{self, JoinHandle},
     time::Duration,
 };
 
@@ -13,6 +14,7 @@ use tokio::{runtime::Runtime, sync::watch};
 
 use super::{
     Node, NodeError, NodeOptions,
+    apertura::LecturasEnApertura,
     auditoria::AuditoriaDeConsultas,
     carpeta::Carpeta,
     lecturas::LecturasDeProyecciones,
@@ -34,11 +36,11 @@ use crate::{
         Log,
         embedded::{EmbeddedLog, EmbeddedLogOptions},
     },
-    projections::{Consultas, Progress, ProjectionRunner, RunnerOptions, runner},
+    projections::{Consultas, DelRegistro, Progress, ProjectionRunner, RunnerOptions, runner},
     tables::{
-        Tables,
+        Tables, TablesError,
         embedded::{EmbeddedTables, EmbeddedTablesOptions},
-        kv::KvStore,
+        kv::{KvError, KvStore},
     },
 };
 
@@ -54,6 +56,15 @@ pub(super) fn start(options: NodeOptions) -> Result<Node, NodeError> {
     let listener = options.http.map(bind).transpose()?;
     let carpeta = Carpeta::abrir(&options.carpeta, options.particiones)?;
     let registry = prometheus::Registry::new();
+    // The three stores wait for the disk, and none for another: they open at the same time.
+    let state = Opening::start("abre-estado", {
+        let dir = carpeta.estado();
+        move || open_state(&dir)
+    })?;
+    let tables = Opening::start("abre-tablas", {
+        let dir = carpeta.tablas();
+        move || open_tables(&dir)
+    })?;
     let codec = open_codec(&carpeta)?;
     let log = open_log(&carpeta, &options)?;
     let fresh = !siembra::sembrado(&*log).map_err(almacen)?;
@@ -61,7 +72,7 @@ pub(super) fn start(options: NodeOptions) -> Result<Node, NodeError> {
     let emisor = Arc::new(options.emisor.clone());
     let engine = runtime.block_on(Engine::start(EngineOptions {
         log: Arc::clone(&log),
-        store: store_factory(carpeta.estado()),
+        store: store_factory(carpeta.estado(), state),
         codec: Arc::clone(&codec),
         emisor: Arc::clone(&emisor),
         clock: Arc::clone(&options.clock),
@@ -81,35 +92,34 @@ pub(super) fn start(options: NodeOptions) -> Result<Node, NodeError> {
         max_waiting: options.max_en_curso as u64,
     }));
     let engine = engine.map_err(|e| NodeError::Motor(e.to_string()))?;
-    let tables = open_tables(&carpeta)?;
-    let (runner, consultas) = open_reads(Arc::clone(&tables), &options, &log, &codec)?;
-    let progress = Arc::clone(consultas.progress());
-    let lecturas: Arc<dyn Lecturas> =
-        Arc::new(LecturasDeProyecciones { consultas: consultas.clone(), runtime: runtime.handle().clone() });
     let (gateway, phase) = (engine.gateway(), engine.phase());
     let (seeded, ready) = watch::channel(!fresh);
-    let mut parts =
-        Parts { engine: Some(engine), http: None, runner, audit: None, log: Arc::clone(&log), clock: Arc::clone(&options.clock) };
+    let mut parts = Parts {
+        engine: Some(engine),
+        http: None,
+        runner: None,
+        audit: None,
+        log: Arc::clone(&log),
+        clock: Arc::clone(&options.clock),
+    };
+    let (opening, known_progress) = (Arc::new(LecturasEnApertura::default()), Arc::new(OnceLock::new()));
+    let known_tables = Arc::new(OnceLock::new());
     let mut address = None;
     if let Some(listener) = listener {
         let salud = SaludDelNodo {
             phase: phase.clone(),
-            progress: Arc::clone(&progress),
+            progress: Arc::clone(&known_progress),
             log: Arc::clone(&log),
             clock: Arc::clone(&options.clock),
             reloj_fijo: options.reloj_fijo,
             ready,
         };
         let audit = start_audit(&log, &codec, &options, &registry)?;
-        let verificador = Verificador::en_marcha(
-            Arc::clone(&log),
-            Arc::clone(&codec),
-            Arc::clone(&emisor),
-            options.proyecciones.then(|| Arc::clone(&tables)),
-        );
+        let verificador =
+            Verificador::en_marcha(Arc::clone(&log), Arc::clone(&codec), Arc::clone(&emisor), Arc::clone(&known_tables));
         let partes = Partes {
             gateway: Arc::clone(&gateway),
-            lecturas: Arc::clone(&lecturas),
+            lecturas: Arc::clone(&opening) as Arc<dyn Lecturas>,
             clock: Arc::clone(&options.clock),
             ids: Arc::clone(&options.ids),
             health: Arc::new(salud),
@@ -136,6 +146,19 @@ pub(super) fn start(options: NodeOptions) -> Result<Node, NodeError> {
         }
     }
     seeded.send_replace(true);
+    let tables = tables.opened()?.map_err(almacen)?;
+    if options.proyecciones {
+        // Only this start sets it.
+        let _ = known_tables.set(Arc::clone(&tables));
+    }
+    let (runner, consultas) = open_reads(&options, tables, &log, &codec)?;
+    parts.runner = runner;
+    let progress = Arc::clone(consultas.progress());
+    let lecturas: Arc<dyn Lecturas> =
+        Arc::new(LecturasDeProyecciones { consultas: consultas.clone(), runtime: runtime.handle().clone() });
+    // Only this start sets it.
+    let _ = known_progress.set(Arc::clone(&progress));
+    opening.abrir(Arc::clone(&lecturas));
     let supervisor = runtime.block_on(Actor::spawn(None, NodeSupervisor, parts)).map_err(interno)?.0;
     Ok(Node {
         handle: runtime.handle().clone(),
@@ -194,25 +217,64 @@ pub(super) fn open_log(carpeta: &Carpeta, options: &NodeOptions) -> Result<Arc<d
     Ok(log.map_err(almacen)?)
 }
 
-fn store_factory(dir: PathBuf) -> StoreFactory {
+/// A store that opens on a thread of its own. Dropped, it waits for it, so that a start that failed leaves no folder taken.
+struct Opening<T>(Option<JoinHandle<T>>);
+
+impl<T: Send + 'static> Opening<T> {
+    fn start(name: &str, open: impl FnOnce() -> T + Send + 'static) -> Result<Self, NodeError> {
+        Ok(Self(Some(thread::Builder::new().name(name.to_owned()).spawn(open).map_err(interno)?)))
+    }
+}
+
+impl<T> Opening<T> {
+    fn opened(mut self) -> Result<T, NodeError> {
+        let failed = || NodeError::Interno("un hilo terminó con un fallo al abrir los almacenes".to_owned());
+        self.0.take().and_then(|thread| thread.join().ok()).ok_or_else(failed)
+    }
+}
+
+impl<T> Drop for Opening<T> {
+    fn drop(&mut self) {
+        // Whoever drops it has an error of its own to tell.
+        let _ = self.0.take().map(JoinHandle::join);
+    }
+}
+
+fn open_state(dir: &Path) -> Result<KvStore, KvError> {
+    KvStore::open(dir, STATE_CACHE_BYTES)
+}
+
+/// Answers the store that is already being opened first, and opens it anew from then on.
+fn store_factory(dir: PathBuf, first: Opening<Result<KvStore, KvError>>) -> StoreFactory {
+    let first = Mutex::new(Some(first));
     Arc::new(move |again| {
-        let failed = |e: crate::tables::kv::KvError| StoreError::Storage(e.to_string());
-        if again {
-            KvStore::destroy(&dir).map_err(failed)?;
-        }
-        let store = KvStore::open(&dir, STATE_CACHE_BYTES).map_err(failed)?;
-        Ok(Arc::new(store) as Arc<dyn StateStore>)
+        let failed = |e: KvError| StoreError::Storage(e.to_string());
+        let first = first.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let opened = first.map(|first| first.opened().map_err(|e| StoreError::Storage(e.to_string()))).transpose()?;
+        let store = match opened {
+            Some(opened) if !again => opened,
+            unwanted => {
+                // It holds the folder.
+                drop(unwanted);
+                if again {
+                    KvStore::destroy(&dir).map_err(failed)?;
+                }
+                open_state(&dir)
+            }
+        };
+        Ok(Arc::new(store.map_err(failed)?) as Arc<dyn StateStore>)
     })
 }
 
-pub(super) fn open_tables(carpeta: &Carpeta) -> Result<Arc<dyn Tables>, NodeError> {
-    Ok(EmbeddedTables::open(&carpeta.tablas(), EmbeddedTablesOptions::default()).map_err(almacen)?)
+pub(super) fn open_tables(dir: &Path) -> Result<Arc<dyn Tables>, TablesError> {
+    let expected = runner::PROYECCIONES.iter().flat_map(|spec| spec.tables.iter().copied()).collect();
+    Ok(EmbeddedTables::open(dir, EmbeddedTablesOptions { expected, ..EmbeddedTablesOptions::default() })?)
 }
 
 /// The tables with their sinks, or at rest, and the queries over them.
 fn open_reads(
-    tables: Arc<dyn Tables>,
     options: &NodeOptions,
+    tables: Arc<dyn Tables>,
     log: &Arc<dyn Log>,
     codec: &Arc<Codec>,
 ) -> Result<(Option<ProjectionRunner>, Consultas), NodeError> {
@@ -231,7 +293,9 @@ fn open_reads(
         runner::declare(&*tables, runner::PROYECCIONES).map_err(almacen)?;
         (None, Progress::at_rest())
     };
-    let consultas = Consultas::new(tables, decoder, progress).con_reloj(Arc::clone(&options.clock), options.emisor.vender_vencidos);
+    let registros = Arc::new(DelRegistro(Arc::clone(log)));
+    let consultas =
+        Consultas::new(tables, decoder, registros, progress).con_reloj(Arc::clone(&options.clock), options.emisor.vender_vencidos);
     Ok((runner, consultas))
 }
 

@@ -1,6 +1,9 @@
 //! The verification of a folder: beside a running engine, or over a folder that nobody uses.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use super::{Carpeta, NodeError, NodeOptions, start};
 use crate::{
@@ -21,20 +24,25 @@ pub(super) struct Verificador {
     pub log: Arc<dyn Log>,
     pub codec: Arc<Codec>,
     pub emisor: Arc<Emisor>,
-    /// `None`: the read side is not compared.
-    pub tables: Option<Arc<dyn Tables>>,
+    /// Not set (switched off, or still opening): the read side is not compared.
+    pub tables: Arc<OnceLock<Arc<dyn Tables>>>,
     pub espera: Duration,
 }
 
 impl Verificador {
     /// A verification beside running sinks.
-    pub(super) fn en_marcha(log: Arc<dyn Log>, codec: Arc<Codec>, emisor: Arc<Emisor>, tables: Option<Arc<dyn Tables>>) -> Self {
+    pub(super) fn en_marcha(
+        log: Arc<dyn Log>,
+        codec: Arc<Codec>,
+        emisor: Arc<Emisor>,
+        tables: Arc<OnceLock<Arc<dyn Tables>>>,
+    ) -> Self {
         Self { log, codec, emisor, tables, espera: ESPERA }
     }
 
     fn verificar(&self, progreso: Progreso<'_>) -> Result<Informe, ErrorVerificacion> {
-        let proyecciones = self.tables.as_deref().map(|tablas| Proyecciones {
-            tablas,
+        let proyecciones = self.tables.get().map(|tablas| Proyecciones {
+            tablas: &**tablas,
             facturas: Proyeccion { tabla: &facturas::FACTURAS, consumidor: facturas::FACTURAS_SPEC.name },
             existencias: Proyeccion { tabla: &existencias::EXISTENCIAS, consumidor: existencias::EXISTENCIAS_SPEC.name },
             clientes: Proyeccion { tabla: &clientes::CLIENTES, consumidor: clientes::CLIENTES_SPEC.name },
@@ -58,13 +66,13 @@ pub fn verificar_carpeta(options: &NodeOptions, progreso: Progreso<'_>) -> Resul
     let carpeta = Carpeta::abrir(&options.carpeta, options.particiones)?;
     let codec = start::open_codec(&carpeta)?;
     let log = start::open_log(&carpeta, options)?;
-    let tables = if options.proyecciones {
-        let tables = start::open_tables(&carpeta)?;
-        runner::declare(&*tables, runner::PROYECCIONES).map_err(start::almacen)?;
-        Some(tables)
-    } else {
-        None
-    };
+    let tables = Arc::new(OnceLock::new());
+    if options.proyecciones {
+        let opened = start::open_tables(&carpeta.tablas()).map_err(start::almacen)?;
+        runner::declare(&*opened, runner::PROYECCIONES).map_err(start::almacen)?;
+        // Nobody else has it yet.
+        let _ = tables.set(opened);
+    }
     let emisor = Arc::new(options.emisor.clone());
     let verificador = Verificador { log, codec, emisor, tables, espera: Duration::ZERO };
     verificador.verificar(progreso).map_err(start::almacen)

@@ -1,8 +1,7 @@
-//! `facturas`: invoices by id with the whole document, by client, and by issue day.
+//! `facturas`: invoices by id with the place of the whole document, by client, and by issue day.
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use chrono::NaiveDate;
 use serde_json::{Map, Value as Json, json};
 
@@ -11,7 +10,7 @@ use super::{
     cache::GenerationalCache,
     json as render,
     projection::{Anomalies, Content, Entry, Projection, ProjectionSpec, RowReader},
-    rows::{Columns, boolean, bytes, date, decimal, id_value, text, text_value, timestamp},
+    rows::{Columns, boolean, date, decimal, id_value, int, int_value, text, text_value, timestamp},
 };
 use crate::{
     contracts::RecordedEvent,
@@ -20,7 +19,7 @@ use crate::{
         facturacion::factura::{CabeceraFactura, EmisionIniciada, EstadoFactura, EventoFactura, FacturaEmitida},
         valores::{Id, Instante},
     },
-    log::Topic,
+    log::{Position, Topic},
     tables::{Order, Row, Table, TablesError, Value, Write},
 };
 
@@ -32,7 +31,7 @@ const CACHED_DAYS: usize = 512;
 
 pub static FACTURAS: Table = Table {
     name: "facturas",
-    doc: "Una factura por su id, con el documento entero.",
+    doc: "Una factura por su id, con el borrador entero o el lugar del documento emitido en el registro.",
     partition: &[text("factura_id")],
     clustering: &[],
     columns: &[
@@ -43,8 +42,9 @@ pub static FACTURAS: Table = Table {
         date("fecha_emision"),
         text("moneda"),
         decimal("total"),
-        // FacturaEmitida as it is on the log, once issued.
-        bytes("documento"),
+        // Where FacturaEmitida is in `eventos.facturacion`, once issued.
+        int("documento_particion"),
+        int("documento_posicion"),
         // JSON of what is known before that.
         text("borrador"),
         timestamp("creado_en"),
@@ -113,7 +113,8 @@ struct Document {
     /// Where the stored lists have it.
     listed: Option<Place>,
     borrador: Option<Map<String, Json>>,
-    emitida: Option<Bytes>,
+    /// Partition and position of FacturaEmitida.
+    emitida: Option<(u64, Position)>,
     marks: Marks,
     dirty: bool,
 }
@@ -142,11 +143,11 @@ impl Document {
             Some(texto) => Some(serde_json::from_str(texto).map_err(|e| corrupt(&format!("borrador ilegible: {e}")))?),
         };
         let listed = summary.as_ref().map(Summary::place);
-        let emitida = columns.optional_bytes("documento")?.cloned();
+        let emitida = columns.optional_int("documento_particion")?.zip(columns.optional_int("documento_posicion")?);
         Ok(Self { summary, listed, borrador, emitida, marks: Marks::read(columns)?, dirty: false })
     }
 
-    fn apply(&mut self, evento: &EventoFactura, value: &Bytes) {
+    fn apply(&mut self, evento: &EventoFactura, place: (u64, Position)) {
         match evento {
             EventoFactura::FacturaCreada { cabecera, .. } => self.create(cabecera),
             EventoFactura::LineaAgregada { linea, .. } => {
@@ -161,7 +162,7 @@ impl Document {
                     summary.numero = Some(Arc::from(numero.to_string()));
                 }
             }
-            EventoFactura::FacturaEmitida(emitida) => self.issue(emitida, value),
+            EventoFactura::FacturaEmitida(emitida) => self.issue(emitida, place),
             EventoFactura::FacturaRechazada { errores, .. } => {
                 self.draft().insert("errores".to_owned(), render::fallas(errores));
                 if let Some(summary) = &mut self.summary {
@@ -205,9 +206,9 @@ impl Document {
         }
     }
 
-    fn issue(&mut self, emitida: &FacturaEmitida, value: &Bytes) {
+    fn issue(&mut self, emitida: &FacturaEmitida, place: (u64, Position)) {
         self.borrador = None;
-        self.emitida = Some(value.clone());
+        self.emitida = Some(place);
         self.summary = Some(Summary {
             estado: EstadoFactura::Emitida,
             numero: Some(Arc::from(emitida.numero.to_string())),
@@ -232,7 +233,8 @@ impl Document {
                 summary.total.map_or(Value::Null, Value::Decimal),
             ],
         };
-        values.push(self.emitida.clone().map_or(Value::Null, Value::Bytes));
+        let (partition, position) = self.emitida.unzip();
+        values.extend([partition, position].map(|n| n.map_or(Value::Null, int_value)));
         values.push(self.borrador.as_ref().map_or(Value::Null, |b| text_value(&Json::Object(b.clone()).to_string())));
         values.extend(self.marks.values());
         Row { key: vec![id_value(id)], values, version: self.marks.version }
@@ -340,7 +342,7 @@ impl Projection for FacturasFold {
             Advance::MarksOnly => {}
             Advance::Fold => {
                 if let Evento::Factura(evento) = &event.evento {
-                    document.apply(evento, &entry.value);
+                    document.apply(evento, (u64::from(entry.partition.partition), entry.position));
                 }
             }
         }

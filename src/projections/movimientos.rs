@@ -1,20 +1,18 @@
 //! `movimientos`: entries and exits of each product in each bodega, in order, with the balance after each.
-
-use std::sync::Arc;
+//!
+//! A row holds the place of its event, which says everything of the movement, and what the event does not say: the value left.
 
 use rust_decimal::Decimal;
 
 use super::{
     cache::GenerationalCache,
-    lotes,
     projection::{Content, Entry, Projection, ProjectionSpec, RowReader},
-    rows::{Columns, bytes, decimal, id_value, int, int_value, optional_id, text, text_value, timestamp},
+    rows::{Columns, decimal, id_value, int, int_value, text},
 };
 use crate::{
-    contracts::EventEnvelope,
     domain::{
         Contexto, Evento,
-        inventario::{EventoInventario, Movimiento, Referencia},
+        inventario::{EventoInventario, Movimiento},
         valores::Id,
     },
     log::Topic,
@@ -30,19 +28,10 @@ pub static MOVIMIENTOS: Table = Table {
     partition: &[text("producto_id"), text("bodega_id")],
     clustering: &[(int("version"), Order::Asc)],
     columns: &[
-        timestamp("ocurrido_en"),
-        text("movimiento_id"),
-        text("tipo"),
-        text("motivo"),
-        text("referencia_tipo"),
-        text("referencia_id"),
-        text("referencia_numero"),
-        text("reserva_id"),
-        decimal("cantidad"),
-        decimal("costo_total"),
-        decimal("saldo"),
+        // Where the movement is in `eventos.inventario`.
+        int("particion"),
+        int("posicion"),
         decimal("valor_saldo"),
-        bytes("lotes"),
     ],
 };
 
@@ -65,33 +54,31 @@ struct MovimientosFold {
     writes: Vec<Write>,
 }
 
-/// One side of the ledger with what both kinds of movement share.
-struct Asiento<'a, M> {
-    movimiento: &'a Movimiento<M>,
-    tipo: &'static str,
-    motivo: &'static str,
-    /// +1 for entries, -1 for exits.
-    signo: Decimal,
-}
-
 impl MovimientosFold {
-    fn record<M>(&mut self, sobre: &EventEnvelope, asiento: &Asiento<'_, M>, rows: &dyn RowReader) -> Result<(), TablesError> {
-        let movimiento = asiento.movimiento;
+    /// `signo`: +1 for entries, -1 for exits.
+    fn record<M>(
+        &mut self,
+        entry: &Entry,
+        version: u64,
+        movimiento: &Movimiento<M>,
+        signo: Decimal,
+        rows: &dyn RowReader,
+    ) -> Result<(), TablesError> {
         let partition = [id_value(&movimiento.producto_id), id_value(&movimiento.bodega_id)];
         if self.balances.get_mut(&movimiento.inventario_id).is_none() {
             let balance = load_balance(&partition, rows)?;
             self.balances.insert(movimiento.inventario_id.clone(), balance);
         }
         let Some(balance) = self.balances.get_mut(&movimiento.inventario_id) else { return Ok(()) };
-        if sobre.aggregate_version <= balance.version {
+        if version <= balance.version {
             return Ok(());
         }
-        balance.version = sobre.aggregate_version;
-        balance.valor += asiento.signo * movimiento.costo_total.valor();
-        let valor_saldo = balance.valor;
+        balance.version = version;
+        balance.valor += signo * movimiento.costo_total.valor();
+        let place = [Value::Int(i64::from(entry.partition.partition)), int_value(entry.position)];
+        let values = place.into_iter().chain([Value::Decimal(balance.valor)]).collect();
         let [producto, bodega] = partition;
-        let key = vec![producto, bodega, int_value(sobre.aggregate_version)];
-        let row = Row { key, values: values(sobre, asiento, valor_saldo), version: sobre.aggregate_version };
+        let row = Row { key: vec![producto, bodega, int_value(version)], values, version };
         self.writes.push(Write::Insert { table: &MOVIMIENTOS, row });
         Ok(())
     }
@@ -103,43 +90,13 @@ fn load_balance(partition: &[Value], rows: &dyn RowReader) -> Result<Balance, Ta
     Ok(Balance { version: row.version, valor: Columns::new(&MOVIMIENTOS, row).decimal("valor_saldo")? })
 }
 
-fn values<M>(sobre: &EventEnvelope, asiento: &Asiento<'_, M>, valor_saldo: Decimal) -> Vec<Value> {
-    let movimiento = asiento.movimiento;
-    let referencia = movimiento.referencia.as_ref();
-    let of_reference = |field: fn(&Referencia) -> Option<&Arc<str>>| {
-        referencia.and_then(field).map_or(Value::Null, |t| Value::Text(Arc::clone(t)))
-    };
-    vec![
-        Value::Timestamp(sobre.ocurrido_en),
-        id_value(&movimiento.movimiento_id),
-        text_value(asiento.tipo),
-        text_value(asiento.motivo),
-        of_reference(|r| Some(&r.tipo)),
-        of_reference(|r| Some(&r.id)),
-        of_reference(|r| r.numero.as_ref()),
-        optional_id(movimiento.reserva_id.as_ref()),
-        Value::Decimal(movimiento.cantidad.valor()),
-        Value::Decimal(movimiento.costo_total.valor()),
-        Value::Decimal(movimiento.stock_resultante.valor()),
-        Value::Decimal(valor_saldo),
-        Value::Bytes(lotes::encode(&movimiento.lotes)),
-    ]
-}
-
 impl Projection for MovimientosFold {
     fn fold(&mut self, entry: &Entry, rows: &dyn RowReader) -> Result<(), TablesError> {
         let Content::Event(event) = &entry.content else { return Ok(()) };
+        let version = event.sobre.aggregate_version;
         match &event.evento {
-            Evento::Inventario(EventoInventario::StockIncrementado(movimiento)) => {
-                let motivo = movimiento.motivo.nombre();
-                let asiento = Asiento { movimiento: movimiento.as_ref(), tipo: "ENTRADA", motivo, signo: Decimal::ONE };
-                self.record(&event.sobre, &asiento, rows)
-            }
-            Evento::Inventario(EventoInventario::StockReducido(movimiento)) => {
-                let motivo = movimiento.motivo.nombre();
-                let asiento = Asiento { movimiento: movimiento.as_ref(), tipo: "SALIDA", motivo, signo: Decimal::NEGATIVE_ONE };
-                self.record(&event.sobre, &asiento, rows)
-            }
+            Evento::Inventario(EventoInventario::StockIncrementado(m)) => self.record(entry, version, m, Decimal::ONE, rows),
+            Evento::Inventario(EventoInventario::StockReducido(m)) => self.record(entry, version, m, Decimal::NEGATIVE_ONE, rows),
             _ => Ok(()),
         }
     }

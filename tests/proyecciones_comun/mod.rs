@@ -11,9 +11,10 @@ use std::sync::Arc;
 use factumarket::{
     contracts::{Codec, EmbeddedRegistry},
     log::{
-        Log, Record, TopicPartition,
+        Log, LogError, Position, Record, StoredRecord, TopicPartition,
         embedded::{EmbeddedLog, EmbeddedLogOptions},
     },
+    projections::Registros,
 };
 
 pub const PARTICIONES: u16 = 3;
@@ -30,5 +31,16 @@ pub fn registro(dir: &std::path::Path) -> Arc<EmbeddedLog> {
 pub fn escribir(log: &dyn Log, records: &[(TopicPartition, Record)]) {
     for parte in records.chunks(500) {
         log.append(parte.to_vec()).expect("append").wait().expect("durable");
+    }
+}
+
+/// Records in memory, each at the place that the projections were told.
+#[derive(Default)]
+pub struct EnMemoria(pub Vec<(TopicPartition, StoredRecord)>);
+
+impl Registros for EnMemoria {
+    fn tramo(&self, partition: TopicPartition, from: Position, until: Position) -> Result<Vec<StoredRecord>, LogError> {
+        let wanted = self.0.iter().filter(|(at, r)| *at == partition && (from..until).contains(&r.position));
+        Ok(wanted.map(|(_, r)| r.clone()).collect())
     }
 }

@@ -89,6 +89,8 @@ pub struct Mundo {
     pub facturas: u64,
     siguiente_numero: u64,
     reloj: i64,
+    /// Microseconds between two records.
+    paso: i64,
     eventos: u64,
 }
 
@@ -121,6 +123,7 @@ impl Mundo {
             facturas: 0,
             siguiente_numero: 1,
             reloj: INICIO,
+            paso: 7,
             eventos: 0,
         };
         let datos = DatosSucursal { nombre: Arc::from("Principal"), direccion: None };
@@ -150,6 +153,11 @@ impl Mundo {
 
     pub fn ahora(&self) -> Instante {
         Instante(self.reloj)
+    }
+
+    /// The clock stands still from now on.
+    pub fn detener(&mut self) {
+        self.paso = 0;
     }
 
     pub fn avanzar(&mut self, micros: i64) {
@@ -191,7 +199,7 @@ impl Mundo {
         };
         let value = self.codec.encode_event(&sobre, &evento).expect("evento");
         self.anexar(Topic::Eventos(tipo.contexto()), agregado, value);
-        self.reloj += 7;
+        self.reloj += self.paso;
     }
 
     pub fn anexar(&mut self, topic: Topic, clave: &str, value: Bytes) {
@@ -568,7 +576,7 @@ impl Mundo {
         };
         let value = self.codec.encode_audit(&RegistroAuditoria::Rechazo(rechazo)).expect("rechazo");
         self.anexar(Topic::Auditoria, agregado, value);
-        self.reloj += 7;
+        self.reloj += self.paso;
     }
 
     pub fn consulta(&mut self, factura: Option<&str>) {
@@ -584,7 +592,7 @@ impl Mundo {
         };
         let value = self.codec.encode_audit(&RegistroAuditoria::Consulta(consulta)).expect("consulta");
         self.anexar(Topic::Auditoria, factura.unwrap_or("consulta"), value);
-        self.reloj += 7;
+        self.reloj += self.paso;
     }
 }
 

@@ -22,7 +22,7 @@ use crate::{
         inventario::EventoInventario,
         valores::{Id, Instante},
     },
-    engine::store::{self, AggregateRow, Origin, Payload, Positions, StoreWrite},
+    engine::store::{self, AggregateRow, Payload, Positions, StoreWrite},
     log::{Position, Topic, TopicPartition},
 };
 
@@ -242,7 +242,7 @@ impl Core {
         let row = AggregateRow {
             version: slot.version,
             quarantined: slot.quarantined,
-            origin: slot.origin.as_deref().map(Origin::clone),
+            origin: slot.origin.as_deref().cloned(),
             payload: snapshot.clone().map_or(Payload::Nothing, Payload::Snapshot),
         };
         Ok(((store::aggregate_key(&slot.target), Some(row.encode())), snapshot))

@@ -385,7 +385,11 @@ fn elide_where(slot: &mut Slot, events: &mut [PendingEvent], unobservable: impl 
 /// Asks the domain. The state is only borrowed, so a panic leaves it good.
 fn decide(emisor: &Emisor, replicas: &Replicas, slot: &Slot, message: &Message) -> Result<Result<Decision, Rechazo>, String> {
     let context = ContextoDecision::new(message.ahora, emisor, replicas);
-    let decided = catch_unwind(AssertUnwindSafe(|| decide_by_kind(&context, replicas, slot, message)));
+    let decided = catch_unwind(AssertUnwindSafe(|| {
+        #[cfg(test)]
+        super::tests::panic_if_asked(&message.origin.command_id);
+        decide_by_kind(&context, replicas, slot, message)
+    }));
     decided.map_err(|panic| {
         let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned()).or_else(|| panic.downcast_ref::<String>().cloned());
         text.unwrap_or_else(|| "fallo sin mensaje".to_owned())

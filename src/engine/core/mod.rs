@@ -18,7 +18,7 @@ mod replicas;
 mod slot;
 mod slots;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -206,8 +206,28 @@ impl Core {
             self.bury_misplaced(entrada, &record, &command, cause, now);
             return Ok(());
         }
+        #[cfg(test)]
+        tests::end_the_process_if_asked(&command.envelope.command_id);
         let context = InputContext { entrada, causation: Arc::from(command.envelope.command_id.as_str()), now };
         self.run(Message::from_command(command, Some(record.record.value)), Rc::new(context))
+    }
+
+    /// Parks an input that ended several processors, without deciding it: to the DLQ, with the answer that says so.
+    pub fn set_input_aside(&mut self, input: Input, now: Instante) {
+        const CAUSE: &str = "terminó varias veces el procesador que lo decidía: se aparta sin decidirlo";
+        let Input { from, record, decoded } = input;
+        let entrada = Entrada { particion: from, posicion: record.position };
+        self.epoch.positions.insert(from, record.position + 1);
+        self.epoch.inputs += 1;
+        self.stats.commands += 1;
+        match decoded {
+            Err(cause) => self.bury_undecodable(entrada, &record, &cause, now),
+            Ok(command) => {
+                let causation = Arc::from(command.envelope.command_id.as_str());
+                let message = Message::from_command(command, Some(record.record.value));
+                self.set_aside(&message, "AbortaEpoca", CAUSE, &Rc::new(InputContext { entrada, causation, now }));
+            }
+        }
     }
 
     /// The key must be the aggregate's id, and the partition the key's.
@@ -381,7 +401,7 @@ fn dead_letter(
     RegistroDlq {
         entrada,
         clave: record.record.key.clone(),
-        valor: record.record.value.clone(),
+        valor: fitting(&record.record.value),
         command_id: None,
         correlation_id: None,
         aggregate: None,
@@ -392,6 +412,14 @@ fn dead_letter(
         primera_vez: now,
         version_procesador: Arc::from(env!("CARGO_PKG_VERSION")),
     }
+}
+
+/// Original bytes that a DLQ record has room for, beside its own fields, within the log's 1 MiB.
+const MAX_DEAD_BYTES: usize = (1 << 20) - (64 << 10);
+
+/// The original bytes, or as many of them as fit; the whole record stays on its command topic as long as that is kept.
+fn fitting(value: &bytes::Bytes) -> bytes::Bytes {
+    value.slice(..value.len().min(MAX_DEAD_BYTES))
 }
 
 /// The origin that an event's envelope names.

@@ -8,6 +8,7 @@ use super::{
     Core, CoreError, SERVICE,
     deliver::{ClientCall, Message},
     epoch::{InputContext, PendingReply, event_id},
+    fitting,
     slot::Slot,
     slots::Place,
 };
@@ -228,7 +229,7 @@ impl Core {
         let dead = RegistroDlq {
             entrada: input.entrada,
             clave: Bytes::copy_from_slice(message.target.id.as_str().as_bytes()),
-            valor,
+            valor: fitting(&valor),
             command_id: Some(message.command_id()),
             correlation_id: Some(message.origin.correlation_id.clone()),
             aggregate: Some((message.target.tipo, message.target.id.clone())),

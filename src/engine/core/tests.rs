@@ -36,6 +36,19 @@ fn codec() -> Arc<Codec> {
     Arc::new(Codec::new(&EmbeddedRegistry::in_memory()).expect("códec"))
 }
 
+/// A decision of this command panics.
+const PANICS: &str = "entra-en-panico";
+/// This command ends the processor that takes it in.
+pub const ENDS_THE_PROCESS: &str = "termina-el-proceso";
+
+pub fn panic_if_asked(command_id: &Id) {
+    assert!(command_id.as_str() != PANICS, "fallo plantado en la decisión");
+}
+
+pub fn end_the_process_if_asked(command_id: &Id) {
+    assert!(command_id.as_str() != ENDS_THE_PROCESS, "fallo plantado en el núcleo");
+}
+
 /// One node: a core, its store, and what it has produced.
 struct Node {
     core: Core,
@@ -156,7 +169,7 @@ impl Node {
     }
 }
 
-fn catalogue() -> Vec<Comando> {
+pub fn catalogue() -> Vec<Comando> {
     let (sucursal, bodega) = (id("PRINCIPAL"), id("PRINCIPAL"));
     let direccion = Direccion { linea: "Calle 1".into(), ciudad: None, region: None, pais: None };
     let autorizacion = Autorizacion {
@@ -245,7 +258,7 @@ fn product_with_stock(producto: &str, bodega: &Id) -> Vec<Comando> {
     commands
 }
 
-fn invoice(factura_id: &str, lines: &[(&str, i64)]) -> Comando {
+pub fn invoice(factura_id: &str, lines: &[(&str, i64)]) -> Comando {
     let line = |(producto, cantidad): &(&str, i64)| LineaPedida {
         producto_id: Some(id(producto)),
         bodega_id: None,
@@ -400,6 +413,35 @@ fn undecodable_and_misplaced_records_go_to_the_dlq_and_stop_nothing() {
     node.give("cmd-1", invoice("f2", &[("p1", 1)]));
     node.end_epoch();
     assert_eq!(node.issued().len(), 1);
+}
+
+#[test]
+fn a_poison_command_parks_its_aggregate_alone_and_the_quarantine_survives_a_restart() {
+    let mut node = Node::alone();
+    let entry = |n: &str| {
+        let mut commands = product_with_stock("p1", &id("PRINCIPAL"));
+        (n.to_owned(), commands.remove(2))
+    };
+    let (_, comando) = entry("x");
+    node.give(PANICS, comando.clone());
+    assert_eq!(node.end_epoch(), ["AgregadoEnCuarentena"]);
+    assert!(matches!(&node.last_reply().resultado, Resultado::Apartado { codigo, .. } if &**codigo == "Panico"));
+    node.give("despues", comando.clone());
+    assert!(node.end_epoch().is_empty());
+    assert!(matches!(&node.last_reply().resultado, Resultado::Apartado { codigo, .. } if &**codigo == "EnCuarentena"));
+    assert_eq!((node.core.stats.dead, node.core.stats.panics), (2, 1));
+    node.give("otra", invoice("f1", &[("p2", 1)]));
+    assert!(node.end_epoch().contains(&"FacturaEmitida"), "los demás agregados siguen");
+    let mut again = Node::new(Ownership::all(PARTITIONS));
+    let mut refold = Refold::default();
+    for event in &node.events {
+        let value = node.codec.encode_event(&event.record.sobre, &event.record.evento).expect("evento");
+        again.core.refold(&mut refold, &value).expect("plegar");
+    }
+    again.core.finish_refold(refold, Positions::new()).expect("fin");
+    again.give("tras-reinicio", comando);
+    again.end_epoch();
+    assert!(matches!(&again.last_reply().resultado, Resultado::Apartado { codigo, .. } if &**codigo == "EnCuarentena"));
 }
 
 #[test]

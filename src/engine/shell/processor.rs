@@ -1,8 +1,9 @@
 //! The processor's thread: feeds the core, closes epochs, keeps at most two in hand.
 
 use std::{
+    collections::{BTreeMap, VecDeque},
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
         mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     },
@@ -15,7 +16,7 @@ use super::{
     intake::{self, Credits, IntakeLimits},
     metrics::EngineMetrics,
 };
-use crate::domain::Contexto;
+use crate::domain::{Contexto, valores::Instante};
 use crate::{
     engine::{
         core::{Core, CoreError, CoreStats, Input},
@@ -79,6 +80,15 @@ impl ProcessorError {
         matches!(self.log_error(), Some(LogError::Fenced { .. }))
     }
 
+    /// Something in an input did it, not the machine.
+    pub fn is_of_an_input(&self) -> bool {
+        match self {
+            Self::Panic(_) | Self::Core(CoreError::Encode { .. } | CoreError::TooManyHops(_)) => true,
+            Self::Commit(CommitError::Encode { .. } | CommitError::Log(LogError::TooLarge { .. })) => true,
+            _ => false,
+        }
+    }
+
     /// Dropping the local store and folding the log may help.
     pub fn is_of_the_store(&self) -> bool {
         match self {
@@ -107,6 +117,41 @@ impl Default for EpochLimits {
     }
 }
 
+/// Inputs that may have ended earlier processors: what the next one is told of its predecessors.
+#[derive(Debug, Default)]
+pub struct Suspects {
+    /// The input in hand, while inputs are taken one an epoch.
+    in_hand: Option<(TopicPartition, Position)>,
+    failures: BTreeMap<(TopicPartition, Position), u32>,
+    /// Inputs still to take one an epoch.
+    alone: u32,
+}
+
+/// Processors that an input may end before it is parked undecided.
+const MAX_ENDED: u32 = 3;
+
+impl Suspects {
+    /// A processor ended by something in its inputs: the next one takes them one by one, and the one in hand is held to account.
+    pub fn blame(&mut self, max_inputs: u32) {
+        self.alone = max_inputs.saturating_mul(2);
+        if let Some(at) = self.in_hand.take() {
+            *self.failures.entry(at).or_default() += 1;
+        }
+    }
+
+    /// Takes an input in hand; whether it has ended too many processors to be decided.
+    fn take_in_hand(&mut self, at: (TopicPartition, Position)) -> bool {
+        if self.alone == 0 {
+            self.in_hand = None;
+            return false;
+        }
+        self.alone -= 1;
+        self.in_hand = Some(at);
+        let ended = self.failures.get(&at).copied().unwrap_or_default();
+        ended >= MAX_ENDED
+    }
+}
+
 /// Everything a processor needs.
 #[derive(Clone)]
 pub struct ProcessorParts {
@@ -119,6 +164,7 @@ pub struct ProcessorParts {
     pub group: String,
     /// Name whose place is claimed on the log: the node's.
     pub owner: String,
+    pub suspects: Arc<Mutex<Suspects>>,
 }
 
 /// News for whoever supervises.
@@ -162,6 +208,8 @@ pub fn run(
             .spawn_scoped(scope, move || committer.run(&closed, &for_commit))
             .map_err(|e| ProcessorError::Thread("registro", e))?;
         let (stop, credits, for_intake) = (&stop, &credits, sender.clone());
+        // Also when the core panics: the scope waits for its threads, and the intake only ends when told to.
+        let _stop_at_the_end = StopAtTheEnd(stop);
         let limits = IntakeLimits { max_records: 256, max_bytes: 256 << 10 };
         let intake = thread::Builder::new()
             .name("ingesta".to_owned())
@@ -180,6 +228,7 @@ pub fn run(
             epochs: Some(epochs),
             in_flight: 0,
             bytes: Vec::new(),
+            waiting: VecDeque::new(),
             seen: CoreStats::default(),
         };
         let result = processor.run(&receiver);
@@ -195,6 +244,14 @@ pub fn run(
     })
 }
 
+struct StopAtTheEnd<'a>(&'a AtomicBool);
+
+impl Drop for StopAtTheEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
 struct Processor<'a> {
     parts: &'a ProcessorParts,
     core: Core,
@@ -203,6 +260,8 @@ struct Processor<'a> {
     epochs: Option<Sender<EncodedEpoch>>,
     /// Epochs handed over and not yet acknowledged: 0 or 1.
     in_flight: u32,
+    /// Work that came while the epoch in course was full.
+    waiting: VecDeque<Work>,
     /// Input bytes of each epoch handed over, oldest first, then of the one in course.
     bytes: Vec<usize>,
     seen: CoreStats,
@@ -218,17 +277,20 @@ impl Processor<'_> {
     fn run(&mut self, inbox: &Receiver<Work>) -> Result<(), ProcessorError> {
         self.bytes.push(0);
         loop {
-            let flow = match inbox.recv_timeout(self.patience()) {
-                Ok(work) => self.take(work)?,
-                Err(RecvTimeoutError::Timeout) => self.idle()?,
-                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            let flow = match self.waiting.pop_front() {
+                Some(work) => self.take(work)?,
+                None => match inbox.recv_timeout(self.patience()) {
+                    Ok(work) => self.take(work)?,
+                    Err(RecvTimeoutError::Timeout) => self.idle()?,
+                    Err(RecvTimeoutError::Disconnected) => return Ok(()),
+                },
             };
             if let Flow::Stop = flow {
                 return self.finish(inbox);
             }
             // Whatever has arrived meanwhile belongs to the same epoch, as far as its limits go.
             while self.has_room()
-                && let Ok(work) = inbox.try_recv()
+                && let Some(work) = self.waiting.pop_front().or_else(|| inbox.try_recv().ok())
             {
                 if let Flow::Stop = self.take(work)? {
                     return self.finish(inbox);
@@ -250,7 +312,12 @@ impl Processor<'_> {
 
     fn has_room(&self) -> bool {
         let (inputs, bytes) = self.core.pending();
-        inputs < self.parts.limits.max_inputs && bytes < self.parts.limits.max_bytes
+        let max_inputs = if self.suspects().alone > 0 { 1 } else { self.parts.limits.max_inputs };
+        inputs < max_inputs && bytes < self.parts.limits.max_bytes
+    }
+
+    fn suspects(&self) -> MutexGuard<'_, Suspects> {
+        self.parts.suspects.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn take(&mut self, work: Work) -> Result<Flow, ProcessorError> {
@@ -258,10 +325,7 @@ impl Processor<'_> {
             Work::Inputs { from, records, bytes } => {
                 let now = self.parts.clock.now();
                 let deciding = self.parts.clock.monotonic();
-                for record in records {
-                    let decoded = self.encoder.codec.decode_command(&record.record.value);
-                    self.core.handle(Input { from, record, decoded }, now)?;
-                }
+                self.take_records(from, records, now)?;
                 self.parts.metrics.stage("decidir").observe((self.parts.clock.monotonic() - deciding).as_secs_f64());
                 if let Some(last) = self.bytes.last_mut() {
                     *last += bytes;
@@ -282,6 +346,29 @@ impl Processor<'_> {
             Work::Stop => return Ok(Flow::Stop),
         }
         Ok(Flow::Go)
+    }
+
+    /// Feeds records to the core as far as the epoch has room; the rest waits.
+    fn take_records(&mut self, from: TopicPartition, records: Vec<StoredRecord>, now: Instante) -> Result<(), ProcessorError> {
+        let mut records = records.into_iter();
+        for record in records.by_ref() {
+            let decoded = self.encoder.codec.decode_command(&record.record.value);
+            let park = self.suspects().take_in_hand((from, record.position));
+            let input = Input { from, record, decoded };
+            if park {
+                self.core.set_input_aside(input, now);
+            } else {
+                self.core.handle(input, now)?;
+            }
+            if !self.has_room() {
+                break;
+            }
+        }
+        let rest: Vec<StoredRecord> = records.collect();
+        if !rest.is_empty() {
+            self.waiting.push_front(Work::Inputs { from, records: rest, bytes: 0 });
+        }
+        Ok(())
     }
 
     fn idle(&mut self) -> Result<Flow, ProcessorError> {
@@ -349,6 +436,7 @@ impl Processor<'_> {
         while self.in_flight > 0 {
             match inbox.recv() {
                 Ok(Work::Committed { number, ends }) => self.committed(number, &ends),
+                Ok(Work::Inputs { from, records, bytes }) => self.waiting.push_back(Work::Inputs { from, records, bytes }),
                 Ok(work) => {
                     if let Flow::Stop = self.take(work)? {
                         return self.finish(inbox);

@@ -169,6 +169,10 @@ fn exited(myself: &ActorRef<Message>, state: &mut State, result: Result<(), Proc
         state.arguments.phase.send_replace(Phase::Failed { cause });
         return;
     }
+    if error.is_of_an_input() {
+        let parts = &state.arguments.parts;
+        parts.suspects.lock().unwrap_or_else(PoisonError::into_inner).blame(parts.limits.max_inputs);
+    }
     state.fresh_store = error.is_of_the_store();
     let doublings = u32::try_from(state.failures.len() - 1).unwrap_or(0).min(6);
     let retry_in = FIRST_RETRY * 2_u32.pow(doublings);

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::journal;
+use super::{creation, journal};
 
 const LOCK: &str = "bloqueo";
 const FORMAT: &str = "formato";
@@ -144,7 +144,7 @@ pub(crate) fn open_database<T>(
         if partial.exists() {
             fs::remove_dir_all(&partial).map_err(|e| failed(path, &e))?;
         }
-        drop(guarded(path, || open(&partial))?);
+        create(path, &partial, &open)?;
         let publish = || {
             fs::rename(&partial, &store)?;
             File::open(path)?.sync_all()
@@ -156,6 +156,17 @@ pub(crate) fn open_database<T>(
         return Err(damaged(path, &format!("el diario está dañado en {place}")));
     }
     guarded(path, || open(&store))
+}
+
+/// Makes a new store at `partial`: in memory first, where none of its fsyncs waits for a disk.
+fn create<T>(path: &Path, partial: &Path, open: impl Fn(&Path) -> fjall::Result<T>) -> Result<(), FolderError> {
+    if let Some(scratch) = creation::Scratch::new()
+        && let Ok(made) = guarded(path, || open(&scratch.store()))
+    {
+        drop(made);
+        return creation::copy_durably(&scratch.store(), partial).map_err(|e| failed(path, &e));
+    }
+    guarded(path, || open(partial)).map(drop)
 }
 
 /// Checks the manifest of every keyspace against the checksum the store writes in `current` and, at version 3.1, does not check itself:

@@ -10,6 +10,8 @@ use std::{
     path::Path,
 };
 
+use super::creation::next_data;
+
 const START: u8 = 1;
 const ITEM: u8 = 2;
 const END: u8 = 3;
@@ -108,17 +110,23 @@ impl Walk {
         if skipped < length { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
     }
 
-    /// True when the end of a batch is found at or behind `from`: what cannot be read there was once whole.
+    /// True when the end of a batch is found at or behind `from`: what cannot be read there was once whole. Holes, which the journal's
+    /// unused room is made of, hold no marker and are not read.
     fn marker_follows(&self, path: &Path, from: u64) -> io::Result<bool> {
         let mut reader = File::open(path)?;
-        io::Seek::seek(&mut reader, io::SeekFrom::Start(from))?;
         let mut window = vec![0; BUFFER];
-        let mut kept = 0;
+        let (mut at, mut kept) = (from, 0);
         loop {
+            let Some(data) = next_data(&reader, at)? else { return Ok(false) };
+            if data > at {
+                kept = 0;
+            }
+            io::Seek::seek(&mut reader, io::SeekFrom::Start(data))?;
             let read = reader.read(&mut window[kept..])?;
             if read == 0 {
                 return Ok(false);
             }
+            at = data + read as u64;
             let filled = kept + read;
             if window[..filled].windows(MAGIC.len()).any(|w| w == MAGIC) {
                 return Ok(true);

@@ -5,6 +5,7 @@
 //! they have a position; [`Log::read`] only what is durable.
 
 mod block;
+mod creation;
 pub(crate) mod folder;
 mod group;
 mod journal;

@@ -4,30 +4,28 @@ use std::sync::Arc;
 
 use hashbrown::{HashMap, HashSet};
 
-use super::referencias::{factura_de_evento, factura_de_rechazo};
+use super::registro::Registro;
 use crate::{
-    contracts::RegistroAuditoria,
     domain::{
-        Contexto, TipoAgregado,
+        Contexto,
         valores::{Id, Instante},
     },
-    log::Topic,
+    log::{Position, Topic},
     projections::{
-        projection::{Content, Entry, Projection, ProjectionSpec, RowReader},
-        rows::{bytes, id_value, int, int_value, text, text_value, timestamp},
+        projection::{Entry, Projection, ProjectionSpec, RowReader},
+        rows::{Columns, id_value, int, int_value, text, text_value, timestamp},
     },
     tables::{Order, Row, Table, TablesError, Value, Write},
 };
-
-/// `servicio_origen` of refusals, which carry none.
-pub const ORIGEN_PROCESADOR: &str = "factumarket.procesador";
-/// `servicio_origen` of queries.
-pub const ORIGEN_API: &str = "factumarket.api";
 
 /// The only partition of [`AUDITORIA_HORAS`].
 pub const LIBRO_HORAS: &str = "auditoria";
 
 const MICROS_POR_HORA: i64 = 3_600_000_000;
+const MICROS_POR_DECIMA: i64 = 100_000;
+
+/// Positions that one row by time covers at most: what a page reads in vain stays small, whatever the clock does.
+const POSICIONES_POR_BLOQUE: u64 = 256;
 
 pub static AUDITORIA: Table = Table {
     name: "auditoria",
@@ -39,14 +37,10 @@ pub static AUDITORIA: Table = Table {
         (int("particion"), Order::Asc),
         (int("posicion"), Order::Asc),
     ],
+    // The record itself is on the log, at that place.
     columns: &[
-        text("evento"),
-        text("correlation_id"),
-        text("servicio_origen"),
-        text("factura_id"),
-        bytes("event_id"),
-        // The record's value as it is on the log.
-        bytes("payload"),
+        // `huella_de_flujo` of its `correlation_id`: which records a query by flow has to read.
+        int("flujo"),
     ],
 };
 
@@ -60,15 +54,22 @@ pub static AUDITORIA_POR_CORRELACION: Table = Table {
 
 pub static AUDITORIA_POR_TIEMPO: Table = Table {
     name: "auditoria_por_tiempo",
-    doc: "Los registros de una hora, en orden de tiempo, cada uno con la historia en que está.",
+    doc: "Las décimas de segundo de una hora con registros, cada una con los tramos del registro donde están.",
     partition: &[timestamp("hora")],
     clustering: &[
-        (timestamp("ocurrido_en"), Order::Asc),
+        (timestamp("decima"), Order::Asc),
         (int("tema"), Order::Asc),
         (int("particion"), Order::Asc),
-        (int("posicion"), Order::Asc),
+        (int("bloque"), Order::Asc),
     ],
-    columns: &[text("sujeto")],
+    columns: &[
+        // First and last position, and first and last `ocurrido_en`, of the records of this tenth in this block. Records of
+        // another tenth may lie between them.
+        int("desde"),
+        int("hasta"),
+        timestamp("primero"),
+        timestamp("ultimo"),
+    ],
 };
 
 pub static AUDITORIA_HORAS: Table = Table {
@@ -93,25 +94,63 @@ pub static AUDITORIA_SPEC: ProjectionSpec = ProjectionSpec {
     fresh: |_| Box::new(AuditoriaFold::default()),
 };
 
+/// The tenth of a second an instant belongs to.
+pub fn decima_de(instante: Instante) -> Instante {
+    Instante(instante.micros().div_euclid(MICROS_POR_DECIMA) * MICROS_POR_DECIMA)
+}
+
+/// What rows keep of a `correlation_id`: 32 bits of a hash. Equal ones may be of different flows; the record decides.
+pub fn huella_de_flujo(correlation_id: &Id) -> i64 {
+    (xxhash_rust::xxh3::xxh3_64(correlation_id.as_str().as_bytes()) >> 32) as i64
+}
+
 /// The hour (UTC) an instant belongs to.
 pub fn hora_de(instante: Instante) -> Instante {
     Instante(instante.micros().div_euclid(MICROS_POR_HORA) * MICROS_POR_HORA)
 }
 
-/// What a row says of a record.
-struct Registro<'a> {
-    ocurrido_en: Instante,
-    evento: &'static str,
-    correlation_id: &'a Id,
-    servicio_origen: &'a str,
-    factura_id: Option<&'a str>,
-    /// The history it goes to.
-    sujeto: Arc<str>,
-    event_id: uuid::Uuid,
-    /// Whether this record brings its flow to its history. Those that an invoice's saga caused elsewhere do not: the
-    /// invoice's own events, of the same flow, do.
-    abre_correlacion: bool,
+/// A row by time in memory.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Tramo {
+    desde: Position,
+    hasta: Position,
+    primero: Instante,
+    ultimo: Instante,
+    /// Changed since the last flush, and so in the list of changes.
+    dirty: bool,
 }
+
+impl Tramo {
+    fn de(position: Position, ocurrido_en: Instante) -> Self {
+        Self { desde: position, hasta: position, primero: ocurrido_en, ultimo: ocurrido_en, dirty: false }
+    }
+
+    fn read(row: &Row) -> Result<Self, TablesError> {
+        let columns = Columns::new(&AUDITORIA_POR_TIEMPO, row);
+        let (desde, hasta) = (columns.int("desde")?, columns.int("hasta")?);
+        Ok(Self { desde, hasta, primero: columns.timestamp("primero")?, ultimo: columns.timestamp("ultimo")?, dirty: false })
+    }
+
+    fn with(self, position: Position, ocurrido_en: Instante) -> Self {
+        Self {
+            desde: self.desde.min(position),
+            hasta: self.hasta.max(position),
+            primero: self.primero.min(ocurrido_en),
+            ultimo: self.ultimo.max(ocurrido_en),
+            dirty: self.dirty,
+        }
+    }
+
+    /// Its version grows with its last position, so a record delivered again changes nothing.
+    fn row(&self, key: Vec<Value>) -> Row {
+        let values =
+            vec![int_value(self.desde), int_value(self.hasta), Value::Timestamp(self.primero), Value::Timestamp(self.ultimo)];
+        Row { key, values, version: self.hasta + 1 }
+    }
+}
+
+/// Tenth and block of a row by time; the partition is the fold's.
+type PuestoTramo = (Instante, u64);
 
 #[derive(Default)]
 struct AuditoriaFold {
@@ -120,53 +159,61 @@ struct AuditoriaFold {
     flows: HashSet<(Id, Arc<str>)>,
     /// Hours written since the start: a handful a day.
     hours: HashSet<Instante>,
-    /// Names of events and services, each allocated once.
-    names: HashMap<String, Arc<str>>,
+    /// The rows by time used lately.
+    tramos: HashMap<PuestoTramo, Tramo>,
+    changed: Vec<(PuestoTramo, Vec<Value>)>,
 }
 
 /// Hours remembered; then they are written again, which changes nothing.
 const HOURS_MAX: usize = 256;
-/// Names remembered: there are about 40.
-const NAMES_MAX: usize = 256;
+/// Rows by time remembered between batches; then they are read again.
+const TRAMOS_MAX: usize = 64;
 
 impl AuditoriaFold {
-    fn name(&mut self, name: &str) -> Value {
-        if let Some(known) = self.names.get(name) {
-            return Value::Text(Arc::clone(known));
-        }
-        let shared: Arc<str> = Arc::from(name);
-        if self.names.len() < NAMES_MAX {
-            self.names.insert(name.to_owned(), Arc::clone(&shared));
-        }
-        Value::Text(shared)
-    }
-
-    fn record(&mut self, entry: &Entry, registro: &Registro<'_>) {
-        let place = [
+    fn record(&mut self, entry: &Entry, registro: &Registro<'_>, rows: &dyn RowReader) -> Result<(), TablesError> {
+        let sujeto: Arc<str> = registro.sujeto();
+        let key = vec![
+            Value::Text(Arc::clone(&sujeto)),
             Value::Timestamp(registro.ocurrido_en),
             Value::Int(i64::from(entry.partition.topic.codigo())),
             Value::Int(i64::from(entry.partition.partition)),
             int_value(entry.position),
         ];
-        let sujeto = Value::Text(Arc::clone(&registro.sujeto));
-        let values = vec![
-            self.name(registro.evento),
-            id_value(registro.correlation_id),
-            self.name(registro.servicio_origen),
-            registro.factura_id.map_or(Value::Null, text_value),
-            Value::Bytes(bytes::Bytes::copy_from_slice(registro.event_id.as_bytes())),
-            Value::Bytes(entry.value.clone()),
-        ];
-        let key = std::iter::once(sujeto.clone()).chain(place.iter().cloned()).collect();
+        let values = vec![Value::Int(huella_de_flujo(registro.correlation_id))];
         self.writes.push(Write::Insert { table: &AUDITORIA, row: Row { key, values, version: 1 } });
-        let hora = hora_de(registro.ocurrido_en);
-        let key = std::iter::once(Value::Timestamp(hora)).chain(place).collect();
-        let row = Row { key, values: vec![sujeto.clone()], version: 1 };
-        self.writes.push(Write::Insert { table: &AUDITORIA_POR_TIEMPO, row });
-        self.hour(hora);
+        self.tramo(entry, registro.ocurrido_en, rows)?;
+        self.hour(hora_de(registro.ocurrido_en));
         if registro.abre_correlacion {
-            self.flow(registro, sujeto);
+            self.flow(registro.correlation_id, sujeto);
         }
+        Ok(())
+    }
+
+    fn tramo(&mut self, entry: &Entry, ocurrido_en: Instante, rows: &dyn RowReader) -> Result<(), TablesError> {
+        let puesto = (decima_de(ocurrido_en), entry.position / POSICIONES_POR_BLOQUE);
+        let known = self.tramos.get(&puesto).copied();
+        if let Some(tramo) = known.filter(|t| t.dirty) {
+            self.tramos.insert(puesto, tramo.with(entry.position, ocurrido_en));
+            return Ok(());
+        }
+        let key = vec![
+            Value::Timestamp(hora_de(ocurrido_en)),
+            Value::Timestamp(puesto.0),
+            Value::Int(i64::from(entry.partition.topic.codigo())),
+            Value::Int(i64::from(entry.partition.partition)),
+            int_value(puesto.1),
+        ];
+        let stored = match known {
+            Some(tramo) => Some(tramo),
+            None => rows.get(&AUDITORIA_POR_TIEMPO, &key)?.map(|row| Tramo::read(&row)).transpose()?,
+        };
+        let tramo = stored.unwrap_or_else(|| Tramo::de(entry.position, ocurrido_en)).with(entry.position, ocurrido_en);
+        let dirty = stored != Some(tramo);
+        if dirty {
+            self.changed.push((puesto, key));
+        }
+        self.tramos.insert(puesto, Tramo { dirty, ..tramo });
+        Ok(())
     }
 
     fn hour(&mut self, hora: Instante) {
@@ -180,45 +227,32 @@ impl AuditoriaFold {
         }
     }
 
-    fn flow(&mut self, registro: &Registro<'_>, sujeto: Value) {
-        if self.flows.insert((registro.correlation_id.clone(), Arc::clone(&registro.sujeto))) {
-            let row = Row { key: vec![id_value(registro.correlation_id), sujeto], values: Vec::new(), version: 1 };
+    fn flow(&mut self, correlation_id: &Id, sujeto: Arc<str>) {
+        if self.flows.insert((correlation_id.clone(), Arc::clone(&sujeto))) {
+            let row = Row { key: vec![id_value(correlation_id), Value::Text(sujeto)], values: Vec::new(), version: 1 };
             self.writes.push(Write::Insert { table: &AUDITORIA_POR_CORRELACION, row });
         }
     }
 }
 
-/// The history of a record that concerns no invoice.
-fn de_agregado(tipo: TipoAgregado, id: &Id) -> Arc<str> {
-    Arc::from(format!("{}:{}", tipo.nombre(), id))
-}
-
 impl Projection for AuditoriaFold {
-    fn fold(&mut self, entry: &Entry, _rows: &dyn RowReader) -> Result<(), TablesError> {
-        match &entry.content {
-            Content::Event(event) => {
-                let (sobre, factura_id) = (&event.sobre, factura_de_evento(event));
-                let own = sobre.aggregate_tipo == TipoAgregado::Factura;
-                let registro = Registro {
-                    ocurrido_en: sobre.ocurrido_en,
-                    evento: event.evento.tipo(),
-                    correlation_id: &sobre.correlation_id,
-                    servicio_origen: &sobre.servicio_origen,
-                    factura_id,
-                    sujeto: factura_id.map_or_else(|| de_agregado(sobre.aggregate_tipo, &sobre.aggregate_id), Arc::from),
-                    event_id: sobre.event_id,
-                    abre_correlacion: own || factura_id.is_none(),
-                };
-                self.record(entry, &registro);
-            }
-            Content::Audit(record) => self.audit(entry, record),
-            Content::Dlq(_) => {}
+    fn fold(&mut self, entry: &Entry, rows: &dyn RowReader) -> Result<(), TablesError> {
+        match Registro::de(&entry.content) {
+            Some(registro) => self.record(entry, &registro, rows),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     fn flush(&mut self, out: &mut Vec<Write>) {
         out.append(&mut self.writes);
+        for (puesto, key) in self.changed.drain(..) {
+            let Some(tramo) = self.tramos.get_mut(&puesto) else { continue };
+            tramo.dirty = false;
+            out.push(Write::Upsert { table: &AUDITORIA_POR_TIEMPO, row: tramo.row(key) });
+        }
+        if self.tramos.len() > TRAMOS_MAX {
+            self.tramos.clear();
+        }
         self.flows.clear();
     }
 
@@ -226,40 +260,7 @@ impl Projection for AuditoriaFold {
         self.writes.clear();
         self.flows.clear();
         self.hours.clear();
-    }
-}
-
-impl AuditoriaFold {
-    fn audit(&mut self, entry: &Entry, record: &RegistroAuditoria) {
-        let registro = match record {
-            RegistroAuditoria::Rechazo(rechazo) => {
-                let factura_id = factura_de_rechazo(rechazo);
-                let (tipo, id) = (rechazo.aggregate_tipo, &rechazo.aggregate_id);
-                Registro {
-                    ocurrido_en: rechazo.ocurrido_en,
-                    evento: "ComandoRechazado",
-                    correlation_id: &rechazo.correlation_id,
-                    servicio_origen: ORIGEN_PROCESADOR,
-                    factura_id,
-                    sujeto: factura_id.map_or_else(|| de_agregado(tipo, id), Arc::from),
-                    event_id: rechazo.event_id,
-                    abre_correlacion: true,
-                }
-            }
-            RegistroAuditoria::Consulta(consulta) => {
-                let factura_id = consulta.factura_id.as_ref().map(Id::as_str);
-                Registro {
-                    ocurrido_en: consulta.ocurrido_en,
-                    evento: "ConsultaRealizada",
-                    correlation_id: &consulta.correlation_id,
-                    servicio_origen: ORIGEN_API,
-                    factura_id,
-                    sujeto: Arc::from(factura_id.map_or_else(|| format!("Consulta:{}", consulta.consulta), str::to_owned)),
-                    event_id: consulta.event_id,
-                    abre_correlacion: true,
-                }
-            }
-        };
-        self.record(entry, &registro);
+        self.tramos.clear();
+        self.changed.clear();
     }
 }

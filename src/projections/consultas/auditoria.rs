@@ -1,22 +1,22 @@
-//! The audit: the story of an invoice, of a flow, of a stretch of time.
+//! The audit: the story of an invoice, of a flow, of a stretch of time. Rows say where; what is shown is read from the log.
 
 use serde_json::{Map, Value, json};
 
 use super::{
     ConsultaError, Consultas, Pagina, PaginaDe, Varias,
+    auditoria_tiempo::Tramo,
     cursor::{Escritor, Lector, huella},
+    origen::particion_de,
 };
 use crate::{
     contracts::{ComandoRechazado, ConsultaRealizada, RecordedEvent, RegistroAuditoria},
     domain::valores::{Id, Instante},
-    log::Topic,
+    log::{Position, Topic, TopicPartition},
     projections::{
-        auditoria::{
-            AUDITORIA, AUDITORIA_HORAS, AUDITORIA_POR_CORRELACION, AUDITORIA_POR_TIEMPO, LIBRO_HORAS, ORIGEN_API,
-            ORIGEN_PROCESADOR, hora_de,
-        },
+        auditoria::{AUDITORIA, AUDITORIA_POR_CORRELACION, ORIGEN_API, ORIGEN_PROCESADOR, Registro, huella_de_flujo},
         json,
-        rows::{Columns, id_value, text_value},
+        projection::Content,
+        rows::{Columns, id_value, int_value, text_value},
     },
     tables::{From, Row, Value as Valor},
 };
@@ -24,43 +24,60 @@ use crate::{
 /// Histories of one correlation id, at most; a flow touches a handful.
 const SUJETOS_MAX: usize = 1_000;
 
-/// Hours of the index read at a time.
-const LOTE_HORAS: usize = 64;
-
 /// Place of a record: time, then topic, partition and position. The same order everywhere.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Lugar {
-    ocurrido_en: Instante,
-    tema: i64,
-    particion: i64,
-    posicion: i64,
+pub(super) struct Lugar {
+    pub ocurrido_en: Instante,
+    pub particion: TopicPartition,
+    pub posicion: Position,
 }
 
+/// A record and its place.
+pub(super) type Leido = (Lugar, Content);
+
 impl Lugar {
-    fn de_columnas(columns: &Columns<'_>) -> Result<Self, ConsultaError> {
-        let entero = |nombre| columns.int(nombre).map(|n| i64::try_from(n).unwrap_or(i64::MAX));
+    fn de_fila(row: &Row) -> Result<Self, ConsultaError> {
+        let columns = Columns::new(&AUDITORIA, row);
+        let tema = tema_de(columns.int("tema")?)?;
         Ok(Self {
             ocurrido_en: columns.timestamp("ocurrido_en")?,
-            tema: entero("tema")?,
-            particion: entero("particion")?,
-            posicion: entero("posicion")?,
+            particion: particion_de(tema, columns.int("particion")?)?,
+            posicion: columns.int("posicion")?,
         })
     }
 
     fn leer(huella: u32, texto: &str) -> Result<Self, ConsultaError> {
         let mut lector = Lector::new(huella, texto)?;
         let ocurrido_en = Instante(lector.entero()?);
-        Ok(Self { ocurrido_en, tema: lector.entero()?, particion: lector.entero()?, posicion: lector.entero()? })
+        let mut natural = || lector.entero().and_then(|n| u64::try_from(n).map_err(|_| ConsultaError::CursorInvalido));
+        let tema = tema_de(natural()?).map_err(|_| ConsultaError::CursorInvalido)?;
+        let particion = particion_de(tema, natural()?).map_err(|_| ConsultaError::CursorInvalido)?;
+        Ok(Self { ocurrido_en, particion, posicion: natural()? })
     }
 
     fn escribir(&self, huella: u32) -> String {
-        let escritor = Escritor::default().entero(self.ocurrido_en.micros()).entero(self.tema);
-        escritor.entero(self.particion).entero(self.posicion).terminar(huella)
+        let escritor = Escritor::default().entero(self.ocurrido_en.micros()).entero(self.particion.topic.codigo().into());
+        let posicion = i64::try_from(self.posicion).unwrap_or(i64::MAX);
+        escritor.entero(self.particion.partition.into()).entero(posicion).terminar(huella)
     }
 
     fn valores(&self) -> Vec<Valor> {
-        vec![Valor::Timestamp(self.ocurrido_en), Valor::Int(self.tema), Valor::Int(self.particion), Valor::Int(self.posicion)]
+        vec![
+            Valor::Timestamp(self.ocurrido_en),
+            Valor::Int(self.particion.topic.codigo().into()),
+            Valor::Int(self.particion.partition.into()),
+            int_value(self.posicion),
+        ]
     }
+}
+
+/// A topic as rows hold it.
+///
+/// # Errors
+/// `Ilegible` when the number is that of none.
+pub(super) fn tema_de(codigo: u64) -> Result<Topic, ConsultaError> {
+    let tema = u16::try_from(codigo).ok().and_then(Topic::de_codigo);
+    tema.ok_or_else(|| ConsultaError::Ilegible(format!("tema {codigo} desconocido")))
 }
 
 /// Where to start: after a cursor, or at an instant.
@@ -84,8 +101,9 @@ impl Consultas {
         let despues = pagina.despues.as_deref().map(|texto| Lugar::leer(huella, texto)).transpose()?;
         let from = desde_lugar(despues.as_ref(), None);
         let rows = self.tables.slice(&AUDITORIA, &[id_value(id)], &from, false, limite + 1)?;
-        let filas = rows.into_iter().map(con_lugar).collect::<Result<_, _>>()?;
-        self.pagina_de_auditoria(filas, limite, huella)
+        let leer = |row| Lugar::de_fila(row).and_then(|lugar| self.leido(lugar));
+        let registros = rows.iter().map(leer).collect::<Result<_, _>>()?;
+        pagina_de_auditoria(registros, limite, huella)
     }
 
     /// Records of a flow (`correlation_id`) or, without one, of everybody, between two instants, both inclusive, in order of time.
@@ -110,138 +128,95 @@ impl Consultas {
         let huella = huella("auditoria", &[correlacion, &instante(desde), &instante(hasta)]);
         let despues = pagina.despues.as_deref().map(|texto| Lugar::leer(huella, texto)).transpose()?;
         let tramo = Tramo { despues, desde, hasta, limite: limite + 1 };
-        let filas = match correlation_id {
+        let registros = match correlation_id {
             Some(correlacion) => self.de_correlacion(correlacion, &tramo)?,
             None => self.de_tiempo(&tramo)?,
         };
-        self.pagina_de_auditoria(filas, limite, huella)
+        pagina_de_auditoria(registros, limite, huella)
     }
 
-    fn de_correlacion(&self, correlacion: &Id, tramo: &Tramo) -> Result<Vec<(Lugar, Row)>, ConsultaError> {
+    fn de_correlacion(&self, correlacion: &Id, tramo: &Tramo) -> Result<Vec<Leido>, ConsultaError> {
         let sujetos = self.tables.slice(&AUDITORIA_POR_CORRELACION, &[id_value(correlacion)], &From::Start, false, SUJETOS_MAX)?;
-        let mut filas = Vec::new();
+        let mut registros = Vec::new();
         for sujeto in &sujetos {
             let sujeto = Columns::new(&AUDITORIA_POR_CORRELACION, sujeto).text("sujeto")?.clone();
-            filas.extend(self.de_sujeto(&sujeto, correlacion, tramo)?);
+            registros.extend(self.de_sujeto(&sujeto, correlacion, tramo)?);
         }
-        filas.sort_by(|a, b| a.0.cmp(&b.0));
-        filas.truncate(tramo.limite);
-        Ok(filas)
+        registros.sort_by(|a, b| a.0.cmp(&b.0));
+        registros.truncate(tramo.limite);
+        Ok(registros)
     }
 
     /// The first records of one history that belong to the flow: a stock's history holds those of many flows.
-    fn de_sujeto(&self, sujeto: &str, correlacion: &Id, tramo: &Tramo) -> Result<Vec<(Lugar, Row)>, ConsultaError> {
+    fn de_sujeto(&self, sujeto: &str, correlacion: &Id, tramo: &Tramo) -> Result<Vec<Leido>, ConsultaError> {
         let mut from = desde_lugar(tramo.despues.as_ref(), tramo.desde);
-        let mut filas = Vec::new();
+        let flujo = huella_de_flujo(correlacion);
+        let mut registros = Vec::new();
         loop {
             let rows = self.tables.slice(&AUDITORIA, &[text_value(sujeto)], &from, false, LOTE_REGISTROS)?;
-            let leidas = rows.len();
-            for row in rows {
-                let (lugar, row) = con_lugar(row)?;
-                if tramo.hasta.is_some_and(|hasta| lugar.ocurrido_en > hasta) || filas.len() >= tramo.limite {
-                    return Ok(filas);
+            for row in &rows {
+                let lugar = Lugar::de_fila(row)?;
+                if tramo.hasta.is_some_and(|hasta| lugar.ocurrido_en > hasta) || registros.len() >= tramo.limite {
+                    return Ok(registros);
                 }
                 from = From::After(lugar.valores());
-                let suya = Columns::new(&AUDITORIA, &row).text("correlation_id")?.as_ref() == correlacion.as_str();
-                if suya {
-                    filas.push((lugar, row));
+                if row.values.first() != Some(&Valor::Int(flujo)) {
+                    continue;
+                }
+                let leido = self.leido(lugar)?;
+                if Registro::de(&leido.1).is_some_and(|registro| registro.correlation_id == correlacion) {
+                    registros.push(leido);
                 }
             }
-            if leidas < LOTE_REGISTROS {
-                return Ok(filas);
+            if rows.len() < LOTE_REGISTROS {
+                return Ok(registros);
             }
         }
     }
 
-    fn de_tiempo(&self, tramo: &Tramo) -> Result<Vec<(Lugar, Row)>, ConsultaError> {
-        let inicio = tramo.despues.as_ref().map(|lugar| lugar.ocurrido_en).or(tramo.desde);
-        let mut from = inicio.map_or(From::Start, |i| From::At(vec![Valor::Timestamp(hora_de(i))]));
-        let mut filas = Vec::new();
-        loop {
-            let horas = self.tables.slice(&AUDITORIA_HORAS, &[text_value(LIBRO_HORAS)], &from, false, LOTE_HORAS)?;
-            for hora in &horas {
-                let hora = Columns::new(&AUDITORIA_HORAS, hora).timestamp("hora")?;
-                if tramo.hasta.is_some_and(|hasta| hora > hasta) || !self.de_hora(hora, tramo, &mut filas)? {
-                    return Ok(filas);
-                }
-                from = From::After(vec![Valor::Timestamp(hora)]);
-            }
-            if horas.len() < LOTE_HORAS {
-                return Ok(filas);
-            }
-        }
+    fn leido(&self, lugar: Lugar) -> Result<Leido, ConsultaError> {
+        let content = self.contenido(lugar.particion, lugar.posicion)?;
+        Ok((lugar, content))
     }
+}
 
-    /// Adds the records of an hour; says whether to go on with the next.
-    fn de_hora(&self, hora: Instante, tramo: &Tramo, filas: &mut Vec<(Lugar, Row)>) -> Result<bool, ConsultaError> {
-        let faltan = tramo.limite - filas.len();
-        let from = desde_lugar(tramo.despues.as_ref(), tramo.desde);
-        let punteros = self.tables.slice(&AUDITORIA_POR_TIEMPO, &[Valor::Timestamp(hora)], &from, false, faltan)?;
-        for puntero in &punteros {
-            let columns = Columns::new(&AUDITORIA_POR_TIEMPO, puntero);
-            let lugar = Lugar::de_columnas(&columns)?;
-            if tramo.hasta.is_some_and(|hasta| lugar.ocurrido_en > hasta) {
-                return Ok(false);
-            }
-            let mut key = vec![Valor::Text(columns.text("sujeto")?.clone())];
-            key.extend(lugar.valores());
-            if let Some(row) = self.tables.get(&AUDITORIA, &key)? {
-                filas.push((lugar, row));
-            }
-        }
-        Ok(filas.len() < tramo.limite)
-    }
+fn pagina_de_auditoria(mut registros: Vec<Leido>, limite: usize, huella: u32) -> Varias {
+    let tiene_mas = registros.len() > limite;
+    registros.truncate(limite);
+    let despues = registros.last().filter(|_| tiene_mas).map(|(lugar, _)| lugar.escribir(huella));
+    let items = registros.iter().map(|(lugar, content)| mostrar(lugar, content)).collect::<Result<_, _>>()?;
+    Ok(PaginaDe { items, despues, tiene_mas })
+}
 
-    fn pagina_de_auditoria(&self, mut filas: Vec<(Lugar, Row)>, limite: usize, huella: u32) -> Varias {
-        let tiene_mas = filas.len() > limite;
-        filas.truncate(limite);
-        let despues = filas.last().filter(|_| tiene_mas).map(|(lugar, _)| lugar.escribir(huella));
-        let items = filas.iter().map(|(lugar, row)| self.registro(lugar, row)).collect::<Result<_, _>>()?;
-        Ok(PaginaDe { items, despues, tiene_mas })
-    }
+fn mostrar(lugar: &Lugar, content: &Content) -> Result<Value, ConsultaError> {
+    let (cabeza, payload) = match content {
+        Content::Event(event) => (cabeza_evento(event), json::cuerpo_de_evento(&event.evento)),
+        Content::Audit(registro) => match &**registro {
+            RegistroAuditoria::Rechazo(rechazo) => (cabeza_rechazo(rechazo), json::cuerpo_de_rechazo(rechazo)),
+            RegistroAuditoria::Consulta(consulta) => (cabeza_consulta(consulta), json::cuerpo_de_consulta(consulta)),
+        },
+        Content::Dlq(_) => return Err(no_auditado(lugar)),
+    };
+    let registro = Registro::de(content).ok_or_else(|| no_auditado(lugar))?;
+    let (particion, posicion) = (lugar.particion, lugar.posicion);
+    let mut campos = Map::new();
+    campos.insert("timestamp".to_owned(), Value::String(lugar.ocurrido_en.rfc3339()));
+    campos.insert("evento".to_owned(), Value::String(registro.evento.to_owned()));
+    campos.insert("factura_id".to_owned(), registro.factura_id.map_or(Value::Null, |id| Value::String(id.to_owned())));
+    campos.insert("correlation_id".to_owned(), Value::String(registro.correlation_id.to_string()));
+    json::unir(&mut campos, cabeza);
+    let origen = json!({ "tema": particion.topic.nombre(), "particion": particion.partition, "posicion": posicion });
+    campos.insert("origen".to_owned(), origen);
+    campos.insert("payload".to_owned(), payload);
+    Ok(Value::Object(campos))
+}
 
-    fn registro(&self, lugar: &Lugar, row: &Row) -> Result<Value, ConsultaError> {
-        let columns = Columns::new(&AUDITORIA, row);
-        let tema = u16::try_from(lugar.tema).ok().and_then(Topic::de_codigo);
-        let tema = tema.ok_or_else(|| ConsultaError::Ilegible(format!("tema {} desconocido", lugar.tema)))?;
-        let bytes = columns.optional_bytes("payload")?.map_or(&[][..], |b| &b[..]);
-        let (cabeza, payload) = match tema {
-            Topic::Auditoria => match self.decoder.audit(bytes).map_err(ConsultaError::Ilegible)? {
-                RegistroAuditoria::Rechazo(rechazo) => (cabeza_rechazo(&rechazo), json::cuerpo_de_rechazo(&rechazo)),
-                RegistroAuditoria::Consulta(consulta) => (cabeza_consulta(&consulta), json::cuerpo_de_consulta(&consulta)),
-            },
-            _ => {
-                let event = self.decoder.event(bytes).map_err(ConsultaError::Ilegible)?;
-                (cabeza_evento(&event), json::cuerpo_de_evento(&event.evento))
-            }
-        };
-        let mut campos = Map::new();
-        campos.insert("timestamp".to_owned(), Value::String(lugar.ocurrido_en.rfc3339()));
-        campos.insert("evento".to_owned(), Value::String(columns.text("evento")?.to_string()));
-        campos.insert("factura_id".to_owned(), json::texto_opcional(columns.optional_text("factura_id")?));
-        campos.insert("correlation_id".to_owned(), Value::String(columns.text("correlation_id")?.to_string()));
-        json::unir(&mut campos, cabeza);
-        let origen = json!({ "tema": tema.nombre(), "particion": lugar.particion, "posicion": lugar.posicion });
-        campos.insert("origen".to_owned(), origen);
-        campos.insert("payload".to_owned(), payload);
-        Ok(Value::Object(campos))
-    }
+fn no_auditado(lugar: &Lugar) -> ConsultaError {
+    ConsultaError::Ilegible(format!("{} {} no es un registro de auditoría", lugar.particion, lugar.posicion))
 }
 
 /// Records of a history read at a time.
 const LOTE_REGISTROS: usize = 128;
-
-struct Tramo {
-    despues: Option<Lugar>,
-    desde: Option<Instante>,
-    hasta: Option<Instante>,
-    limite: usize,
-}
-
-fn con_lugar(row: Row) -> Result<(Lugar, Row), ConsultaError> {
-    let lugar = Lugar::de_columnas(&Columns::new(&AUDITORIA, &row))?;
-    Ok((lugar, row))
-}
 
 fn cabeza_evento(event: &RecordedEvent) -> Value {
     let sobre = &event.sobre;

@@ -7,13 +7,15 @@ use super::{
     ConsultaError, Consultas, FiltroFacturas, Pagina, PaginaDe, Una, Varias,
     catalogo::marcas,
     cursor::{Escritor, Lector, huella},
+    origen::particion_de,
 };
 use crate::{
     domain::{
-        Evento,
+        Contexto, Evento,
         facturacion::factura::EventoFactura,
         valores::{Id, Instante},
     },
+    log::{Position, Topic},
     projections::{
         aggregate::Marks,
         facturas::{FACTURAS, FACTURAS_DIAS, FACTURAS_POR_CLIENTE, FACTURAS_POR_DIA, LIBRO_FACTURAS},
@@ -65,7 +67,7 @@ impl Consultas {
     /// The whole document: head, client copy, lines, totals, number and lots once issued; failures when it was refused.
     ///
     /// # Errors
-    /// Of the tables; `Ilegible` when the stored document does not decode.
+    /// Of tables and log; `Ilegible` when the stored document does not decode.
     pub fn factura(&self, id: &Id) -> Una {
         let Some(row) = self.tables.get(&FACTURAS, &[id_value(id)])? else { return Ok(None) };
         let columns = Columns::new(&FACTURAS, &row);
@@ -77,8 +79,8 @@ impl Consultas {
         let mut campos = Map::new();
         campos.insert("id".to_owned(), Value::String(id.to_string()));
         campos.insert("estado".to_owned(), estado.map_or(Value::Null, |e| Value::String(e.to_string())));
-        if let Some(bytes) = columns.optional_bytes("documento")? {
-            campos.extend(self.documento(bytes)?);
+        if let Some(lugar) = columns.optional_int("documento_particion")?.zip(columns.optional_int("documento_posicion")?) {
+            campos.extend(self.documento(lugar)?);
         } else if let Some(borrador) = columns.optional_text("borrador")? {
             campos.insert("numero".to_owned(), json::texto_opcional(columns.optional_text("numero")?));
             campos.extend(de_borrador(borrador)?);
@@ -87,10 +89,10 @@ impl Consultas {
         Ok(Some(Value::Object(campos)))
     }
 
-    fn documento(&self, bytes: &[u8]) -> Result<Map<String, Value>, ConsultaError> {
-        let recorded = self.decoder.event(bytes).map_err(ConsultaError::Ilegible)?;
-        match &recorded.evento {
-            Evento::Factura(EventoFactura::FacturaEmitida(emitida)) => Ok(json::factura_emitida(emitida)),
+    fn documento(&self, (particion, posicion): (u64, Position)) -> Result<Map<String, Value>, ConsultaError> {
+        let particion = particion_de(Topic::Eventos(Contexto::Facturacion), particion)?;
+        match self.evento(particion, posicion)?.evento {
+            Evento::Factura(EventoFactura::FacturaEmitida(emitida)) => Ok(json::factura_emitida(&emitida)),
             otro => Err(ConsultaError::Ilegible(format!("el documento guardado es {}", otro.tipo()))),
         }
     }

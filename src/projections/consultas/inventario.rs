@@ -7,14 +7,20 @@ use super::{
     ConsultaError, Consultas, Pagina, PaginaDe, Una, Varias,
     catalogo::marcas,
     cursor::{Escritor, Lector, huella},
+    origen::particion_de,
 };
 use crate::{
-    domain::valores::Id,
+    contracts::RecordedEvent,
+    domain::{
+        Contexto, Evento,
+        inventario::{EventoInventario, Movimiento},
+        valores::Id,
+    },
+    log::Topic,
     projections::{
         aggregate::Marks,
         existencias::{EXISTENCIAS, EXISTENCIAS_LOTES, first_lot},
         json::{self, cifra, fecha, fecha_opcional},
-        lotes,
         movimientos::MOVIMIENTOS,
         rows::{Columns, id_value},
     },
@@ -119,7 +125,7 @@ impl Consultas {
     /// The movements of a product in a bodega, oldest first, each with the balance it left.
     ///
     /// # Errors
-    /// `LimiteInvalido`, `CursorInvalido`, of the tables.
+    /// `LimiteInvalido`, `CursorInvalido`, of tables and log.
     pub fn movimientos(&self, producto: &Id, bodega: &Id, pagina: &Pagina) -> Varias {
         let limite = pagina.limite()?;
         let huella = huella("movimientos", &[producto.as_str(), bodega.as_str()]);
@@ -138,35 +144,44 @@ impl Consultas {
             }
             _ => None,
         };
-        let items = rows.iter().map(movimiento).collect::<Result<_, _>>()?;
+        let items = rows.iter().map(|row| self.movimiento(row)).collect::<Result<_, _>>()?;
         Ok(PaginaDe { items, despues, tiene_mas })
+    }
+
+    fn movimiento(&self, row: &Row) -> Result<Value, ConsultaError> {
+        let columns = Columns::new(&MOVIMIENTOS, row);
+        let particion = particion_de(Topic::Eventos(Contexto::Inventario), columns.int("particion")?)?;
+        let event = self.evento(particion, columns.int("posicion")?)?;
+        match &event.evento {
+            Evento::Inventario(EventoInventario::StockIncrementado(m)) => {
+                asiento(&event, &columns, m, "ENTRADA", m.motivo.nombre())
+            }
+            Evento::Inventario(EventoInventario::StockReducido(m)) => asiento(&event, &columns, m, "SALIDA", m.motivo.nombre()),
+            otro => Err(ConsultaError::Ilegible(format!("el movimiento guardado es {}", otro.tipo()))),
+        }
     }
 }
 
-fn movimiento(row: &Row) -> Result<Value, ConsultaError> {
-    let columns = Columns::new(&MOVIMIENTOS, row);
-    let bytes = columns.optional_bytes("lotes")?.map_or(&[][..], |b| &b[..]);
-    let lotes = lotes::decode(bytes).ok_or_else(|| ConsultaError::Ilegible("los lotes de un movimiento".to_owned()))?;
-    let referencia = match columns.optional_text("referencia_tipo")? {
-        None => Value::Null,
-        Some(tipo) => json!({
-            "tipo": tipo.to_string(),
-            "id": columns.text("referencia_id")?.to_string(),
-            "numero": columns.optional_text("referencia_numero")?.map(ToString::to_string),
-        }),
-    };
+/// A line of the ledger: the movement of the event with the version and value left of the row.
+fn asiento<M>(
+    event: &RecordedEvent,
+    row: &Columns<'_>,
+    movimiento: &Movimiento<M>,
+    tipo: &str,
+    motivo: &str,
+) -> Result<Value, ConsultaError> {
     Ok(json!({
-        "movimiento_id": columns.text("movimiento_id")?.to_string(),
-        "version": columns.int("version")?,
-        "ocurrido_en": columns.timestamp("ocurrido_en")?.rfc3339(),
-        "tipo": columns.text("tipo")?.to_string(),
-        "motivo": columns.text("motivo")?.to_string(),
-        "referencia": referencia,
-        "reserva_id": columns.optional_text("reserva_id")?.map(ToString::to_string),
-        "cantidad": cifra(columns.decimal("cantidad")?),
-        "costo_total": cifra(columns.decimal("costo_total")?),
-        "saldo": cifra(columns.decimal("saldo")?),
-        "valor_saldo": cifra(columns.decimal("valor_saldo")?),
-        "lotes": lotes.iter().map(json::lote_consumido).collect::<Value>(),
+        "movimiento_id": movimiento.movimiento_id.as_str(),
+        "version": row.int("version")?,
+        "ocurrido_en": event.sobre.ocurrido_en.rfc3339(),
+        "tipo": tipo,
+        "motivo": motivo,
+        "referencia": movimiento.referencia.as_ref().map(json::referencia),
+        "reserva_id": movimiento.reserva_id.as_ref().map(Id::as_str),
+        "cantidad": cifra(movimiento.cantidad.valor()),
+        "costo_total": cifra(movimiento.costo_total.valor()),
+        "saldo": cifra(movimiento.stock_resultante.valor()),
+        "valor_saldo": cifra(row.decimal("valor_saldo")?),
+        "lotes": movimiento.lotes.iter().map(json::lote_consumido).collect::<Value>(),
     }))
 }

@@ -4,11 +4,13 @@
 //! Calls block for as long as a few reads of the tables take (tens of microseconds on the embedded adapter).
 
 mod auditoria;
+mod auditoria_tiempo;
 mod catalogo;
 mod cursor;
 mod esperas;
 mod facturas;
 mod inventario;
+mod origen;
 mod procesos;
 
 use std::sync::Arc;
@@ -16,10 +18,11 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use serde_json::Value;
 
-use super::{progress::Progress, projection::Decoder};
+use super::{progress::Progress, projection::Decoder, registros::Registros};
 use crate::{
     domain::valores::Id,
     engine::ports::{Clock, SystemClock},
+    log::LogError,
     tables::{Tables, TablesError},
 };
 
@@ -33,6 +36,9 @@ const BARRIDO_MAX: usize = 20_000;
 pub enum ConsultaError {
     #[error(transparent)]
     Tablas(#[from] TablesError),
+    /// Of the log, where the documents that rows point to are.
+    #[error(transparent)]
+    Registro(#[from] LogError),
     /// The cursor was not given by this query with these filters, or was altered: 400.
     #[error("el cursor «despues» no es de esta consulta o está alterado; vuelva a empezar sin él")]
     CursorInvalido,
@@ -106,15 +112,16 @@ pub struct FiltroFacturas {
 pub struct Consultas {
     tables: Arc<dyn Tables>,
     decoder: Arc<dyn Decoder>,
+    registros: Arc<dyn Registros>,
     progress: Arc<Progress>,
     clock: Arc<dyn Clock>,
     vender_vencidos: bool,
 }
 
 impl Consultas {
-    /// `codec` may be an `Arc<Codec>`.
-    pub fn new(tables: Arc<dyn Tables>, codec: Arc<dyn Decoder>, progress: Arc<Progress>) -> Self {
-        Self { tables, decoder: codec, progress, clock: SystemClock::new(), vender_vencidos: false }
+    /// `codec` may be an `Arc<Codec>`; `registros` is the log whose records the rows point to.
+    pub fn new(tables: Arc<dyn Tables>, codec: Arc<dyn Decoder>, registros: Arc<dyn Registros>, progress: Arc<Progress>) -> Self {
+        Self { tables, decoder: codec, registros, progress, clock: SystemClock::new(), vender_vencidos: false }
     }
 
     /// The clock that says which lots have expired today (`servir --reloj`), and whether expired lots are sold all the same.

@@ -16,7 +16,7 @@ pub fn lote_consumido(lote: &LoteConsumido) -> Value {
     })
 }
 
-fn referencia(referencia: &Referencia) -> Value {
+pub fn referencia(referencia: &Referencia) -> Value {
     json!({ "tipo": &*referencia.tipo, "id": &*referencia.id, "numero": super::texto_opcional(referencia.numero.as_ref()) })
 }
 

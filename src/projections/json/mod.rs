@@ -6,7 +6,7 @@ mod inventario;
 
 pub use eventos::{autorizacion, cuerpo_de_consulta, cuerpo_de_evento, cuerpo_de_rechazo, datos_producto};
 pub use factura::{cabecera, factura_emitida, linea_emitida, linea_factura, totales};
-pub use inventario::{lote_consumido, movimiento};
+pub use inventario::{lote_consumido, movimiento, referencia};
 
 use std::sync::Arc;
 

@@ -203,7 +203,9 @@ impl Muestras {
     pub fn resultado_paso(&mut self) -> ResultadoPaso {
         match self.hasta(5) {
             0 => ResultadoPaso::StockReservado,
-            1 => ResultadoPaso::ReservaConfirmada { lotes: self.lista(Self::lote_consumido).into(), costo_total: self.costo_total() },
+            1 => {
+                ResultadoPaso::ReservaConfirmada { lotes: self.lista(Self::lote_consumido).into(), costo_total: self.costo_total() }
+            }
             2 => ResultadoPaso::ReservaLiberada,
             3 => ResultadoPaso::NumeroAsignado { numero: self.numero() },
             _ => ResultadoPaso::Rechazado { errores: self.lista(Self::falla) },
@@ -407,8 +409,11 @@ impl Muestras {
     pub fn inventario(&mut self) -> Inventario {
         let lotes = self.lista(|g| (PuestoLote { fecha_ingreso: g.fecha(), secuencia: g.entero() }, g.lote()));
         let reservas = self.lista(|g| (g.id(), Reserva { cantidad: g.cantidad(), fecha: g.fecha() }));
-        let confirmadas =
-            self.lista(|g| Confirmacion { reserva_id: g.id(), lotes: g.lista(Self::lote_consumido).into(), costo_total: g.costo_total() });
+        let confirmadas = self.lista(|g| Confirmacion {
+            reserva_id: g.id(),
+            lotes: g.lista(Self::lote_consumido).into(),
+            costo_total: g.costo_total(),
+        });
         let mut inventario = Inventario {
             inventario_id: self.id(),
             producto_id: self.id(),

@@ -81,7 +81,7 @@ fn flip(path: &Path, at: u64, mask: u8) {
 #[test]
 fn flipped_bytes_are_never_silently_read() {
     let (folder, contents) = store();
-    assert_eq!(outcome(&clone(&folder).path().to_owned(), &contents, "intacto"), Outcome::Correct);
+    assert_eq!(outcome(clone(&folder).path(), &contents, "intacto"), Outcome::Correct);
     let all: Vec<(PathBuf, u64)> = files(folder.path())
         .into_iter()
         .map(|f| (f.strip_prefix(folder.path()).unwrap().to_owned(), f.metadata().unwrap().len()))

@@ -300,7 +300,7 @@ fn an_invoice_on_one_node_leaves_only_what_somebody_could_observe() {
     assert!(node.last_reply().particiones.len() >= 3);
     assert_eq!(node.core.gauges().0, node.core.slots.len());
     assert!(
-        !node.core.slots.place(&Direccionado::new(TipoAgregado::Factura, id("f1"))).is_some(),
+        node.core.slots.place(&Direccionado::new(TipoAgregado::Factura, id("f1"))).is_none(),
         "el documento terminado sale de memoria"
     );
 }

@@ -10,7 +10,7 @@ use crate::{
         Contexto, Evento,
         catalogo::cliente::EventoCliente,
         facturacion::factura::{EventoFactura, FacturaEmitida},
-        inventario::{EventoInventario, MotivoSalida, Movimiento},
+        inventario::{EventoInventario, LoteConsumido, MotivoSalida, Movimiento},
         numeracion::EventoRango,
         valores::{Cantidad, CostoTotal, Decimal, Dinero, Id, fecha_iso},
     },
@@ -201,8 +201,8 @@ fn i3_stock_below_zero() {
             return false;
         }
         m.cantidad = cantidad(9_000);
-        let todo = crate::domain::inventario::LoteConsumido { cantidad: cantidad(9_000), ..m.lotes[0].clone() };
-        m.lotes = [todo].into();
+        let primero = LoteConsumido { cantidad: cantidad(9_000), ..m.lotes[0].clone() };
+        m.lotes = [primero].into();
         let costo = m.lotes[0].cantidad.valor() * m.lotes[0].costo_unitario.valor();
         m.costo_total = CostoTotal::nuevo(costo).expect("costo");
         true

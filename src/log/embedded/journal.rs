@@ -6,7 +6,7 @@
 
 use std::{
     fs::{self, File},
-    io::{self, BufReader, Read},
+    io::{self, BufRead, BufReader, Read},
     path::Path,
 };
 
@@ -105,9 +105,19 @@ impl Walk {
     }
 
     fn skip(&mut self, length: u64) -> io::Result<()> {
-        let skipped = io::copy(&mut self.reader.by_ref().take(length), &mut io::sink())?;
-        self.at += skipped;
-        if skipped < length { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
+        let mut left = length;
+        while left > 0 {
+            let here = self.reader.fill_buf()?.len() as u64;
+            if here == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            let step = here.min(left);
+            // At most the buffer's length.
+            self.reader.consume(step as usize);
+            self.at += step;
+            left -= step;
+        }
+        Ok(())
     }
 
     /// True when the end of a batch is found at or behind `from`: what cannot be read there was once whole. Holes, which the journal's

@@ -15,7 +15,10 @@ use std::{
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use tokio::sync::watch;
 
-use super::processor::{self, News, ProcessorError, ProcessorParts, Work};
+use super::{
+    failures::ProcessorError,
+    processor::{self, News, ProcessorParts, Work},
+};
 use crate::engine::{
     recovery::RecoveryReport,
     store::{StateStore, StoreError},

@@ -15,6 +15,8 @@ use std::{
     io::{self, ErrorKind, Read, Write},
     net::SocketAddr,
     path::{Path, PathBuf},
+    thread,
+    time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
@@ -62,6 +64,27 @@ pub struct Carpeta {
     _candado: File,
 }
 
+/// Takes the lock for its owner; false when another owner has it. Who only looks ([`inspeccionar`]) shares it for an instant, and is
+/// waited for.
+fn tomar(candado: &File) -> io::Result<bool> {
+    const INTENTOS: u32 = 200;
+    for _ in 0..INTENTOS {
+        match candado.try_lock() {
+            Ok(()) => return Ok(true),
+            Err(TryLockError::Error(e)) => return Err(e),
+            Err(TryLockError::WouldBlock) => {}
+        }
+        match candado.try_lock_shared() {
+            // No owner, only somebody who looks.
+            Ok(()) => candado.unlock()?,
+            Err(TryLockError::WouldBlock) => return Ok(false),
+            Err(TryLockError::Error(e)) => return Err(e),
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    Ok(false)
+}
+
 impl Carpeta {
     /// Makes the folder when it is missing, and takes it.
     ///
@@ -72,11 +95,7 @@ impl Carpeta {
         fs::create_dir_all(raiz).map_err(fallo)?;
         rechazar_ajena(raiz)?;
         let candado = File::options().create(true).append(true).open(raiz.join(ARCHIVO_CANDADO)).map_err(fallo)?;
-        match candado.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(en_uso(raiz)),
-            Err(TryLockError::Error(e)) => return Err(fallo(e)),
-        }
+        tomar(&candado).map_err(fallo)?.then_some(()).ok_or_else(|| en_uso(raiz))?;
         // Looked at again under the lock: another process may have made the folder in between.
         rechazar_ajena(raiz)?;
         match leer_corto(&raiz.join(ARCHIVO_VERSION)).map_err(fallo)? {

@@ -20,6 +20,19 @@ fn una_carpeta_nueva_se_toma_se_anuncia_y_se_suelta() {
 }
 
 #[test]
+fn quien_solo_mira_la_carpeta_no_impide_tomarla() {
+    let temporal = tempfile::tempdir().expect("carpeta");
+    let raiz = temporal.path().join("datos");
+    drop(Carpeta::abrir(&raiz, 12).expect("nueva"));
+    std::thread::scope(|hilos| {
+        let mirando = hilos.spawn(|| (0..2_000).for_each(|_| drop(inspeccionar(&raiz).expect("legible"))));
+        while !mirando.is_finished() {
+            drop(Carpeta::abrir(&raiz, 12).expect("nadie la usa"));
+        }
+    });
+}
+
+#[test]
 fn la_carpeta_de_otra_version_se_rechaza_sin_tocarla() {
     let temporal = tempfile::tempdir().expect("carpeta");
     fs::write(temporal.path().join("VERSION"), "factumarket 99\n").expect("escritura");

@@ -82,7 +82,9 @@ fn medir(node: &Node, args: &BancoArgs, salida: Salida) -> Result<Informe, Fallo
     let mut carga = Carga::new(perfil, corrida);
     let gateway = node.gateway();
     corrida::preparar(&gateway, carga.catalogos()).map_err(|e| fallo(&e))?;
-    node.wait_projections(Duration::from_secs(120));
+    if !args.sin_proyecciones {
+        node.wait_projections(Duration::from_secs(120));
+    }
     let ritmo = Ritmo { facturas: args.facturas, tasa: args.tasa, ventana: args.ventana };
     let barra = barra(salida, args.facturas);
     let vigia = Vigia::nuevo();

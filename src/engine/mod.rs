@@ -130,6 +130,7 @@ impl Engine {
         };
         let arguments = supervisor::Arguments { parts, store: options.store, phase: sender };
         let (supervisor, _) = Actor::spawn(None, ProcessorSupervisor, arguments).await?;
+        tokio::spawn(close_on_failure(phase.clone(), Arc::clone(&waiters)));
         Ok(Self { gateway, supervisor, phase, replies: Some(replies), stop, waiters, metrics })
     }
 
@@ -179,6 +180,13 @@ impl Engine {
         }
         self.waiters.close();
         stopped.map_err(|_| EngineError::StopTimeout(STOP_PATIENCE))
+    }
+}
+
+/// An engine that failed for good answers nobody any more: whoever waits should know.
+async fn close_on_failure(mut phase: watch::Receiver<Phase>, waiters: Arc<Waiters>) {
+    if phase.wait_for(|p| matches!(p, Phase::Failed { .. })).await.is_ok() {
+        waiters.close();
     }
 }
 

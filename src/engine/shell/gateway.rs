@@ -66,11 +66,19 @@ fn unavailable(error: LogError) -> SubmitError {
 
 impl Gateway for LogGateway {
     fn send(&self, commands: Vec<NewCommand>) -> Result<Vec<Waiter>, SubmitError> {
+        if self.waiters.is_closed() {
+            return Err(SubmitError::Unavailable("el procesador no puede seguir; vea /salud/listo y la bitácora".to_owned()));
+        }
         if self.waiters.waiting() + commands.len() as u64 > self.max_waiting {
             return Err(SubmitError::Busy { retry_after: Duration::from_secs(1) });
         }
         let (requests, waiters): (Vec<u64>, Vec<Waiter>) = commands.iter().map(|_| self.waiters.register()).unzip();
         match self.append(commands, &requests) {
+            // Closed meanwhile: whoever registered after the closing would wait for ever.
+            Ok(()) if self.waiters.is_closed() => {
+                self.waiters.close();
+                Ok(waiters)
+            }
             Ok(()) => Ok(waiters),
             Err(error) => {
                 requests.into_iter().for_each(|request| self.waiters.forget(request));

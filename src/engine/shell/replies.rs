@@ -27,13 +27,15 @@ pub struct Waiters {
     next: AtomicU64,
     shards: [Mutex<HashMap<u64, oneshot::Sender<Respuesta>>>; SHARDS],
     waiting: AtomicU64,
+    /// Nobody will answer any more.
+    closed: AtomicBool,
 }
 
 impl Waiters {
     /// Requests are numbered from `first`, so that an answer to an earlier process is nobody's.
     pub fn new(first: u64) -> Arc<Self> {
         let shards = std::array::from_fn(|_| Mutex::new(HashMap::new()));
-        Arc::new(Self { next: AtomicU64::new(first), shards, waiting: AtomicU64::new(0) })
+        Arc::new(Self { next: AtomicU64::new(first), shards, waiting: AtomicU64::new(0), closed: AtomicBool::new(false) })
     }
 
     fn shard(&self, request: u64) -> std::sync::MutexGuard<'_, HashMap<u64, oneshot::Sender<Respuesta>>> {
@@ -80,8 +82,13 @@ impl Waiters {
         swept
     }
 
-    /// Wakes everybody with nothing: the instance stops.
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// Wakes everybody with nothing, now and from now on: the instance stops, or its engine failed for good.
     pub fn close(&self) {
+        self.closed.store(true, Ordering::Release);
         for shard in &self.shards {
             let mut waiting = shard.lock().unwrap_or_else(PoisonError::into_inner);
             let dropped = waiting.len() as u64;

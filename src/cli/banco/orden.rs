@@ -26,7 +26,7 @@ use crate::{
         nodo,
         salida::Salida,
     },
-    node::{Node, NodeOptions},
+    node::{Node, NodeError, NodeOptions},
 };
 
 /// Threads of the processor: engine, codec and log. The stores' own workers are counted apart.
@@ -81,7 +81,7 @@ fn medir(node: &Node, args: &BancoArgs, salida: Salida) -> Result<Informe, Fallo
     let corrida = u64::try_from(node.clock().now().micros() / 1_000).unwrap_or_default();
     let mut carga = Carga::new(perfil, corrida);
     let gateway = node.gateway();
-    corrida::preparar(&gateway, carga.catalogos()).map_err(|e| fallo(&e))?;
+    corrida::preparar(&gateway, carga.catalogos()).map_err(|e| fallo(node, &e))?;
     if !args.sin_proyecciones {
         node.wait_projections(Duration::from_secs(120));
     }
@@ -95,7 +95,7 @@ fn medir(node: &Node, args: &BancoArgs, salida: Salida) -> Result<Informe, Fallo
         vigia.parar();
         (resultados, vigilado.join().unwrap_or_default())
     });
-    let resultados = resultados.map_err(|e| fallo(&e))?;
+    let resultados = resultados.map_err(|e| fallo(node, &e))?;
     barra.finish_and_clear();
     let drenando = Instant::now();
     let al_dia = args.sin_proyecciones || node.wait_projections(Duration::from_secs(600));
@@ -147,13 +147,16 @@ fn barra(salida: Salida, facturas: u64) -> ProgressBar {
     ProgressBar::new(facturas).with_style(estilo.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-fn fallo(error: &ErrorCorrida) -> Fallo {
-    Fallo::new(
-        Clase::Servicio,
-        "la carga no pudo terminar",
-        error.to_string(),
-        "Baje --tasa o --ventana, o revise factumarket doctor.",
-    )
+fn fallo(node: &Node, error: &ErrorCorrida) -> Fallo {
+    match node.failure() {
+        Some(causa) => nodo::fallo(&NodeError::Motor(causa)),
+        None => Fallo::new(
+            Clase::Servicio,
+            "la carga no pudo terminar",
+            error.to_string(),
+            "Baje --tasa o --ventana, o revise factumarket doctor.",
+        ),
+    }
 }
 
 fn sin_proc(error: std::io::Error) -> Fallo {

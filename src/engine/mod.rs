@@ -98,7 +98,7 @@ impl Engine {
         let ownership = Ownership::all(partitions);
         let stop = Arc::new(AtomicBool::new(false));
         let first_request = u64::try_from(options.clock.now().micros()).unwrap_or_default();
-        let waiters = Waiters::new(first_request);
+        let waiters = Waiters::new(first_request, Arc::clone(&options.clock), options.metrics.command_duration.clone());
         let gateway = Arc::new(LogGateway {
             log: Arc::clone(&options.log),
             codec: Arc::clone(&options.codec),

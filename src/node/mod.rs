@@ -5,6 +5,7 @@ mod auditoria;
 mod carpeta;
 mod error;
 mod lecturas;
+mod metricas;
 mod options;
 mod salud;
 mod siembra;

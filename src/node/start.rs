@@ -18,6 +18,7 @@ use super::{
     auditoria::AuditoriaDeConsultas,
     carpeta::Carpeta,
     lecturas::LecturasDeProyecciones,
+    metricas::{self, Retrasos},
     salud::SaludDelNodo,
     siembra,
     supervisor::{HttpTask, NodeSupervisor, Parts},
@@ -104,6 +105,9 @@ pub(super) fn start(options: NodeOptions) -> Result<Node, NodeError> {
     };
     let (opening, known_progress) = (Arc::new(LecturasEnApertura::default()), Arc::new(OnceLock::new()));
     let known_tables = Arc::new(OnceLock::new());
+    let lags = Retrasos::new(Arc::clone(&log), Arc::clone(&options.clock), Arc::clone(&known_progress)).map_err(interno)?;
+    registry.register(Box::new(lags)).map_err(interno)?;
+    metricas::registrar_version(&registry).map_err(interno)?;
     let mut address = None;
     if let Some(listener) = listener {
         let salud = SaludDelNodo {

@@ -12,6 +12,8 @@ pub struct EngineMetrics {
     /// `factumarket_transactions_total{result}`: committed, unknown.
     pub transactions: IntCounterVec,
     stages: HistogramVec,
+    /// From the append of a command to its durable outcome in the hands of whoever waits.
+    pub command_duration: Histogram,
     pub epoch_inputs: Histogram,
     pub elided: IntCounter,
     pub active: IntGauge,
@@ -37,6 +39,10 @@ impl EngineMetrics {
                     .buckets(DURATION_BUCKETS.to_vec()),
                 &["stage"],
             )?,
+            command_duration: Histogram::with_opts(
+                HistogramOpts::new("factumarket_command_duration_seconds", "Del envío de un comando a su resultado durable")
+                    .buckets(DURATION_BUCKETS.to_vec()),
+            )?,
             epoch_inputs: Histogram::with_opts(
                 HistogramOpts::new("factumarket_epoch_inputs", "Entradas por época")
                     .buckets(vec![1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0, 16384.0]),
@@ -57,11 +63,12 @@ impl EngineMetrics {
             )?,
             dlq: IntCounter::new("factumarket_dlq_records_total", "Registros enviados a dlq.*")?,
         };
-        let collectors: [Box<dyn Collector>; 14] = [
+        let collectors: [Box<dyn Collector>; 15] = [
             Box::new(metrics.commands.clone()),
             Box::new(metrics.invoices.clone()),
             Box::new(metrics.transactions.clone()),
             Box::new(metrics.stages.clone()),
+            Box::new(metrics.command_duration.clone()),
             Box::new(metrics.epoch_inputs.clone()),
             Box::new(metrics.elided.clone()),
             Box::new(metrics.active.clone()),

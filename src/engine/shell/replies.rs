@@ -9,11 +9,12 @@ use std::{
 };
 
 use hashbrown::HashMap;
+use prometheus::Histogram;
 use tokio::sync::oneshot;
 
 use crate::{
     contracts::{Codec, Respuesta},
-    engine::gateway::Waiter,
+    engine::{gateway::Waiter, ports::Clock},
     log::{Log, LogError, Position, Topic, TopicPartition},
 };
 
@@ -22,10 +23,18 @@ const CHUNK_BYTES: usize = 1 << 20;
 /// Requests are spread over this many locks.
 const SHARDS: usize = 16;
 
+/// Whoever waits, and since when (monotonic).
+struct Waiting {
+    sender: oneshot::Sender<Respuesta>,
+    since: Duration,
+}
+
 /// Who waits for which request.
 pub struct Waiters {
+    clock: Arc<dyn Clock>,
+    durations: Histogram,
     next: AtomicU64,
-    shards: [Mutex<HashMap<u64, oneshot::Sender<Respuesta>>>; SHARDS],
+    shards: [Mutex<HashMap<u64, Waiting>>; SHARDS],
     waiting: AtomicU64,
     /// Nobody will answer any more.
     closed: AtomicBool,
@@ -33,12 +42,19 @@ pub struct Waiters {
 
 impl Waiters {
     /// Requests are numbered from `first`, so that an answer to an earlier process is nobody's.
-    pub fn new(first: u64) -> Arc<Self> {
+    pub fn new(first: u64, clock: Arc<dyn Clock>, durations: Histogram) -> Arc<Self> {
         let shards = std::array::from_fn(|_| Mutex::new(HashMap::new()));
-        Arc::new(Self { next: AtomicU64::new(first), shards, waiting: AtomicU64::new(0), closed: AtomicBool::new(false) })
+        Arc::new(Self {
+            clock,
+            durations,
+            next: AtomicU64::new(first),
+            shards,
+            waiting: AtomicU64::new(0),
+            closed: AtomicBool::new(false),
+        })
     }
 
-    fn shard(&self, request: u64) -> std::sync::MutexGuard<'_, HashMap<u64, oneshot::Sender<Respuesta>>> {
+    fn shard(&self, request: u64) -> std::sync::MutexGuard<'_, HashMap<u64, Waiting>> {
         self.shards[(request as usize) % SHARDS].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -46,7 +62,8 @@ impl Waiters {
     pub fn register(&self) -> (u64, Waiter) {
         let request = self.next.fetch_add(1, Ordering::Relaxed);
         let (sender, receiver) = oneshot::channel();
-        self.shard(request).insert(request, sender);
+        let since = self.clock.monotonic();
+        self.shard(request).insert(request, Waiting { sender, since });
         self.waiting.fetch_add(1, Ordering::Relaxed);
         (request, receiver)
     }
@@ -63,7 +80,8 @@ impl Waiters {
     }
 
     fn answer(&self, reply: Respuesta) {
-        let Some(sender) = self.shard(reply.peticion).remove(&reply.peticion) else { return };
+        let Some(Waiting { sender, since }) = self.shard(reply.peticion).remove(&reply.peticion) else { return };
+        self.durations.observe(self.clock.monotonic().saturating_sub(since).as_secs_f64());
         self.waiting.fetch_sub(1, Ordering::Relaxed);
         // Whoever asked may have stopped waiting: the outcome stands on the log all the same.
         drop(sender.send(reply));
@@ -75,7 +93,7 @@ impl Waiters {
         for shard in &self.shards {
             let mut waiting = shard.lock().unwrap_or_else(PoisonError::into_inner);
             let before = waiting.len();
-            waiting.retain(|_, sender| !sender.is_closed());
+            waiting.retain(|_, waiting| !waiting.sender.is_closed());
             swept += (before - waiting.len()) as u64;
         }
         self.waiting.fetch_sub(swept, Ordering::Relaxed);
@@ -153,12 +171,14 @@ mod tests {
 
     #[test]
     fn an_answer_wakes_its_request_and_no_other() {
-        let waiters = Waiters::new(7);
+        let durations = Histogram::with_opts(prometheus::HistogramOpts::new("x", "x")).expect("histograma");
+        let waiters = Waiters::new(7, crate::engine::ports::SystemClock::new(), durations.clone());
         let (a, mut first) = waiters.register();
         let (b, mut second) = waiters.register();
         waiters.answer(reply(b));
         assert_eq!(second.try_recv().expect("answered").peticion, b);
         assert!(first.try_recv().is_err());
+        assert_eq!(durations.get_sample_count(), 1);
         waiters.answer(reply(999));
         assert_eq!((a, waiters.waiting()), (7, 1));
         drop(first);

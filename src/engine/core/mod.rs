@@ -144,7 +144,12 @@ pub struct Core {
     /// [`SERVICE`], shared by every envelope.
     service: Arc<str>,
     pub stats: CoreStats,
+    /// Commands decided since they were last asked for, by type and outcome.
+    tally: Tally,
 }
+
+/// Commands by type and outcome: `accepted`, `rejected`, `duplicate` or `dead`.
+pub type Tally = BTreeMap<(&'static str, &'static str), u64>;
 
 /// First ordinal of events that a timer led to; inputs stay below it.
 const TIMER_ORDINALS: u32 = 1 << 16;
@@ -181,6 +186,7 @@ impl Core {
             fired: 0,
             service: Arc::from(SERVICE),
             stats: CoreStats::default(),
+            tally: Tally::new(),
         }
     }
 
@@ -300,11 +306,13 @@ impl Core {
 
     /// Records an input that has no aggregate to blame.
     fn bury_undecodable(&mut self, entrada: Entrada, record: &StoredRecord, cause: &CodecError, now: Instante) {
+        self.count_command("Indecodificable", "dead");
         let dead = dead_letter(entrada, record, EtapaDlq::Decodificar, "Indecodificable", cause.to_string(), now);
         self.bury(dead);
     }
 
     fn bury_misplaced(&mut self, entrada: Entrada, record: &StoredRecord, command: &DecodedCommand, cause: String, now: Instante) {
+        self.count_command(command.envelope.comando.tipo(), "dead");
         let mut dead = dead_letter(entrada, record, EtapaDlq::Validar, "ClaveAjena", cause, now);
         let target = command.envelope.comando.destino();
         dead.command_id = Some(command.envelope.command_id.clone());
@@ -382,6 +390,15 @@ impl Core {
             }
             (None, None) | (Some(_), Some(_)) => {}
         }
+    }
+
+    fn count_command(&mut self, tipo: &'static str, outcome: &'static str) {
+        *self.tally.entry((tipo, outcome)).or_default() += 1;
+    }
+
+    /// What was decided since the last call.
+    pub fn take_tally(&mut self) -> Tally {
+        std::mem::take(&mut self.tally)
     }
 
     /// Number of actors in memory, of open sagas and of dirty actors.

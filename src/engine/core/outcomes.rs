@@ -41,6 +41,7 @@ impl Core {
     ) -> Result<bool, CoreError> {
         let Some((remembered, huella)) = self.recall(place, &message.origin.command_id)? else { return Ok(false) };
         self.stats.duplicates += 1;
+        self.count_command(message.comando.tipo(), "duplicate");
         if huella.is_some() && huella != message.origin.huella {
             self.refuse_reused_id(message, input);
             return Ok(true);
@@ -107,6 +108,10 @@ impl Core {
         finished: bool,
     ) {
         if message.target.tipo == TipoAgregado::Factura {
+            if finished {
+                let refused = matches!(document_outcome(&self.slots[place]), Resultado::Rechazado { .. });
+                self.count_command("CrearYEmitirFactura", if refused { "rejected" } else { "accepted" });
+            }
             if let (true, Some(address)) = (finished, waiting) {
                 let resultado = document_outcome(&self.slots[place]);
                 self.reply_to(address, &origin.command_id, &message.target, resultado, false, None);
@@ -116,6 +121,7 @@ impl Core {
         if message.client.is_none() {
             return;
         }
+        self.count_command(message.comando.tipo(), "accepted");
         let version = self.slots[place].version_now();
         self.remember(&message.target, origin, MemoryOutcome::Accepted { version });
         if let Some(address) = waiting {
@@ -147,6 +153,7 @@ impl Core {
 
     fn record_refusal(&mut self, message: &Message, errores: &[Falla], input: &Rc<InputContext>) -> ComandoRechazado {
         self.stats.rejected += 1;
+        self.count_command(message.comando.tipo(), "rejected");
         let refusal = ComandoRechazado {
             event_id: event_id(input.now, &input.entrada, self.ordinal),
             command_id: message.origin.command_id.clone(),
@@ -241,6 +248,9 @@ impl Core {
             version_procesador: Arc::from(env!("CARGO_PKG_VERSION")),
         };
         self.stats.dead += 1;
+        if message.client.is_some() {
+            self.count_command(message.comando.tipo(), "dead");
+        }
         let partition = self.ownership.partition_of(&message.target);
         self.epoch.dead.push((message.target.tipo.contexto(), partition, dead));
         if let Some(ClientCall { responder_a: Some(address), .. }) = &message.client {

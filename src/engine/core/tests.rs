@@ -430,6 +430,8 @@ fn a_poison_command_parks_its_aggregate_alone_and_the_quarantine_survives_a_rest
     assert!(node.end_epoch().is_empty());
     assert!(matches!(&node.last_reply().resultado, Resultado::Apartado { codigo, .. } if &**codigo == "EnCuarentena"));
     assert_eq!((node.core.stats.dead, node.core.stats.panics), (2, 1));
+    let tally = node.core.take_tally();
+    assert_eq!((tally[&("RegistrarEntrada", "dead")], tally[&("RegistrarEntrada", "accepted")]), (2, 6));
     node.give("otra", invoice("f1", &[("p2", 1)]));
     assert!(node.end_epoch().contains(&"FacturaEmitida"), "los demás agregados siguen");
     let mut again = Node::new(Ownership::all(PARTITIONS));

@@ -6,7 +6,7 @@ use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterV
 pub const DURATION_BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
 
 pub struct EngineMetrics {
-    /// `factumarket_commands_total{outcome}`: accepted, rejected, duplicate, dead.
+    /// `factumarket_commands_total{type,outcome}`: accepted, rejected, duplicate, dead.
     pub commands: IntCounterVec,
     pub invoices: IntCounter,
     /// `factumarket_transactions_total{result}`: committed, unknown.
@@ -31,7 +31,10 @@ impl EngineMetrics {
     /// When a name is already registered.
     pub fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
         let metrics = Self {
-            commands: IntCounterVec::new(Opts::new("factumarket_commands_total", "Comandos por resultado"), &["outcome"])?,
+            commands: IntCounterVec::new(
+                Opts::new("factumarket_commands_total", "Comandos por tipo y resultado"),
+                &["type", "outcome"],
+            )?,
             invoices: IntCounter::new("factumarket_invoices_issued_total", "Facturas emitidas")?,
             transactions: IntCounterVec::new(Opts::new("factumarket_transactions_total", "Épocas por resultado"), &["result"])?,
             stages: HistogramVec::new(

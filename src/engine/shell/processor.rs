@@ -320,18 +320,13 @@ impl Processor<'_> {
     fn publish(&mut self) {
         let (metrics, now, before) = (&self.parts.metrics, self.core.stats, self.seen);
         let (active, open, dirty) = self.core.gauges();
-        let refused = now.rejected - before.rejected + now.refused_invoices - before.refused_invoices;
-        let set_aside = now.dead - before.dead;
-        let duplicates = now.duplicates - before.duplicates;
-        let all = now.commands - before.commands;
-        metrics.commands.with_label_values(&["rejected"]).inc_by(refused);
-        metrics.commands.with_label_values(&["duplicate"]).inc_by(duplicates);
-        metrics.commands.with_label_values(&["dead"]).inc_by(set_aside);
-        metrics.commands.with_label_values(&["accepted"]).inc_by(all.saturating_sub(refused + duplicates + set_aside));
+        for ((tipo, outcome), count) in self.core.take_tally() {
+            metrics.commands.with_label_values(&[tipo, outcome]).inc_by(count);
+        }
         metrics.invoices.inc_by(now.issued - before.issued);
         metrics.elided.inc_by(now.elided - before.elided);
         metrics.panics.inc_by(now.panics - before.panics);
-        metrics.dlq.inc_by(set_aside);
+        metrics.dlq.inc_by(now.dead - before.dead);
         metrics.active.set(active as i64);
         metrics.open_sagas.set(open as i64);
         metrics.dirty.set(dirty as i64);

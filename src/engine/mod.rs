@@ -22,7 +22,7 @@ use std::{
 };
 
 use ractor::{Actor, ActorRef, SpawnErr, call_t};
-use tokio::sync::watch;
+use tokio::{sync::watch, task::JoinHandle};
 
 use self::{
     core::CoreLimits,
@@ -78,6 +78,8 @@ pub enum EngineError {
 pub struct Engine {
     gateway: Arc<LogGateway>,
     supervisor: ActorRef<supervisor::Message>,
+    /// Ends when the supervisor has let go of everything it holds.
+    supervised: JoinHandle<()>,
     phase: watch::Receiver<Phase>,
     replies: Option<thread::JoinHandle<()>>,
     stop: Arc<AtomicBool>,
@@ -129,9 +131,9 @@ impl Engine {
             suspects: Arc::default(),
         };
         let arguments = supervisor::Arguments { parts, store: options.store, phase: sender };
-        let (supervisor, _) = Actor::spawn(None, ProcessorSupervisor, arguments).await?;
+        let (supervisor, supervised) = Actor::spawn(None, ProcessorSupervisor, arguments).await?;
         tokio::spawn(close_on_failure(phase.clone(), Arc::clone(&waiters)));
-        Ok(Self { gateway, supervisor, phase, replies: Some(replies), stop, waiters, metrics })
+        Ok(Self { gateway, supervisor, supervised, phase, replies: Some(replies), stop, waiters, metrics })
     }
 
     pub fn gateway(&self) -> Arc<dyn Gateway> {
@@ -179,6 +181,9 @@ impl Engine {
             }
         }
         self.waiters.close();
+        if stopped.is_ok() && tokio::time::timeout(STOP_PATIENCE, &mut self.supervised).await.is_err() {
+            return Err(EngineError::StopTimeout(STOP_PATIENCE));
+        }
         stopped.map_err(|_| EngineError::StopTimeout(STOP_PATIENCE))
     }
 }

@@ -88,12 +88,12 @@ pub(in crate::domain) fn bajo_potencia(valor: Decimal, exponente: u32) -> bool {
     POTENCIAS.get((exponente + valor.scale()) as usize).is_none_or(|tope| valor.mantissa() < *tope)
 }
 
-/// As `Decimal::cmp`; of one scale, which is nearly always, by mantissa (a tenth of the instructions).
+/// As `Decimal::cmp`; of one scale, which is nearly always, by mantissa, without rescaling.
 pub(in crate::domain) fn comparar(a: Decimal, b: Decimal) -> Ordering {
     if a.scale() == b.scale() { a.mantissa().cmp(&b.mantissa()) } else { a.cmp(&b) }
 }
 
-/// `valor` without trailing zeros; as `Decimal::normalize`, in 64 bits when it fits (96-bit divisions took ten times as long).
+/// `valor` without trailing zeros; as `Decimal::normalize`, in 64 bits when it fits.
 fn sin_ceros(valor: Decimal) -> Decimal {
     if valor.scale() == 0 && !valor.is_zero() {
         return valor;

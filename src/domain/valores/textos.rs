@@ -88,7 +88,7 @@ impl Id {
     }
 }
 
-/// Attempts and groups have one digit nearly always; formatting costs ten times as much as pushing it.
+/// Attempts and groups have one digit nearly always; formatting is left for longer ones.
 fn agregar_numero(junta: &mut String, numero: usize) {
     match u8::try_from(numero).ok().filter(|cifra| *cifra < 10) {
         Some(cifra) => junta.push(char::from(b'0' + cifra)),

@@ -107,11 +107,13 @@ fn start(myself: &ActorRef<Message>, state: &mut State) {
         return;
     }
     let (sender, receiver) = channel();
-    let mut parts = state.arguments.parts.clone();
+    let parts = state.arguments.parts.clone();
     let (factory, fresh) = (Arc::clone(&state.arguments.store), std::mem::take(&mut state.fresh_store));
     let (phase, for_thread, inbox) = (state.arguments.phase.clone(), myself.clone(), sender.clone());
     let spawned = thread::Builder::new().name("motor".to_owned()).spawn(move || {
         let panic_guard = PanicGuard { supervisor: for_thread, result: Mutex::new(None) };
+        // Declared after the guard, so let go before it reports: whoever hears of the end finds the stores free.
+        let mut parts = parts;
         let result = factory(fresh).map_err(ProcessorError::from).and_then(|store| {
             parts.core.store = store;
             processor::run(&parts, (inbox, receiver), &mut |news| {

@@ -262,8 +262,8 @@ pub struct CabeceraFactura {
     pub total_declarado: Option<Dinero>,
 }
 
-/// The whole issued document. Its parts are shared with the events and states they came from: copying them took a fifth of an
-/// invoice (ADR 4).
+/// The whole issued document. Its parts are shared with the events and states they came from: copying them took a twelfth of an
+/// invoice's instructions (ADR 4).
 #[derive(Debug, Clone, PartialEq)]
 pub struct FacturaEmitida {
     pub factura_id: Id,

@@ -128,13 +128,18 @@ impl Run {
                 return Ok(());
             }
             self.turn();
+            self.nodes.iter_mut().for_each(|node| node.ticking = false);
             for node in &mut self.nodes {
                 if node.dead {
                     *node = Nodo::start(&self.log, node.number);
                 }
             }
         }
-        Err("sano y sin faltas, no termina".to_owned())
+        let left: Vec<_> = (0..PARTITIONS)
+            .map(|p| (self.log.watermarks(commands(p)).map(|m| m.end), self.log.position(nodo::GROUP, commands(p))))
+            .collect();
+        let nodes: Vec<_> = self.nodes.iter().map(Nodo::describe).collect();
+        Err(format!("sano y sin faltas, no termina: {left:?}; {nodes:?}"))
     }
 
     fn finished(&self) -> bool {

@@ -42,7 +42,7 @@ pub fn text(stored: &StoredRecord) -> &str {
 }
 
 /// Memory of a partition.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Shard {
     decided: u64,
     ticks: u64,
@@ -51,7 +51,7 @@ struct Shard {
     ready: bool,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
     Claiming,
     Restoring,
@@ -75,6 +75,8 @@ pub struct Nodo {
     fenced: u32,
     pub dead: bool,
     pub frozen_until: Micros,
+    /// Its timer goes.
+    pub ticking: bool,
 }
 
 impl Nodo {
@@ -100,6 +102,7 @@ impl Nodo {
             fenced: 0,
             dead: false,
             frozen_until: 0,
+            ticking: true,
         };
         nodo.rebuild();
         nodo
@@ -113,6 +116,19 @@ impl Nodo {
         self.stale = false;
         self.mode = Mode::Claiming;
         self.client.begin_claim();
+    }
+
+    /// For a failure's message.
+    pub fn describe(&self) -> String {
+        format!(
+            "nodo {} {:?}, {} en la mano, {:?}, {:?}, revocadas: {:?}",
+            self.number,
+            self.mode,
+            self.records.len(),
+            self.shards,
+            self.client.membership(),
+            self.revoked
+        )
     }
 
     pub fn act(&mut self, azar: &mut Azar) {
@@ -152,7 +168,7 @@ impl Nodo {
             }
             return self.listen();
         }
-        if azar.per_mille(100) {
+        if self.ticking && azar.per_mille(100) {
             self.tick();
         }
         if !self.records.is_empty() && self.client.can_commit() && azar.per_mille(500) {
@@ -172,7 +188,7 @@ impl Nodo {
     fn listen(&mut self) {
         if let Some((partitions, _)) = self.revoked.take() {
             // The next poll acknowledges: these are somebody else's from now on.
-            partitions.iter().for_each(|partition| drop(self.shards.remove(partition)));
+            self.shards.retain(|partition, _| !partitions.contains(partition));
             // What was in hand and not being committed dies, and with it the memory that had it.
             self.stale |= !self.records.is_empty();
             self.records.clear();

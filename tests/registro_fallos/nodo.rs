@@ -139,6 +139,7 @@ impl Nodo {
                 return;
             }
             Step::Claimed(Err(_)) => return self.rebuild(),
+            Step::Done(Ok(ref c)) if { self.trace(format!("confirmada {c:?}")); false } => {}
             Step::Done(Ok(_)) if self.stale => return self.rebuild(),
             Step::Done(Ok(_)) => {}
             Step::Done(Err(error)) => return self.failed(&error),
@@ -151,7 +152,14 @@ impl Nodo {
         }
     }
 
+    fn trace(&self, what: String) {
+        if std::env::var("TRAZA").is_ok() {
+            eprintln!("{:>9} n{} {what}", self.log.now(), self.number);
+        }
+    }
+
     fn failed(&mut self, error: &LogError) {
+        self.trace(format!("falla {error:?}"));
         if matches!(error, LogError::Fenced { .. }) {
             self.fenced += 1;
             self.dead = self.fenced >= 3;
@@ -197,7 +205,11 @@ impl Nodo {
                 return self.rebuild();
             }
         }
-        match self.client.poll(8, usize::MAX) {
+        let told = self.client.poll(8, usize::MAX);
+        if !matches!(told, Ok(Delivery::Idle | Delivery::Records(..))) {
+            self.trace(format!("{told:?} {:?}", self.client.membership()));
+        }
+        match told {
             Ok(Delivery::Assigned(partitions)) => {
                 self.shards.extend(partitions.iter().map(|tp| (tp.partition, Shard::default())));
                 if self.mode == Mode::Running {
@@ -236,6 +248,8 @@ impl Nodo {
             shard.ticks = read.iter().filter(|stored| text(stored).starts_with("tick")).count() as u64;
             shard.decided = read.len() as u64 - shard.ticks;
             shard.ready = true;
+            let (d, t) = (shard.decided, shard.ticks);
+            self.trace(format!("restaurada {partition} en {position:?} decididas {d} avisos {t}"));
             self.client.seek(commands(partition), position.unwrap_or(0));
         }
         self.mode = Mode::Running;
@@ -275,7 +289,8 @@ impl Nodo {
     fn commit(&mut self) {
         let Some(token) = self.token.clone() else { return };
         let records = std::mem::take(&mut self.records);
-        let positions = std::mem::take(&mut self.positions).into_iter().map(|(p, next)| (commands(p), next)).collect();
+        let positions = std::mem::take(&mut self.positions).into_iter().map(|(p, next)| (commands(p), next)).collect::<Vec<_>>();
+        self.trace(format!("confirma {:?} {:?} {:?}", positions, records.iter().map(|(p, r)| format!("{} {}", p, String::from_utf8_lossy(&r.value))).collect::<Vec<_>>(), self.client.membership().metadata()));
         let transaction = Transaction { token, group: GROUP.to_owned(), records, positions };
         if let Err(error) = self.client.begin_commit(transaction) {
             self.failed(&error);

@@ -51,6 +51,8 @@ pub(in super::super) struct Consumer {
     /// Told, not acknowledged.
     told: Vec<TopicPartition>,
     lost: bool,
+    /// Committed positions of what is owned must be fetched: the producer was claimed after a transaction that did not end well.
+    recall: bool,
     rejoin: bool,
     fenced: bool,
     next_beat: Micros,
@@ -80,6 +82,7 @@ impl Consumer {
             leaving: Vec::new(),
             told: Vec::new(),
             lost: false,
+            recall: false,
             rejoin: false,
             fenced: false,
             next_beat: 0,
@@ -167,7 +170,7 @@ impl Consumer {
             Phase::Out => free && self.join(cluster),
             Phase::Joining => self.sync(cluster),
             Phase::In if self.rejoin && free => self.join(cluster),
-            Phase::In => self.beat(cluster),
+            Phase::In => self.beat(cluster) || self.recall(cluster),
         }
     }
 
@@ -258,6 +261,30 @@ impl Consumer {
         let held = self.held.drain(..).map(|held| held.id).filter(|id| !self.told.contains(id));
         self.leaving = held.collect();
         self.lost = !self.leaving.is_empty() || !self.told.is_empty();
+    }
+
+    /// The producer was claimed: nothing of the lives before it can move the group any more.
+    pub(in super::super) fn claimed(&mut self) {
+        self.recall = true;
+    }
+
+    fn recall(&mut self, cluster: &mut Cluster) -> bool {
+        if !self.recall || !self.membership.needs_positions() {
+            return false;
+        }
+        let (true, true) = cluster.round_trip(Api::OffsetFetch, self.node) else { return false };
+        let owned: Vec<TopicPartition> = self.membership.owned().collect();
+        let places: Vec<usize> = owned.iter().filter_map(|partition| cluster.place(*partition).ok()).collect();
+        let Some(positions) = cluster.groups[self.group].stable_positions(&places) else {
+            cluster.stats.unstable_fetches += 1;
+            return false;
+        };
+        let known = owned.into_iter().zip(places).zip(positions).map(|((partition, place), committed)| {
+            (partition, committed.unwrap_or_else(|| cluster.partitions[place].watermarks().first))
+        });
+        self.membership.gained(&known.collect::<Vec<_>>());
+        self.recall = false;
+        true
     }
 
     /// Stable committed positions of what was gained; `None` while a transaction holds one back.

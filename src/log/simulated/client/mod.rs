@@ -82,6 +82,9 @@ impl Client {
             None if self.producer.is_idle() => Step::Idle,
             None => Step::Pending,
             Some(outcome) => {
+                if let Outcome::Claimed(Ok(_)) = outcome {
+                    self.consumer.claimed();
+                }
                 self.shared.changed.notify_all();
                 match outcome {
                     Outcome::Claimed(claimed) => Step::Claimed(claimed),
@@ -118,7 +121,8 @@ impl Client {
         self.consumer.seek(partition, position);
     }
 
-    /// Whether a commit would be sent: there is an assignment and it has partitions.
+    /// Whether a commit would be sent: there is an assignment, it has partitions, and their committed positions are known. After a
+    /// transaction that did not end well they are not, until a claim and a few steps or polls later.
     pub fn can_commit(&self) -> bool {
         self.consumer.membership.can_commit()
     }

@@ -63,14 +63,14 @@ macro_rules! registros {
 use TipoAgregado::{Bodega, Cliente, Factura, Inventario, Producto, RangoNumeracion, Sucursal};
 
 registros! {
-    Clase::Comando(Cliente) => CrearCliente ActualizarCliente InactivarCliente ReactivarCliente;
+    Clase::Comando(Cliente) => CrearCliente ActualizarCliente InactivarCliente ReactivarCliente ConsultarCliente;
     Clase::Comando(Producto) => CrearProducto ActualizarProducto CambiarPrecio InactivarProducto;
     Clase::Comando(Sucursal) => CrearSucursal ActualizarSucursal InactivarSucursal;
     Clase::Comando(Bodega) => CrearBodega ActualizarBodega InactivarBodega;
     Clase::Comando(Inventario) => CrearInventario RegistrarEntrada RegistrarSalida ReservarStock ConfirmarReserva LiberarReserva
         CambiarStockMinimo;
     Clase::Comando(RangoNumeracion) => CrearRango AsignarNumero RenovarRango InutilizarNumero;
-    Clase::Comando(Factura) => CrearYEmitirFactura RespuestaPaso;
+    Clase::Comando(Factura) => CrearYEmitirFactura RespuestaPaso ClienteConsultado;
     Clase::Evento(Cliente) => ClienteCreado ClienteActualizado ClienteInactivado ClienteReactivado;
     Clase::Evento(Producto) => ProductoCreado ProductoActualizado PrecioCambiado ProductoInactivado;
     Clase::Evento(Sucursal) => SucursalCreada SucursalActualizada SucursalInactivada;

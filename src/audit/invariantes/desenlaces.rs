@@ -14,11 +14,7 @@ use super::{
 };
 use crate::{
     contracts::{Codec, ComandoRechazado, DecodedCommand, EventEnvelope, Huella, RegistroAuditoria, RegistroDlq},
-    domain::{
-        Comando, Contexto, Evento, TipoAgregado,
-        facturacion::factura::{ComandoFactura, EventoFactura},
-        reglas::Regla,
-    },
+    domain::{Contexto, Evento, TipoAgregado, facturacion::factura::EventoFactura, reglas::Regla},
     log::{Log, Position, StoredRecord, Topic, TopicPartition},
 };
 
@@ -325,5 +321,5 @@ impl Desenlaces {
 }
 
 fn es_paso(comando: &DecodedCommand) -> bool {
-    comando.envelope.paso.is_some() || matches!(comando.envelope.comando, Comando::Factura(ComandoFactura::RespuestaPaso { .. }))
+    comando.envelope.es_de_saga()
 }

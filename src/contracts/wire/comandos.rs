@@ -13,6 +13,7 @@ wire_family!(ComandoCliente {
     ActualizarCliente { cliente_id, cambios },
     InactivarCliente { cliente_id },
     ReactivarCliente { cliente_id },
+    ConsultarCliente { cliente_id, factura_id, pedido },
 });
 wire_family!(ComandoProducto {
     CrearProducto { producto_id, datos },
@@ -57,4 +58,5 @@ wire_family!(ComandoRango {
 wire_family!(ComandoFactura {
     CrearYEmitirFactura { factura_id, datos },
     RespuestaPaso { factura_id, intento, grupo, paso, resultado },
+    ClienteConsultado { factura_id, cliente_id, version, cliente, pedido },
 } internal: VencioPlazo);

@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 
 use super::{
-    Core, CoreError,
+    Core, CoreError, clients,
     epoch::{Cause, InputContext, PendingEvent, RemoteMessage},
     replicas::Replicas,
     slot::{Slot, SlotState},
@@ -19,7 +19,11 @@ use crate::{
     contracts::{CommandEnvelope, DecodedCommand},
     domain::{
         Comando, ContextoDecision, Direccionado, Evento, EventoCuarentena, Rechazo, ResultadoPaso, TipoAgregado,
-        catalogo::{bodega, cliente, producto, sucursal},
+        catalogo::{
+            bodega,
+            cliente::{self, ComandoCliente},
+            producto, sucursal,
+        },
         emisor::Emisor,
         facturacion::factura::{self, ComandoFactura, DireccionRespuesta, Envio, EventoFactura, NotaSaga, Paso, PasoSaga},
         inventario::{self, EventoInventario},
@@ -52,6 +56,8 @@ pub struct Message {
     pub ahora: Instante,
     /// Original bytes of an input.
     pub raw: Option<Bytes>,
+    /// Its client has been asked of another node already: what is known of it is all there is.
+    pub told: bool,
 }
 
 impl Message {
@@ -68,13 +74,12 @@ impl Message {
         origin: Rc<Origin>,
         ahora: Instante,
     ) -> Self {
-        Self { target, comando, paso, cause, origin, client: None, ahora, raw: None }
+        Self { target, comando, paso, cause, origin, client: None, ahora, raw: None, told: false }
     }
 
     pub fn from_command(command: DecodedCommand, raw: Option<Bytes>) -> Self {
         let DecodedCommand { envelope, huella } = command;
-        let from_saga =
-            envelope.paso.is_some() || matches!(envelope.comando, Comando::Factura(ComandoFactura::RespuestaPaso { .. }));
+        let from_saga = envelope.es_de_saga();
         let client =
             (!from_saga).then_some(ClientCall { responder_a: envelope.responder_a, version_esperada: envelope.version_esperada });
         let origin = Origin {
@@ -93,6 +98,7 @@ impl Message {
             client,
             ahora: envelope.recibido_en,
             raw,
+            told: false,
         }
     }
 }
@@ -141,18 +147,29 @@ impl Core {
             return Ok(());
         }
         let place = self.activate(&message.target)?;
-        if let Comando::Factura(ComandoFactura::CrearYEmitirFactura { datos, .. }) = &message.comando {
-            // Step 0: the client is asked of its actor, which on this node is to bring it into memory.
-            let cliente = Direccionado::new(TipoAgregado::Cliente, datos.cliente_id.clone());
-            if self.ownership.is_local(&cliente) {
-                self.activate(&cliente)?;
+        match &message.comando {
+            Comando::Cliente(ComandoCliente::ConsultarCliente { factura_id, pedido, .. }) => {
+                self.answer_question(message, place, factura_id, pedido);
+                return Ok(());
             }
+            Comando::Factura(ComandoFactura::ClienteConsultado { cliente_id, version, cliente, pedido, .. }) => {
+                self.replicas.adopt_foreign_client(cliente_id, *version, cliente.as_deref().cloned());
+                self.resume(pedido, message, input);
+                return Ok(());
+            }
+            _ => {}
         }
         if self.slots[place].quarantined {
             self.park(message, input);
             return Ok(());
         }
         if message.client.is_some() && self.answer_from_memory(message, place, input)? {
+            return Ok(());
+        }
+        if let Some(cliente_id) = clients::wanted(message)
+            && !self.has_client_at_hand(cliente_id, message.told)?
+        {
+            self.ask_for_client(cliente_id, message);
             return Ok(());
         }
         self.decide_and_apply(message, place, input)
@@ -266,11 +283,16 @@ impl Core {
 
     /// Hands a message over to the node that owns its target, through that target's topic.
     fn send_away(&mut self, message: &Message, input: &Rc<InputContext>) {
-        let answer = matches!(message.comando, Comando::Factura(ComandoFactura::RespuestaPaso { .. }));
         let command_id = message.command_id();
+        // The ids of answers and questions derive from what they belong to, so that they are the same however often they are given.
+        let suffix = match &message.comando {
+            Comando::Factura(ComandoFactura::RespuestaPaso { .. }) => Some("A"),
+            Comando::Cliente(ComandoCliente::ConsultarCliente { .. }) => Some("Q"),
+            Comando::Factura(ComandoFactura::ClienteConsultado { .. }) => Some("R"),
+            _ => None,
+        };
         let envelope = CommandEnvelope {
-            // An answer's id derives from its step's, so that it is the same however often it is given.
-            command_id: if answer { Id::compuesto(&[command_id.as_str(), "A"]) } else { command_id },
+            command_id: suffix.map_or_else(|| command_id.clone(), |suffix| Id::compuesto(&[command_id.as_str(), suffix])),
             correlation_id: message.origin.correlation_id.clone(),
             causation_id: None,
             recibido_en: message.ahora,

@@ -9,6 +9,7 @@
 //! The same inputs in the same epochs give the same bytes; inputs in other epochs give the same states, values and numbers.
 //! An epoch that does not commit ends the core: it is rebuilt from the log, never rolled back.
 
+mod clients;
 mod close;
 mod deliver;
 mod epoch;
@@ -28,6 +29,7 @@ use std::{
 
 use hashbrown::HashMap;
 
+pub use close::Checkpoint;
 pub use epoch::{ClosedEpoch, ClosedEvent, ClosedRow, ClosedSnapshot};
 pub use recover::Refold;
 pub use slot::{Slot, SlotState};
@@ -42,7 +44,7 @@ use crate::{
     },
     engine::{
         routing::Ownership,
-        store::{self, AggregateRow, MemoryRow, Payload, Positions, StateStore, StoreError},
+        store::{self, AggregateRow, MemoryRow, Payload, StateStore, StoreError},
     },
     log::{StoredRecord, Topic, TopicPartition},
 };
@@ -136,7 +138,7 @@ pub struct Core {
     dirty: VecDeque<Direccionado>,
     /// Actors that passivation looks at, in turn.
     residents: VecDeque<Direccionado>,
-    checkpoint: close::Checkpoint,
+    checkpoint: Checkpoint,
     /// Documents that leave memory once their epoch is durable.
     leaving: VecDeque<(u64, Direccionado)>,
     /// Timers fired so far, modulo 1,000: keeps the ids of their events apart.
@@ -162,7 +164,7 @@ impl Core {
         store: Arc<dyn StateStore>,
         ownership: Ownership,
         limits: CoreLimits,
-        recovered: Positions,
+        checkpoint: Checkpoint,
     ) -> Self {
         Self {
             emisor,
@@ -181,7 +183,7 @@ impl Core {
             ordinal: 0,
             dirty: VecDeque::new(),
             residents: VecDeque::new(),
-            checkpoint: close::Checkpoint::new(recovered),
+            checkpoint,
             leaving: VecDeque::new(),
             fired: 0,
             service: Arc::from(SERVICE),

@@ -12,7 +12,7 @@ use crate::{
         Direccionado, TipoAgregado,
         valores::{Id, Instante},
     },
-    engine::store::{self, AggregateRow, MemoryOutcome, MemoryRow, Payload, Positions, StoreWrite},
+    engine::store::{self, AggregateRow, MemoryOutcome, MemoryRow, Payload, StoreWrite},
 };
 
 /// Rows that wait to be written while the log is folded, so that each batch is worth its cost.
@@ -148,6 +148,10 @@ impl Core {
             return Ok(());
         }
         let target = Direccionado::new(refusal.aggregate_tipo, refusal.aggregate_id.clone());
+        if !self.ownership.is_local(&target) {
+            // `auditoria` has the refusals of every context; this one's partition is another node's.
+            return Ok(());
+        }
         let place = self.activate(&target)?;
         let slot = &mut self.slots[place];
         if slot.version == 0 && !slot.stored {
@@ -164,6 +168,25 @@ impl Core {
     fn write_refolded(&mut self, refold: &mut Refold) -> Result<(), CoreError> {
         self.store.write(std::mem::take(&mut refold.rows))?;
         refold.waiting.clear();
+        Ok(())
+    }
+
+    /// Folds an event of another node's catalogue or ranges into the replicas. A client only when it is cached.
+    ///
+    /// # Errors
+    /// Unreadable events.
+    pub fn follow(&mut self, value: &Bytes) -> Result<(), CoreError> {
+        let codec = std::sync::Arc::clone(&self.codec);
+        let unreadable = |cause| CoreError::State { target: "un evento de catálogo de otro nodo".to_owned(), cause };
+        let (sobre, body) = codec.decode_event_envelope(value).map_err(unreadable)?;
+        let wanted = match sobre.aggregate_tipo {
+            TipoAgregado::Cliente => self.replicas.wants_client(&sobre.aggregate_id, sobre.aggregate_version),
+            _ => true,
+        };
+        if wanted {
+            let evento = body.decode().map_err(unreadable)?;
+            self.replicas.fold(&sobre.aggregate_id, &evento);
+        }
         Ok(())
     }
 
@@ -217,7 +240,11 @@ impl Core {
     /// Those of the local store.
     pub fn arm_open_sagas(&mut self, ids: Vec<Id>) -> Result<usize, CoreError> {
         for id in ids {
-            self.activate(&Direccionado::new(TipoAgregado::Factura, id))?;
+            let target = Direccionado::new(TipoAgregado::Factura, id);
+            // The row of a saga whose partition moved on stays until the partition is back and its tail is folded.
+            if self.ownership.is_local(&target) {
+                self.activate(&target)?;
+            }
         }
         let mut open: Vec<(Id, u32)> = self
             .slots
@@ -238,7 +265,7 @@ impl Core {
     ///
     /// # Errors
     /// Those of the local store.
-    pub fn finish_refold(&mut self, mut refold: Refold, ends: Positions) -> Result<(), CoreError> {
+    pub fn finish_refold(&mut self, mut refold: Refold) -> Result<(), CoreError> {
         self.write_refolded(&mut refold)?;
         while let Some(target) = self.dirty.pop_front() {
             let Some(place) = self.slots.place(&target) else { continue };
@@ -257,10 +284,9 @@ impl Core {
                 self.write_refolded(&mut refold)?;
             }
         }
-        refold.rows.push((store::META_KEY.to_vec(), Some(store::encode_positions(&ends))));
+        refold.rows.push(self.checkpoint.row(&self.ownership));
         self.write_refolded(&mut refold)?;
         self.leaving.clear();
-        self.checkpoint = super::close::Checkpoint::new(ends);
         Ok(())
     }
 }

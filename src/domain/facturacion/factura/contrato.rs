@@ -5,8 +5,11 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 
 use crate::domain::{
-    Comando, ResultadoPaso,
-    catalogo::{cliente::DatosCliente, producto::Impuesto},
+    Comando, ComandoEnEspera, ResultadoPaso,
+    catalogo::{
+        cliente::{Cliente, DatosCliente},
+        producto::Impuesto,
+    },
     inventario::LoteConsumido,
     numeracion::NumeroDocumento,
     reglas::Falla,
@@ -153,6 +156,14 @@ pub enum ComandoFactura {
         paso: Paso,
         resultado: ResultadoPaso,
     },
+    /// From the owner of a client asked in step 0: its state as of `version` (`None`: it does not exist), and the command that waited.
+    ClienteConsultado {
+        factura_id: Id,
+        cliente_id: Id,
+        version: u64,
+        cliente: Option<Box<Cliente>>,
+        pedido: ComandoEnEspera,
+    },
     /// From the engine's timer: the deadline of an attempt passed, or the saga is to be driven again. Never on a topic.
     VencioPlazo {
         factura_id: Id,
@@ -165,6 +176,7 @@ impl ComandoFactura {
         match self {
             Self::CrearYEmitirFactura { .. } => "CrearYEmitirFactura",
             Self::RespuestaPaso { .. } => "RespuestaPaso",
+            Self::ClienteConsultado { .. } => "ClienteConsultado",
             Self::VencioPlazo { .. } => "VencioPlazo",
         }
     }
@@ -173,6 +185,7 @@ impl ComandoFactura {
         match self {
             Self::CrearYEmitirFactura { factura_id, .. }
             | Self::RespuestaPaso { factura_id, .. }
+            | Self::ClienteConsultado { factura_id, .. }
             | Self::VencioPlazo { factura_id, .. } => factura_id,
         }
     }

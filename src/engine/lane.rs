@@ -15,13 +15,14 @@ use std::{
 
 use super::{
     core::{Core, CoreStats, Input, Tally},
-    encode::{EncodedEpoch, Encoder},
+    encode::{CommitError, EncodedEpoch, Encoder},
     failures::{ProcessorError, Suspects},
     recovery::{self, CoreParts, Progress, RecoveryReport, Restore},
     routing::Ownership,
     store::{Positions, StoreWrite},
 };
 use crate::{
+    defectos::{Defecto, plantado},
     domain::valores::Instante,
     log::{Log, OwnerToken, Position, StoredRecord, Topic, TopicPartition},
 };
@@ -262,6 +263,24 @@ impl Lane {
         if let State::Deciding(core) = &mut self.state {
             core.committed(number, ends);
         }
+    }
+
+    /// The epoch that was handed over is not durable, or nobody knows: the lane ends, and the next one starts from the log. What is in
+    /// memory is of an epoch that never was; it is not rolled back.
+    ///
+    /// # Errors
+    /// Always, what happened to it.
+    pub fn not_committed(&mut self, error: CommitError) -> Result<(), ProcessorError> {
+        if plantado(Defecto::MemoriaTrasAborto) {
+            self.in_flight -= 1;
+            return Ok(());
+        }
+        Err(error.into())
+    }
+
+    /// Whether records wait undecided.
+    pub fn has_waiting(&self) -> bool {
+        !self.waiting.is_empty()
     }
 
     /// Whether other nodes' catalogues are followed.

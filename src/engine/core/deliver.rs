@@ -181,7 +181,7 @@ impl Core {
         if let Some(stale) = stale_version(slot, message) {
             return self.refuse(message, Rechazo::de(stale), input);
         }
-        match decide(&self.emisor, &self.replicas, slot, message) {
+        match decide(&self.emisor, &self.replicas, slot, message, self.limits.trap) {
             Ok(Ok(decision)) => {
                 self.apply(message, place, decision, input);
                 Ok(())
@@ -405,11 +405,18 @@ fn elide_where(slot: &mut Slot, events: &mut [PendingEvent], unobservable: impl 
 }
 
 /// Asks the domain. The state is only borrowed, so a panic leaves it good.
-fn decide(emisor: &Emisor, replicas: &Replicas, slot: &Slot, message: &Message) -> Result<Result<Decision, Rechazo>, String> {
+fn decide(
+    emisor: &Emisor,
+    replicas: &Replicas,
+    slot: &Slot,
+    message: &Message,
+    trap: Option<fn(&Id)>,
+) -> Result<Result<Decision, Rechazo>, String> {
     let context = ContextoDecision::new(message.ahora, emisor, replicas);
     let decided = catch_unwind(AssertUnwindSafe(|| {
-        #[cfg(test)]
-        super::tests::panic_if_asked(&message.origin.command_id);
+        if let Some(trap) = trap {
+            trap(&message.origin.command_id);
+        }
         decide_by_kind(&context, replicas, slot, message)
     }));
     decided.map_err(|panic| {

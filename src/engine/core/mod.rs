@@ -64,11 +64,13 @@ pub struct CoreLimits {
     pub max_hops: u32,
     /// Days that outcomes of clients' commands are remembered. Default 7.
     pub memory_days: i64,
+    /// Called with the command's id before each decision, inside its failure domain: where tests and the simulator plant panics.
+    pub trap: Option<fn(&Id)>,
 }
 
 impl Default for CoreLimits {
     fn default() -> Self {
-        Self { snapshot_every: 10, max_active: 150_000, max_hops: 16_384, memory_days: 7 }
+        Self { snapshot_every: 10, max_active: 150_000, max_hops: 16_384, memory_days: 7, trap: None }
     }
 }
 

@@ -44,7 +44,7 @@ const PANICS: &str = "entra-en-panico";
 /// This command ends the processor that takes it in.
 pub const ENDS_THE_PROCESS: &str = "termina-el-proceso";
 
-pub fn panic_if_asked(command_id: &Id) {
+fn panic_if_asked(command_id: &Id) {
     assert!(command_id.as_str() != PANICS, "fallo plantado en la decisión");
 }
 
@@ -74,7 +74,7 @@ impl Node {
             Arc::clone(&codec),
             Arc::clone(&store) as Arc<dyn StateStore>,
             ownership,
-            CoreLimits::default(),
+            CoreLimits { trap: Some(panic_if_asked), ..CoreLimits::default() },
             Checkpoint::new(Positions::new(), Positions::new(), Positions::new()),
         );
         Self {

@@ -253,6 +253,9 @@ impl Lane {
             return Ok(None);
         }
         let epoch = self.encoder.encode(core.close(now)?)?;
+        if plantado(Defecto::InstantaneaAdelantada) {
+            self.parts.core.store.write(epoch.rows.clone())?;
+        }
         self.in_flight += 1;
         Ok(Some(epoch))
     }

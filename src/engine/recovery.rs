@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     contracts::{Codec, CodecError},
+    defectos::{Defecto, plantado},
     domain::{
         Contexto, Direccionado, TipoAgregado,
         emisor::Emisor,
@@ -181,7 +182,8 @@ impl Restore {
 
 /// Where a fold must reach: the high watermark.
 fn target(log: &dyn Log, tp: TopicPartition) -> Result<u64, LogError> {
-    Ok(log.watermarks(tp)?.end)
+    let marks = log.watermarks(tp)?;
+    Ok(if plantado(Defecto::RestaurarHastaLso) { marks.stable } else { marks.end })
 }
 
 /// Where the fold of each partition begins.
@@ -206,7 +208,7 @@ fn start(ownership: &Ownership, known: Positions) -> Start {
         }
         // The contexts share `auditoria/n`: from where the one that knows least of it stands.
         let audit = from.entry(TopicPartition::new(Topic::Auditoria, partition)).or_insert(refusals);
-        *audit = refusals.min(*audit);
+        *audit = if plantado(Defecto::RechazosPorParticion) { refusals.max(*audit) } else { refusals.min(*audit) };
     }
     Start { from, carried, cold }
 }

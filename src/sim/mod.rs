@@ -21,17 +21,18 @@ mod world;
 
 use std::{
     any::Any,
-    panic::{AssertUnwindSafe, catch_unwind},
+    cell::RefCell,
+    panic::{self, AssertUnwindSafe, catch_unwind},
     sync::Arc,
 };
 
+use self::trace::Trace;
 pub use self::{
     faults::{Counts, Fault},
     plan::{Plan, Settings},
     shrink::{Shrunk, shrink},
     world::{Kit, Outcome},
 };
-use self::trace::Trace;
 use crate::{
     contracts::{Codec, EmbeddedRegistry, RegistryError},
     domain::emisor::Emisor,
@@ -82,7 +83,21 @@ pub fn run(kit: &Kit, seed: u64, settings: &Settings, keep: Keep) -> (Outcome, V
     (outcome, trace.take_lines())
 }
 
+thread_local! {
+    /// Where the last panic of this thread was.
+    static LAST_PANIC: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// From now on panics are findings and nothing is printed of them. For a process that only simulates.
+pub fn quiet_panics() {
+    panic::set_hook(Box::new(|info| {
+        let place = info.location().map(ToString::to_string).unwrap_or_default();
+        LAST_PANIC.with_borrow_mut(|last| *last = place);
+    }));
+}
+
 fn text_of(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned()).or_else(|| panic.downcast_ref::<String>().cloned());
-    text.unwrap_or_else(|| "sin mensaje".to_owned())
+    let place = LAST_PANIC.with_borrow_mut(std::mem::take);
+    format!("{} {place}", text.unwrap_or_else(|| "sin mensaje".to_owned()))
 }

@@ -146,7 +146,9 @@ impl Node {
     /// Nothing in hand.
     pub fn is_idle(&self) -> bool {
         self.process.as_ref().is_some_and(|p| {
-            p.committing.is_none() && p.changes.is_empty() && p.lane.as_ref().is_some_and(|lane| lane.is_drained() && !lane.is_restoring())
+            p.committing.is_none()
+                && p.changes.is_empty()
+                && p.lane.as_ref().is_some_and(|lane| lane.is_drained() && !lane.is_restoring())
         })
     }
 
@@ -354,7 +356,13 @@ impl Node {
             && let Some(epoch) = lane.close(now)?
         {
             trace.say(|| {
-                format!("{} cierra la época {}: {} entradas, {} registros", self.name, epoch.number, epoch.inputs, epoch.transaction.records.len())
+                format!(
+                    "{} cierra la época {}: {} entradas, {} registros",
+                    self.name,
+                    epoch.number,
+                    epoch.inputs,
+                    epoch.transaction.records.len()
+                )
             });
             let number = epoch.number;
             process.committing = Some((number, epoch.rows));

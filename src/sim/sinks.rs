@@ -10,15 +10,10 @@ use std::{
 
 use super::{faults::Fault, faults::Weather, node::Shared, rng::Rng, trace::Trace};
 use crate::{
-    engine::ports::FixedClock,
     domain::valores::Instante,
+    engine::ports::FixedClock,
     log::{Log, Position, TopicPartition},
-    projections::{
-        RunnerOptions,
-        existencias::EXISTENCIAS,
-        facturas::FACTURAS,
-        runner::Sinks,
-    },
+    projections::{RunnerOptions, existencias::EXISTENCIAS, facturas::FACTURAS, runner::Sinks},
     tables::{Cursor, From, Row, SinkPosition, Table, Tables, TablesError, Value, Write, memory::MemoryTables},
 };
 
@@ -100,7 +95,8 @@ pub struct ReadSide {
 }
 
 fn open(shared: &Shared, tables: &Arc<FaultyTables>) -> Option<Sinks> {
-    let options = RunnerOptions { batch_records: 24, clock: FixedClock::new(Instante(shared.plan.epoch_start)), ..RunnerOptions::default() };
+    let options =
+        RunnerOptions { batch_records: 24, clock: FixedClock::new(Instante(shared.plan.epoch_start)), ..RunnerOptions::default() };
     let log: Arc<dyn Log> = Arc::new(shared.log.clone());
     let codec = Arc::clone(&shared.codec);
     Sinks::open(log, Arc::clone(tables) as Arc<dyn Tables>, codec, options).ok()
@@ -172,10 +168,12 @@ impl ReadSide {
             let key: Vec<String> = row.key.iter().map(|value| format!("{value:?}")).collect();
             let known = self.seen.entry((table.name, key)).or_default();
             if row.version < *known {
-                self.findings.push(format!("I9: una lectura de {} retrocedió: {:?} de {known} a {}", table.name, row.key, row.version));
+                self.findings
+                    .push(format!("I9: una lectura de {} retrocedió: {:?} de {known} a {}", table.name, row.key, row.version));
             }
             *known = row.version.max(*known);
-            let negative = row.values.iter().any(|value| matches!(value, Value::Decimal(d) if d.is_sign_negative() && !d.is_zero()));
+            let negative =
+                row.values.iter().any(|value| matches!(value, Value::Decimal(d) if d.is_sign_negative() && !d.is_zero()));
             if negative {
                 self.findings.push(format!("I3: una fila de {} tiene una cantidad negativa: {:?}", table.name, row.key));
             }

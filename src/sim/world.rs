@@ -268,7 +268,7 @@ impl World<'_> {
         self.clients.is_done()
             && self.nodes.iter().all(|node| node.is_idle() && node.open_sagas() == 0)
             && !self.shared.log.has_unsettled()
-            && Node::lag(&self.shared.log) == Ok(0)
+            && matches!(Node::lag(&self.shared.log), Ok(0))
             && self.reads.is_caught_up()
     }
 

@@ -147,7 +147,12 @@ pub(super) fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// First key and the key before which a slice ends, in byte order.
-pub(super) fn bounds(table: &'static Table, partition: &[Value], from: &From, reverse: bool) -> Result<(Vec<u8>, Option<Vec<u8>>), String> {
+pub(super) fn bounds(
+    table: &'static Table,
+    partition: &[Value],
+    from: &From,
+    reverse: bool,
+) -> Result<(Vec<u8>, Option<Vec<u8>>), String> {
     if partition.len() != table.partition.len() {
         return Err(format!("la partición tiene {} columnas y la tabla tiene {}", partition.len(), table.partition.len()));
     }

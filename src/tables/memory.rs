@@ -130,11 +130,7 @@ impl Tables for MemoryTables {
             None => rows.range(start..),
         };
         let live = |(_, stored): (&Vec<u8>, &Stored)| stored.row.clone();
-        Ok(if reverse {
-            range.rev().filter_map(live).take(limit).collect()
-        } else {
-            range.filter_map(live).take(limit).collect()
-        })
+        Ok(if reverse { range.rev().filter_map(live).take(limit).collect() } else { range.filter_map(live).take(limit).collect() })
     }
 
     fn scan(&self, table: &'static Table, after: Option<&Cursor>, limit: usize) -> Result<(Vec<Row>, Option<Cursor>), TablesError> {

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     contracts::{CommandEnvelope, DecodedCommand},
+    defectos::{Defecto, plantado},
     domain::{
         Comando, ContextoDecision, Direccionado, Evento, EventoCuarentena, Rechazo, ResultadoPaso, TipoAgregado,
         catalogo::{
@@ -159,11 +160,11 @@ impl Core {
             }
             _ => {}
         }
-        if self.slots[place].quarantined {
+        if self.slots[place].quarantined && !plantado(Defecto::CuarentenaAMedias) {
             self.park(message, input);
             return Ok(());
         }
-        if message.client.is_some() && self.answer_from_memory(message, place, input)? {
+        if message.client.is_some() && !plantado(Defecto::SinDeduplicar) && self.answer_from_memory(message, place, input)? {
             return Ok(());
         }
         if let Some(cliente_id) = clients::wanted(message)
@@ -382,6 +383,7 @@ fn elide_reservation(slot: &mut Slot, events: &mut [PendingEvent], id: &Id) -> u
         |e| matches!(e, Evento::Inventario(EventoInventario::StockReservado { reserva_id, .. }) if reserva_id == id),
     );
     if dropped > 0
+        && !plantado(Defecto::ElisionSinRastro)
         && let SlotState::Inventario(Some(state)) = &mut slot.state
     {
         inventario::elidir_reserva(state, id);

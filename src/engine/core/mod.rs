@@ -36,6 +36,7 @@ pub use slot::{Slot, SlotState};
 
 use crate::{
     contracts::{Codec, CodecError, DecodedCommand, Entrada, EtapaDlq, RegistroDlq},
+    defectos::{Defecto, plantado},
     domain::{
         Comando, Direccionado, TipoAgregado,
         emisor::Emisor,
@@ -201,7 +202,8 @@ impl Core {
     pub fn handle(&mut self, input: Input, now: Instante) -> Result<(), CoreError> {
         let Input { from, record, decoded } = input;
         let entrada = Entrada { particion: from, posicion: record.position };
-        self.epoch.positions.insert(from, record.position + 1);
+        let next = record.position + if plantado(Defecto::PosicionDeMas) { 2 } else { 1 };
+        self.epoch.positions.insert(from, next);
         self.epoch.inputs += 1;
         self.epoch.bytes += record.record.value.len();
         self.stats.commands += 1;

@@ -8,6 +8,7 @@ use hashbrown::HashSet;
 use super::{Core, CoreError, Slot, origin_of};
 use crate::{
     contracts::{ComandoRechazado, EventEnvelope, Instantanea, RegistroAuditoria},
+    defectos::{Defecto, plantado},
     domain::{
         Direccionado, TipoAgregado,
         valores::{Id, Instante},
@@ -252,6 +253,9 @@ impl Core {
             .filter_map(|slot| slot.factura().filter(|_| slot.has_open_saga()).map(|f| (slot.target.id.clone(), f.intento)))
             .collect();
         open.sort();
+        if plantado(Defecto::SagaSinReanudar) {
+            return Ok(open.len());
+        }
         for (id, intento) in &open {
             self.timers.insert((Instante(0), id.clone()), *intento);
             if let Some(slot) = self.slots.get_mut(&Direccionado::new(TipoAgregado::Factura, id.clone())) {

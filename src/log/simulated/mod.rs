@@ -131,6 +131,41 @@ pub struct ClusterStats {
     pub unstable_fetches: u64,
 }
 
+impl ClusterStats {
+    /// The counts with their names in reports.
+    pub fn by_name(&self) -> [(&'static str, u64); 12] {
+        [
+            ("transacciones confirmadas", self.committed),
+            ("transacciones abortadas", self.aborted),
+            ("registros confirmados", self.committed_records),
+            ("transacciones vencidas", self.expired),
+            ("transacciones abiertas que otro abortó", self.fenced_open),
+            ("transacciones decididas por otro EndTxn", self.misdecided),
+            ("peticiones que llegaron tarde", self.late_requests),
+            ("repartos de particiones", self.rebalances),
+            ("sesiones perdidas", self.sessions_lost),
+            ("conmutaciones", self.fail_overs),
+            ("registros sin acuse perdidos", self.truncated_records),
+            ("posiciones inestables", self.unstable_fetches),
+        ]
+    }
+
+    pub fn add(&mut self, other: &Self) {
+        self.committed += other.committed;
+        self.aborted += other.aborted;
+        self.committed_records += other.committed_records;
+        self.expired += other.expired;
+        self.fenced_open += other.fenced_open;
+        self.misdecided += other.misdecided;
+        self.late_requests += other.late_requests;
+        self.rebalances += other.rebalances;
+        self.sessions_lost += other.sessions_lost;
+        self.fail_overs += other.fail_overs;
+        self.truncated_records += other.truncated_records;
+        self.unstable_fetches += other.unstable_fetches;
+    }
+}
+
 struct Shared {
     cluster: Mutex<Cluster>,
     /// Something became readable, or a group changed.

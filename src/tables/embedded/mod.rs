@@ -22,6 +22,7 @@ use fjall::{
 };
 
 use self::versions::{Place, Versions};
+use super::key;
 use super::{Cursor, From, Row, SinkPosition, Table, Tables, TablesError, Value, Write};
 use crate::log::{
     Position, TopicPartition,

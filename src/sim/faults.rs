@@ -100,7 +100,8 @@ impl Fault {
     /// How often it may come at most: times in 10,000 occasions (a request, a step of the scheduler, a command).
     fn highest_rate(self) -> u32 {
         match self {
-            Self::RequestLost | Self::AnswerLost | Self::RequestLate | Self::RequestDoubled => 400,
+            Self::RequestLost | Self::AnswerLost | Self::RequestLate => 300,
+            Self::RequestDoubled => 600,
             Self::ReadFailed => 60,
             Self::Poison => 400,
             Self::NodeKilled => 40,
@@ -216,7 +217,9 @@ impl Drawn {
             let longest = if decides { 6_000_000 } else { 1_500_000 };
             return Fate::Delay(self.rng.between(1_000, longest));
         }
-        if self.strikes(Fault::RequestDoubled) || (decides && self.strikes(Fault::RequestDoubled)) {
+        // A connection doubles nothing by itself: a request comes twice because its client sent it twice, which late ones bring about.
+        // What has no producer to tell repetitions apart may.
+        if matches!(request.api, Api::Append | Api::Produce) && self.strikes(Fault::RequestDoubled) {
             return Fate::Duplicate(self.rng.between(1_000, 4_000_000));
         }
         Fate::Deliver

@@ -15,12 +15,13 @@ use crate::{
     engine::{
         core::CoreLimits,
         failures::{ProcessorError, Suspects},
+        encode::EncodedEpoch,
         lane::{EpochLimits, Lane, LaneParts},
         recovery::CoreParts,
         store::{StateStore, StoreWrite},
     },
     log::{
-        Delivery, Log, LogError, Topic, TopicPartition,
+        Delivery, Log, LogError, Record, Topic, TopicPartition,
         simulated::{Client, ClientOptions, Micros, SimulatedLog, Step},
     },
 };
@@ -209,13 +210,21 @@ impl Node {
         if process.lane.is_none() || (process.committing.is_some() && self.rng.below(3) > 0) {
             return self.step_client(process, shared, trace);
         }
-        match self.rng.below(8) {
-            0..=2 => self.poll(process, shared, trace),
-            3 => self.restore_or_follow(process, shared, trace),
-            4 => self.change_hands(process, shared, trace),
-            5 => self.tend(process, shared),
-            _ => self.close(process, shared, trace),
+        // The first of these that has something to do, beginning anywhere.
+        let first = self.rng.below(5);
+        for action in 0..5 {
+            let acted = match (first + action) % 5 {
+                0 => self.poll(process, shared, trace)?,
+                1 => self.restore_or_follow(process, shared, trace)?,
+                2 => self.change_hands(process, shared, trace)?,
+                3 => self.tend(process, shared)?,
+                _ => self.close(process, shared, trace)?,
+            };
+            if acted {
+                return Ok(true);
+            }
         }
+        Ok(false)
     }
 
     fn step_client(&mut self, process: &mut Process, shared: &Shared, trace: &mut Trace) -> Result<bool, ProcessorError> {
@@ -319,7 +328,9 @@ impl Node {
         let now = self.now(shared);
         let Some(lane) = process.lane.as_mut() else { return Ok(false) };
         if !lane.is_restoring() {
-            lane.follow(&shared.log)?;
+            if lane.follows() && self.rng.below(3) == 0 {
+                lane.follow(&shared.log)?;
+            }
             return Ok(false);
         }
         let Some(report) = lane.restore(&shared.log, now, &mut |_, _| {})? else { return Ok(false) };
@@ -355,15 +366,7 @@ impl Node {
         if process.committing.is_none()
             && let Some(epoch) = lane.close(now)?
         {
-            trace.say(|| {
-                format!(
-                    "{} cierra la época {}: {} entradas, {} registros",
-                    self.name,
-                    epoch.number,
-                    epoch.inputs,
-                    epoch.transaction.records.len()
-                )
-            });
+            trace.say(|| format!("{} cierra la época {}: {}", self.name, epoch.number, tell(&epoch, shared)));
             let number = epoch.number;
             process.committing = Some((number, epoch.rows));
             if let Err(error) = process.client.begin_commit(epoch.transaction) {
@@ -402,4 +405,19 @@ impl Node {
         }
         Ok(lag)
     }
+}
+
+/// An epoch for people: what it consumed and what it leaves.
+fn tell(epoch: &EncodedEpoch, shared: &Shared) -> String {
+    let positions: Vec<String> = epoch.transaction.positions.iter().map(|(tp, position)| format!("{tp}@{position}")).collect();
+    let record = |(tp, record): &(TopicPartition, Record)| {
+        let what = match tp.topic {
+            Topic::Eventos(_) => shared.codec.decode_event_envelope(&record.value).map(|(_, body)| body.tipo()).ok(),
+            Topic::Comandos(_) => shared.codec.decode_command(&record.value).map(|c| c.envelope.comando.tipo()).ok(),
+            _ => None,
+        };
+        format!("{}{}:{}", what.map_or_else(|| format!("{} ", tp.topic), |w| format!("{w} ")), tp.partition, String::from_utf8_lossy(&record.key))
+    };
+    let records: Vec<String> = epoch.transaction.records.iter().map(record).collect();
+    format!("{} entradas [{}] -> {}", epoch.inputs, positions.join(" "), records.join(", "))
 }

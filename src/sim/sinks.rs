@@ -86,8 +86,6 @@ pub struct ReadSide {
     sinks: Sinks,
     /// Steps that the sinks still pause, when the tables are slow.
     slow: u64,
-    /// Consecutive sinks that had nothing to read.
-    rested: usize,
     next: usize,
     /// Versions seen by readers: they never go back.
     seen: BTreeMap<(&'static str, Vec<String>), u64>,
@@ -107,21 +105,19 @@ impl ReadSide {
         let weather = Mutex::new(Some(shared.weather.clone()));
         let tables = Arc::new(FaultyTables { tables: MemoryTables::default(), weather, down: AtomicU32::new(0) });
         let sinks = open(shared, &tables).unwrap_or_else(|| unreachable!("las tablas en memoria se declaran siempre"));
-        Self { tables, sinks, slow: 0, rested: 0, next: 0, seen: BTreeMap::new(), findings: Vec::new() }
+        Self { tables, sinks, slow: 0, next: 0, seen: BTreeMap::new(), findings: Vec::new() }
     }
 
     /// The process of the sinks dies and starts again where its rows are.
     pub fn crash(&mut self, shared: &Shared) {
         if let Some(sinks) = open(shared, &self.tables) {
             self.sinks = sinks;
-            self.rested = 0;
         }
     }
 
     pub fn heal(&mut self) {
         *self.tables.weather.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.slow = 0;
-        self.rested = 0;
     }
 
     /// A batch of some sink, or a look by a reader. Whether anything was applied.
@@ -139,25 +135,26 @@ impl ReadSide {
         self.next = (self.next + 1) % self.sinks.len().max(1);
         match self.sinks.step(self.next) {
             Ok(true) => {
-                self.rested = 0;
                 trace.say(|| format!("sumidero {} aplicó un lote", self.next));
                 true
             }
-            Ok(false) => {
-                self.rested += 1;
-                false
-            }
+            Ok(false) => false,
             Err(error) => {
-                self.rested = 0;
                 trace.say(|| format!("sumidero {}: {error}", self.next));
                 false
             }
         }
     }
 
-    /// Every sink found nothing to read since the last batch.
-    pub fn is_caught_up(&self) -> bool {
-        self.rested > 2 * self.sinks.len()
+    /// Runs every sink until none has anything left to read. Only when everything has healed.
+    ///
+    /// # Errors
+    /// Why a sink cannot go on, for people.
+    pub fn finish(&mut self) -> Result<(), String> {
+        for sink in 0..self.sinks.len() {
+            while self.sinks.step(sink).map_err(|error| format!("I12: sanado todo, un sumidero no puede seguir: {error}"))? {}
+        }
+        Ok(())
     }
 
     /// A reader: what it saw once it never sees older, and stock is never negative.

@@ -30,7 +30,7 @@ const HEALING_STEPS: u64 = 120_000;
 /// Simulated time in which a healed system must come to rest: 30 s beyond the deadline of any saga.
 const HEALING_TIME: Micros = 90_000_000;
 /// Idle steps after which time goes to the next thing that happens.
-const IDLE_STEPS: u32 = 12;
+const IDLE_STEPS: u32 = 2;
 
 /// What does not change from run to run: built once.
 #[derive(Clone)]
@@ -65,6 +65,7 @@ struct World<'a> {
     trace: &'a mut Trace,
     idle: u32,
     steps: u64,
+    healed: bool,
 }
 
 /// Runs a seed to its end.
@@ -86,7 +87,7 @@ pub fn run(kit: &Kit, seed: u64, settings: &Settings, trace: &mut Trace) -> Outc
     let nodes = (0..shared.plan.nodes).map(|n| Node::new(n, &shared, Rng::new(seed, 100 + u64::from(n)))).collect();
     let clients = Clients::new(&shared, Rng::new(seed, 3));
     let reads = ReadSide::open(&shared);
-    let mut world = World { shared, nodes, clients, reads, rng: Rng::new(seed, 4), trace, idle: 0, steps: 0 };
+    let mut world = World { shared, nodes, clients, reads, rng: Rng::new(seed, 4), trace, idle: 0, steps: 0, healed: false };
     let mut findings = world.live();
     findings.extend(world.clients.take_findings());
     findings.extend(world.reads.take_findings());
@@ -113,7 +114,7 @@ impl World<'_> {
             }
         }
         self.heal();
-        match self.come_to_rest() {
+        match self.come_to_rest().and_then(|()| self.reads.finish()) {
             Ok(()) => checks::run(&self.shared, &self.clients, &self.reads),
             Err(why) => vec![why],
         }
@@ -131,7 +132,7 @@ impl World<'_> {
                 self.step_nodes();
             }
             // What the next group needs must have reached the replicas of other nodes.
-            for _ in 0..40 * self.nodes.len() {
+            for _ in 0..12 * self.nodes.len() {
                 self.step_nodes();
             }
         }
@@ -144,7 +145,7 @@ impl World<'_> {
             0..=2 => self.clients.act(&self.shared, self.trace),
             3 => self.clients.listen(&self.shared, self.trace),
             4 | 5 => self.reads.step(&self.shared, &mut self.rng, self.trace),
-            6 if self.rng.below(40) == 0 => {
+            6 if self.rng.below(8) == 0 && !self.healed => {
                 self.clients.audit_query(&self.shared);
                 true
             }
@@ -240,6 +241,7 @@ impl World<'_> {
     }
 
     fn heal(&mut self) {
+        self.healed = true;
         self.trace.say(|| "todo sana".to_owned());
         self.shared.weather.heal();
         self.shared.log.bring_up();
@@ -254,7 +256,7 @@ impl World<'_> {
         let limit = self.shared.log.now() + HEALING_TIME;
         for step in 0..HEALING_STEPS {
             self.step();
-            if step % 64 == 63 && self.is_at_rest() {
+            if step % 16 == 15 && self.is_at_rest() {
                 return Ok(());
             }
             if self.shared.log.now() > limit {
@@ -269,7 +271,6 @@ impl World<'_> {
             && self.nodes.iter().all(|node| node.is_idle() && node.open_sagas() == 0)
             && !self.shared.log.has_unsettled()
             && matches!(Node::lag(&self.shared.log), Ok(0))
-            && self.reads.is_caught_up()
     }
 
     fn what_is_left(&self) -> String {
@@ -294,6 +295,7 @@ impl World<'_> {
             Ok(lag) => left.push(format!("{lag} entradas sin confirmar")),
             Err(error) => left.push(error.to_string()),
         }
+        left.push(self.shared.log.describe_groups());
         left.join("; ")
     }
 

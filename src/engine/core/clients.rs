@@ -66,7 +66,9 @@ impl Core {
         let bytes = Bytes::copy_from_slice(&pedido.0);
         match self.codec.decode_command(&bytes) {
             Ok(command) => {
-                let waited = Message { told: true, ..Message::from_command(command, Some(bytes)) };
+                // Should it go to the DLQ, it goes as the input that brought it.
+                let raw = message.raw.clone().or(Some(bytes));
+                let waited = Message { told: true, ..Message::from_command(command, raw) };
                 self.queue.push_front(waited);
             }
             Err(cause) => self.set_aside(message, "Indecodificable", &cause.to_string(), input),

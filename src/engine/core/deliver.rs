@@ -160,11 +160,12 @@ impl Core {
             }
             _ => {}
         }
-        if self.slots[place].quarantined && !plantado(Defecto::CuarentenaAMedias) {
-            self.park(message, input);
+        if message.client.is_some() && !plantado(Defecto::SinDeduplicar) && self.answer_from_memory(message, place, input)? {
             return Ok(());
         }
-        if message.client.is_some() && !plantado(Defecto::SinDeduplicar) && self.answer_from_memory(message, place, input)? {
+        // Behind the memory: what was decided before the quarantine is answered as it was.
+        if self.slots[place].quarantined && !plantado(Defecto::CuarentenaAMedias) {
+            self.park(message, input);
             return Ok(());
         }
         if let Some(cliente_id) = clients::wanted(message)

@@ -84,7 +84,7 @@ impl Core {
         let slot = &mut self.slots[place];
         if sobre.aggregate_version <= slot.version {
             refold.skipped += 1;
-            if target.tipo != TipoAgregado::Factura {
+            if target.tipo != TipoAgregado::Factura && !is_quarantine(body.tipo()) {
                 // A snapshot carries the state, not the outcomes that clients may ask for again.
                 self.remember_refolded(refold, &target, &sobre);
             }
@@ -105,10 +105,13 @@ impl Core {
         let evento = body.decode().map_err(unreadable)?;
         slot.version = sobre.aggregate_version;
         slot.fold(&mut self.replicas, &evento);
-        if target.tipo == TipoAgregado::Factura {
-            slot.origin = Some(Rc::new(origin_of(&sobre)));
-        } else {
-            self.remember_refolded(refold, &target, &sobre);
+        // A quarantine is no outcome of the command that led to it.
+        if !is_quarantine(body.tipo()) {
+            if target.tipo == TipoAgregado::Factura {
+                slot.origin = Some(Rc::new(origin_of(&sobre)));
+            } else {
+                self.remember_refolded(refold, &target, &sobre);
+            }
         }
         self.mark_dirty(&target);
         Ok(())
@@ -293,6 +296,10 @@ impl Core {
         self.leaving.clear();
         Ok(())
     }
+}
+
+fn is_quarantine(tipo: &str) -> bool {
+    matches!(tipo, "AgregadoEnCuarentena" | "CuarentenaLevantada")
 }
 
 /// A refusal because the id had been used with other content never was that id's outcome.

@@ -273,6 +273,11 @@ impl SimulatedLog {
         self.shared.lock().stats
     }
 
+    /// The groups, for a trace.
+    pub fn describe_groups(&self) -> String {
+        format!("{:?}", self.shared.lock().groups)
+    }
+
     /// Appends outside any transaction, once, in one request of `node`.
     ///
     /// # Errors

@@ -36,6 +36,8 @@ mod group;
 mod partition;
 mod port;
 mod request;
+#[cfg(test)]
+mod tests;
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 

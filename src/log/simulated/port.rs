@@ -41,7 +41,7 @@ pub(super) fn produce(cluster: &mut Cluster, node: u32, records: Vec<(TopicParti
         placed.push((cluster.place(partition)?, record));
     }
     match cluster.send(Api::Append, node, &Request::Append { records: placed.into() }) {
-        Sent::Answer(Answer::Appended(positions)) => Ok(positions),
+        Sent::Answer(Answer::Appended(positions)) | Sent::Repeated(Answer::Appended(positions)) => Ok(positions),
         sent => {
             if let Sent::Waiting(ticket) = sent {
                 cluster.forget(ticket);

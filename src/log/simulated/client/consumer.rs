@@ -204,6 +204,9 @@ impl Consumer {
 
     fn beat(&mut self, cluster: &mut Cluster) -> bool {
         let Some(member) = self.member.filter(|_| cluster.now >= self.next_beat) else { return false };
+        if !cluster.fates.beats() {
+            return false;
+        }
         self.next_beat = cluster.now + cluster.options.heartbeat_interval;
         let (arrives, answered) = cluster.round_trip(Api::Heartbeat, self.node);
         if !arrives {

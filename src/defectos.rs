@@ -28,6 +28,7 @@ pub enum Defecto {
     ElisionSinRastro = 19,
     SagaSinReanudar = 20,
     CuarentenaAMedias = 21,
+    ElisionDeSagaAjena = 22,
 }
 
 impl Defecto {
@@ -54,6 +55,7 @@ impl Defecto {
         Self::ElisionSinRastro,
         Self::SagaSinReanudar,
         Self::CuarentenaAMedias,
+        Self::ElisionDeSagaAjena,
     ];
 
     /// Stable number, from 1.
@@ -89,6 +91,7 @@ impl Defecto {
             Self::ElisionSinRastro => "elision-sin-rastro",
             Self::SagaSinReanudar => "saga-sin-reanudar",
             Self::CuarentenaAMedias => "cuarentena-a-medias",
+            Self::ElisionDeSagaAjena => "elision-de-saga-ajena",
         }
     }
 
@@ -120,6 +123,9 @@ impl Defecto {
             Self::ElisionSinRastro => "al omitir una reserva efímera queda su rastro en la memoria del inventario",
             Self::SagaSinReanudar => "las sagas abiertas no se vuelven a armar al recuperarse",
             Self::CuarentenaAMedias => "un agregado en cuarentena sigue decidiendo",
+            Self::ElisionDeSagaAjena => {
+                "se omite la reserva de una saga que empezó antes de la época, y su copia tardía se concede"
+            }
         }
     }
 }

@@ -28,8 +28,8 @@ use crate::{
 
 /// Number of the clients' connection, as requests show it.
 const CONNECTION: u32 = 1_000;
-/// How long a client waits before it repeats a command.
-const PATIENCE: Micros = 2_500_000;
+/// How long a client waits before it repeats a command for the first time; each time twice as long, up to eight times.
+const PATIENCE: Micros = 3_000_000;
 /// Commands whose id begins so make the decision panic.
 const POISON: &str = "veneno-";
 
@@ -46,10 +46,18 @@ struct Order {
     comando: Comando,
     first_sent: Option<Micros>,
     last_sent: Micros,
+    sends: u32,
     /// What the first answer that was one said.
     outcome: Option<Resultado>,
     /// Sent with an id that another order uses with other content: both may be told of the conflict.
     shares_id: bool,
+}
+
+impl Order {
+    /// When it is sent again if nothing is heard.
+    fn due(&self) -> Micros {
+        self.last_sent + (PATIENCE << self.sends.saturating_sub(1).min(3))
+    }
 }
 
 pub struct Clients {
@@ -100,7 +108,7 @@ impl Clients {
 
     fn add(&mut self, command_id: String, comando: Comando) -> usize {
         let command_id = Id::de_clave(&command_id).unwrap_or_else(|_| unreachable!("los ids de la simulación son válidos"));
-        let order = Order { command_id, comando, first_sent: None, last_sent: 0, outcome: None, shares_id: false };
+        let order = Order { command_id, comando, first_sent: None, last_sent: 0, sends: 0, outcome: None, shares_id: false };
         self.orders.push(order);
         let at = self.orders.len() - 1;
         self.waiting.insert(at as u64, at);
@@ -130,7 +138,7 @@ impl Clients {
 
     /// When the next repetition is due.
     pub fn wakes_at(&self) -> Option<Micros> {
-        self.waiting.values().map(|at| self.orders[*at].last_sent + PATIENCE).min()
+        self.waiting.values().map(|at| self.orders[*at].due()).min()
     }
 
     pub fn take_findings(&mut self) -> Vec<String> {
@@ -144,7 +152,7 @@ impl Clients {
     /// One act: a new command, or a repetition that is due, or an old command once more. Whether it sent something.
     pub fn act(&mut self, shared: &Shared, trace: &mut Trace) -> bool {
         let now = shared.log.now();
-        let due = self.waiting.values().copied().find(|at| self.orders[*at].last_sent + PATIENCE <= now);
+        let due = self.waiting.values().copied().find(|at| self.orders[*at].due() <= now);
         if let Some(at) = due {
             self.send(at, shared, trace);
             return true;
@@ -175,6 +183,7 @@ impl Clients {
         let order = &mut self.orders[at];
         order.first_sent.get_or_insert(now);
         order.last_sent = now;
+        order.sends += 1;
         let partitions = self.replies.len() as u64;
         let envelope = CommandEnvelope {
             command_id: order.command_id.clone(),

@@ -14,8 +14,8 @@ use crate::{
     domain::{Contexto, emisor::Emisor, valores::Instante},
     engine::{
         core::CoreLimits,
-        failures::{ProcessorError, Suspects},
         encode::EncodedEpoch,
+        failures::{ProcessorError, Suspects},
         lane::{EpochLimits, Lane, LaneParts},
         recovery::CoreParts,
         store::{StateStore, StoreWrite},
@@ -416,7 +416,12 @@ fn tell(epoch: &EncodedEpoch, shared: &Shared) -> String {
             Topic::Comandos(_) => shared.codec.decode_command(&record.value).map(|c| c.envelope.comando.tipo()).ok(),
             _ => None,
         };
-        format!("{}{}:{}", what.map_or_else(|| format!("{} ", tp.topic), |w| format!("{w} ")), tp.partition, String::from_utf8_lossy(&record.key))
+        format!(
+            "{}{}:{}",
+            what.map_or_else(|| format!("{} ", tp.topic), |w| format!("{w} ")),
+            tp.partition,
+            String::from_utf8_lossy(&record.key)
+        )
     };
     let records: Vec<String> = epoch.transaction.records.iter().map(record).collect();
     format!("{} entradas [{}] -> {}", epoch.inputs, positions.join(" "), records.join(", "))

@@ -132,7 +132,7 @@ impl World<'_> {
                 self.step_nodes();
             }
             // What the next group needs must have reached the replicas of other nodes.
-            for _ in 0..12 * self.nodes.len() {
+            for _ in 0..60 * self.nodes.len() {
                 self.step_nodes();
             }
         }
@@ -170,7 +170,14 @@ impl World<'_> {
         let mut to = now + self.rng.below(400);
         if self.idle > IDLE_STEPS * self.nodes.len() as u32 {
             self.idle = 0;
-            to = self.next_thing().unwrap_or(to).clamp(to, now + 3_000_000);
+            // Time goes on only when nobody can do anything now.
+            let mut anybody = self.clients.listen(&self.shared, self.trace);
+            for node in &mut self.nodes {
+                anybody |= node.step(&self.shared, self.trace);
+            }
+            if !anybody {
+                to = self.next_thing().unwrap_or(to).clamp(to, now + 3_000_000);
+            }
         }
         self.shared.log.advance(to);
         self.trace.at(to);

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     contracts::{Codec, ComandoRechazado, RegistroAuditoria, RegistroDlq},
-    domain::{Comando, Contexto, facturacion::factura::ComandoFactura, reglas::Regla},
+    domain::{Comando, Contexto, catalogo::cliente::ComandoCliente, facturacion::factura::ComandoFactura, reglas::Regla},
     log::{Log, StoredRecord, Topic, TopicPartition},
 };
 
@@ -153,10 +153,12 @@ impl Apartes {
     }
 }
 
-/// The command inside a ClienteConsultado.
+/// The command inside a ConsultarCliente or its answer.
 fn devuelto(codec: &Codec, valor: &[u8]) -> Option<Clave> {
-    let Comando::Factura(ComandoFactura::ClienteConsultado { pedido, .. }) = codec.decode_command(valor).ok()?.envelope.comando else {
-        return None;
+    let pedido = match codec.decode_command(valor).ok()?.envelope.comando {
+        Comando::Factura(ComandoFactura::ClienteConsultado { pedido, .. }) => pedido,
+        Comando::Cliente(ComandoCliente::ConsultarCliente { pedido, .. }) => pedido,
+        _ => return None,
     };
     let comando = codec.decode_command(&pedido.0).ok()?.envelope;
     let destino = comando.comando.destino();

@@ -44,7 +44,9 @@ impl Core {
             factura_id: message.target.id.clone(),
             pedido: ComandoEnEspera(bytes.as_ref().into()),
         };
-        self.send(Comando::Cliente(pregunta), message);
+        let comando = Comando::Cliente(pregunta);
+        let question = Message::internal(comando.destino(), comando, None, message.cause, message.origin.clone(), message.ahora);
+        self.queue.push_back(question);
     }
 
     /// Answers with the client as it is now, also from quarantine: its state is good.
@@ -58,7 +60,10 @@ impl Core {
             cliente: cliente.map(Box::new),
             pedido: pedido.clone(),
         };
-        self.send(Comando::Factura(respuesta), message);
+        let comando = Comando::Factura(respuesta);
+        let answer = Message::internal(comando.destino(), comando, None, message.cause, message.origin.clone(), message.ahora);
+        // Should the command that waited go to the DLQ from here, it goes as the input that brought it.
+        self.queue.push_back(Message { raw: message.raw.clone(), ..answer });
     }
 
     /// Decides the command that waited.
@@ -73,11 +78,5 @@ impl Core {
             }
             Err(cause) => self.set_aside(message, "Indecodificable", &cause.to_string(), input),
         }
-    }
-
-    fn send(&mut self, comando: Comando, message: &Message) {
-        let target = comando.destino();
-        let message = Message::internal(target, comando, None, message.cause, message.origin.clone(), message.ahora);
-        self.queue.push_back(message);
     }
 }

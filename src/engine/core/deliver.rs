@@ -59,6 +59,8 @@ pub struct Message {
     pub raw: Option<Bytes>,
     /// Its client has been asked of another node already: what is known of it is all there is.
     pub told: bool,
+    /// A step of a saga that began in the epoch in course: none of its messages can be anywhere but here.
+    pub fresh: bool,
 }
 
 impl Message {
@@ -75,7 +77,7 @@ impl Message {
         origin: Rc<Origin>,
         ahora: Instante,
     ) -> Self {
-        Self { target, comando, paso, cause, origin, client: None, ahora, raw: None, told: false }
+        Self { target, comando, paso, cause, origin, client: None, ahora, raw: None, told: false, fresh: false }
     }
 
     pub fn from_command(command: DecodedCommand, raw: Option<Bytes>) -> Self {
@@ -100,6 +102,7 @@ impl Message {
             ahora: envelope.recibido_en,
             raw,
             told: false,
+            fresh: false,
         }
     }
 }
@@ -154,7 +157,10 @@ impl Core {
                 return Ok(());
             }
             Comando::Factura(ComandoFactura::ClienteConsultado { cliente_id, version, cliente, pedido, .. }) => {
-                self.replicas.adopt_foreign_client(cliente_id, *version, cliente.as_deref().cloned());
+                // A client that has become this node's own meanwhile is known better here.
+                if !self.ownership.is_local(&Direccionado::new(TipoAgregado::Cliente, cliente_id.clone())) {
+                    self.replicas.adopt_foreign_client(cliente_id, *version, cliente.as_deref().cloned());
+                }
                 self.resume(pedido, message, input);
                 return Ok(());
             }
@@ -212,9 +218,11 @@ impl Core {
                 factura::anotar(state, nota);
             }
         }
+        let fresh = !envios.is_empty() && began_in(&self.slots[place], &self.epoch.events);
         for Envio { paso, comando } in envios {
             let target = comando.destino();
-            self.queue.push_back(Message::internal(target, comando, Some(paso), cause, Rc::clone(&origin), message.ahora));
+            let step = Message::internal(target, comando, Some(paso), cause, Rc::clone(&origin), message.ahora);
+            self.queue.push_back(Message { fresh, ..step });
         }
         if let (Some(paso), Some(resultado)) = (&message.paso, resultado) {
             self.answer_step(paso, resultado, cause, message);
@@ -248,7 +256,7 @@ impl Core {
             self.epoch.touched.push(place);
         }
         slot.fold(&mut self.replicas, &evento);
-        self.stats.elided += elide(slot, &mut self.epoch.events, &evento);
+        self.stats.elided += elide(slot, &mut self.epoch.events, &evento, message.fresh);
         if may_be_elided(&evento) {
             slot.elidable.push(at);
         }
@@ -344,6 +352,12 @@ fn index(length: usize) -> u32 {
     u32::try_from(length).unwrap_or_else(|_| unreachable!("una época no llega a 2^32 eventos"))
 }
 
+/// Whether the attempt that a document is at began in this epoch.
+fn began_in(slot: &Slot, events: &[PendingEvent]) -> bool {
+    let begins = |at: &u32| matches!(events[*at as usize].evento, Some(Evento::Factura(EventoFactura::EmisionIniciada(_))));
+    slot.elidable.iter().any(begins)
+}
+
 /// Events that a later one of the same epoch may make unobservable (`architecture.md` section 4).
 fn may_be_elided(evento: &Evento) -> bool {
     match evento {
@@ -361,7 +375,10 @@ fn stale_version(slot: &Slot, message: &Message) -> Option<Falla> {
 }
 
 /// Drops what `evento` makes unobservable; how many.
-fn elide(slot: &mut Slot, events: &mut [PendingEvent], evento: &Evento) -> u64 {
+///
+/// A reservation of a saga that began before this epoch stays: an earlier copy of its request may still be under way, and whoever
+/// receives it must know that it was granted. The same goes for a saga of another node.
+fn elide(slot: &mut Slot, events: &mut [PendingEvent], evento: &Evento, fresh: bool) -> u64 {
     if slot.elidable.is_empty() {
         return 0;
     }
@@ -369,6 +386,7 @@ fn elide(slot: &mut Slot, events: &mut [PendingEvent], evento: &Evento) -> u64 {
         Evento::Factura(later) => {
             elide_where(slot, events, |e| matches!(e, Evento::Factura(earlier) if factura::elidibles(later, earlier)))
         }
+        Evento::Inventario(_) if !fresh && !plantado(Defecto::ElisionDeSagaAjena) => 0,
         Evento::Inventario(EventoInventario::StockReducido(m)) => {
             m.reserva_id.as_ref().map_or(0, |id| elide_reservation(slot, events, id))
         }

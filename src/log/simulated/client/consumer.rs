@@ -183,10 +183,15 @@ impl Consumer {
         }
         match joined {
             Ok((member, standing)) => {
+                let started = self.member.is_none();
                 self.member = Some(member);
                 self.phase = Phase::Joining;
                 self.rejoin = false;
+                let settled = matches!(standing, Standing::Assigned { .. });
                 self.learn(cluster, standing);
+                // A known instance is given what it had without a round. If it died between letting partitions go and joining again,
+                // that round is still owed to whoever was to have them: it joins once more.
+                self.rejoin |= started && settled;
                 true
             }
             Err(code) => self.stranger(code),

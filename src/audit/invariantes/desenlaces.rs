@@ -31,6 +31,8 @@ enum Clase {
     Apartado,
     /// A document whose attempt has not ended.
     EnCurso,
+    /// An edit of a draft: decided, unless an attempt of the same command follows.
+    Borrador,
 }
 
 /// What a command led to.
@@ -157,7 +159,10 @@ impl Desenlaces {
         let Some(huella) = sobre.huella.filter(|_| !matches!(evento, Evento::Cuarentena(_))) else { return };
         let clase = match evento {
             Evento::Factura(EventoFactura::FacturaEmitida(_) | EventoFactura::FacturaRechazada { .. }) => Clase::Decidido,
-            Evento::Factura(_) => Clase::EnCurso,
+            Evento::Factura(
+                EventoFactura::EmisionIniciada(_) | EventoFactura::StockAsegurado { .. } | EventoFactura::NumeracionRecibida { .. },
+            ) => Clase::EnCurso,
+            Evento::Factura(_) => Clase::Borrador,
             _ => Clase::Decidido,
         };
         let clave = clave_comando(sobre.aggregate_tipo, &sobre.aggregate_id, &sobre.command_id);
@@ -182,7 +187,7 @@ impl Desenlaces {
                 libre.insert(nuevo);
             }
             Entry::Occupied(mut previo) => match (previo.get().clase, nuevo.clase) {
-                (Clase::EnCurso, clase) => previo.get_mut().clase = clase,
+                (Clase::EnCurso | Clase::Borrador, clase) => previo.get_mut().clase = clase,
                 (Clase::Apartado, _) => *previo.get_mut() = nuevo,
                 (Clase::Decidido | Clase::Rechazado, _) => {
                     let lugar = previo.get().entrada;
@@ -294,7 +299,7 @@ impl Desenlaces {
                 match desenlace.clase {
                     Clase::EnCurso => informe.en_curso += 1,
                     Clase::Apartado => informe.apartados += 1,
-                    Clase::Decidido | Clase::Rechazado => informe.decididos += 1,
+                    Clase::Decidido | Clase::Rechazado | Clase::Borrador => informe.decididos += 1,
                 }
             }
             (true, false) => informe.falla(Codigo::I2, || format!("{}: su desenlace es el de otro contenido", cual())),

@@ -275,7 +275,9 @@ async fn un_borrador_se_crea_se_edita_y_se_emite_por_sus_rutas() {
     let descuento = linea.descuento.as_ref().expect("descuento");
     assert_eq!(descuento.valor.porcentaje.map(|p| p.to_string()).as_deref(), Some("12.5"));
     let Comando::Factura(ComandoFactura::EmitirFactura { fechas: None, .. }) = &recibidos[6].comando else { panic!("sin fechas") };
-    let Comando::Factura(ComandoFactura::EmitirFactura { fechas: Some(_), .. }) = &recibidos[7].comando else { panic!("con fechas") };
+    let Comando::Factura(ComandoFactura::EmitirFactura { fechas: Some(_), .. }) = &recibidos[7].comando else {
+        panic!("con fechas")
+    };
 }
 
 #[tokio::test]

@@ -177,11 +177,14 @@ async fn la_portada_no_pide_nada_a_nadie() {
 #[tokio::test]
 async fn la_verificacion_es_de_quien_la_pone() {
     borde().pedir("POST", "/api/v1/verificacion", &[], "").await.es_problema(404);
-    let verificacion: factumarket::http::Verificacion = Arc::new(|| Ok(json!({"hallazgos": 0})));
+    let verificacion: factumarket::http::Verificacion = Arc::new(|quieto| Ok(json!({"hallazgos": 0, "quieto": quieto})));
     let borde = borde_con(Ajustes { verificacion: Some(verificacion), ..Ajustes::default() });
     let r = borde.pedir("POST", "/api/v1/verificacion", &[], "").await;
-    assert_eq!((r.status.as_u16(), r.json()), (200, json!({"hallazgos": 0})));
-    let mala: factumarket::http::Verificacion = Arc::new(|| panic!("de prueba"));
+    assert_eq!((r.status.as_u16(), r.json()), (200, json!({"hallazgos": 0, "quieto": false})));
+    let r = borde.pedir("POST", "/api/v1/verificacion?quieto=true", &[], "").await;
+    assert_eq!((r.status.as_u16(), r.json()), (200, json!({"hallazgos": 0, "quieto": true})));
+    borde.pedir("POST", "/api/v1/verificacion?quieto=tal-vez", &[], "").await.es_problema(400);
+    let mala: factumarket::http::Verificacion = Arc::new(|_| panic!("de prueba"));
     let borde = borde_con(Ajustes { verificacion: Some(mala), ..Ajustes::default() });
     borde.pedir("POST", "/api/v1/verificacion", &[], "").await.es_problema(503);
     borde.pedir("POST", "/api/v1/verificacion", &[], "").await.es_problema(503);
@@ -270,7 +273,7 @@ async fn campos_admitidos(ruta: &rutas::Ruta) -> Vec<String> {
     let r = borde().pedir(ruta.metodo.nombre(), &direccion, &[], r#"{"campo_inexistente":1}"#).await;
     let mensaje = r.es_problema(400).json()["errores"][0]["mensaje"].as_str().expect("texto").to_owned();
     let lista = mensaje.split_once("se admiten: ").expect("la lista").1;
-    let mut campos: Vec<_> = lista.split(", ").filter(|c| !c.starts_with("descuento")).map(str::to_owned).collect();
+    let mut campos: Vec<_> = lista.split(", ").map(str::to_owned).collect();
     campos.sort();
     campos
 }
@@ -280,7 +283,7 @@ async fn los_esquemas_del_contrato_son_los_de_los_cuerpos() {
     let contrato = openapi::documento();
     for ruta in rutas::RUTAS {
         let nombre = match ruta.clase {
-            rutas::Clase::Comando(rutas::Cuerpo::Pequeno(nombre)) => nombre,
+            rutas::Clase::Comando(rutas::Cuerpo::Pequeno(nombre) | rutas::Cuerpo::Opcional(nombre)) => nombre,
             rutas::Clase::Comando(rutas::Cuerpo::Factura) => "Factura",
             _ => continue,
         };

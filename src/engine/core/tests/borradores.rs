@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::{
-    catalogo::descuento::{ComandoDescuento, DescuentoDeclarado, AmbitoDescuento, ValorDeclarado},
+    catalogo::descuento::{AmbitoDescuento, ComandoDescuento, DescuentoDeclarado, ValorDeclarado},
     facturacion::factura::{CambioFechas, DescuentoPedido, EstadoFactura},
 };
 
@@ -16,7 +16,8 @@ fn draft(factura_id: &str, lines: &[(&str, i64)]) -> Comando {
 }
 
 fn add_line(factura_id: &str, producto: &str, cantidad: i64) -> Comando {
-    let Comando::Factura(ComandoFactura::CrearYEmitirFactura { factura_id, mut datos }) = invoice(factura_id, &[(producto, cantidad)])
+    let Comando::Factura(ComandoFactura::CrearYEmitirFactura { factura_id, mut datos }) =
+        invoice(factura_id, &[(producto, cantidad)])
     else {
         unreachable!("invoice da un CrearYEmitirFactura")
     };
@@ -35,9 +36,8 @@ fn percent(value: i64) -> DescuentoPedido {
 }
 
 fn issue(factura_id: &str, fecha_emision: Option<&str>) -> Comando {
-    let fechas = fecha_emision.map(|texto| {
-        Box::new(CambioFechas { fecha_emision: Some(fecha_iso(texto).expect("fecha")), ..CambioFechas::default() })
-    });
+    let fechas = fecha_emision
+        .map(|texto| Box::new(CambioFechas { fecha_emision: Some(fecha_iso(texto).expect("fecha")), ..CambioFechas::default() }));
     Comando::Factura(ComandoFactura::EmitirFactura { factura_id: id(factura_id), fechas })
 }
 
@@ -197,7 +197,10 @@ fn an_expected_version_that_has_passed_is_refused() {
     let edits = [add_line("f1", "p2", 1), discount("f1", None, percent(1)), issue("f1", None)];
     for (n, comando) in edits.into_iter().enumerate() {
         let resultado = expecting(&format!("tarde-{n}"), 1, comando);
-        assert!(matches!(&resultado, Resultado::Rechazado { errores } if errores[0].regla == Regla::VersionEsperada), "{resultado:?}");
+        assert!(
+            matches!(&resultado, Resultado::Rechazado { errores } if errores[0].regla == Regla::VersionEsperada),
+            "{resultado:?}"
+        );
     }
     assert_eq!(expecting("a-tiempo", 2, add_line("f1", "p2", 1)), Resultado::Aceptado { factura: None });
 }

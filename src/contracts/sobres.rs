@@ -11,6 +11,7 @@ use crate::{
         catalogo::{
             bodega::Bodega,
             cliente::{Cliente, ComandoCliente},
+            descuento::Descuento,
             producto::Producto,
             sucursal::Sucursal,
         },
@@ -98,6 +99,7 @@ pub struct RecordedEvent {
 pub enum EstadoAgregado {
     Cliente(Box<Cliente>),
     Producto(Box<Producto>),
+    Descuento(Box<Descuento>),
     Sucursal(Box<Sucursal>),
     Bodega(Box<Bodega>),
     Inventario(Box<Inventario>),

@@ -302,7 +302,7 @@ impl Clients {
     }
 
     fn bodega(&mut self) -> &'static str {
-        *self.rng.pick(&["PRINCIPAL", "PRINCIPAL", "NORTE"])
+        self.rng.pick(&["PRINCIPAL", "PRINCIPAL", "NORTE"])
     }
 
     fn entry(&mut self, shared: &Shared) -> Comando {
@@ -315,8 +315,8 @@ impl Clients {
             // Now and then nothing, which is refused.
             cantidad: Decimal::from(self.rng.below(u64::from(shared.plan.stock)) as i64),
             costo_unitario: Decimal::new(self.rng.between(1, 999) as i64, 2),
-            fecha_ingreso: fecha_iso(*self.rng.pick(&["2026-11-01", "2026-11-20", "2026-11-24"])).unwrap_or_default(),
-            fecha_caducidad: if expires { fecha_iso(*self.rng.pick(&["2026-11-24", "2026-12-31"])) } else { None },
+            fecha_ingreso: fecha_iso(self.rng.pick(&["2026-11-01", "2026-11-20", "2026-11-24"])).unwrap_or_default(),
+            fecha_caducidad: if expires { fecha_iso(self.rng.pick(&["2026-11-24", "2026-12-31"])) } else { None },
             referencia: None,
         })
     }
@@ -482,6 +482,7 @@ fn empty_invoice() -> DatosFactura {
         formas_pago: Vec::new(),
         total: None,
         lineas: Vec::new(),
+        descuento: None,
     }
 }
 
@@ -493,6 +494,7 @@ fn empty_line() -> LineaPedida {
         cantidad: Decimal::ONE,
         precio_unitario: None,
         impuesto: Campo::Ausente,
+        descuento: None,
     }
 }
 

@@ -172,7 +172,7 @@ impl Nodo {
     fn listen(&mut self) {
         if let Some((partitions, _)) = self.revoked.take() {
             // The next poll acknowledges: these are somebody else's from now on.
-            partitions.iter().for_each(|partition| drop(self.shards.remove(partition)));
+            partitions.iter().for_each(|partition| _ = self.shards.remove(partition));
             // What was in hand and not being committed dies, and with it the memory that had it.
             self.stale |= !self.records.is_empty();
             self.records.clear();

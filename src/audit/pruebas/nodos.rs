@@ -14,10 +14,10 @@ use crate::{
         valores::{Id, Instante},
     },
     engine::{
-        core::{Core, CoreLimits, Input, Refold},
+        core::{Checkpoint, Core, CoreLimits, Input, Refold},
+        encode::Encoder,
         routing::Ownership,
-        shell::committer::Encoder,
-        store::{MemoryStore, Positions, StateStore},
+        store::{MemoryStore, StateStore},
     },
     log::{Log, OwnerToken, Record, StoredRecord, Topic, TopicPartition},
 };
@@ -71,7 +71,7 @@ impl Nodos {
         let token = OwnerToken { owner: "prueba".to_owned(), epoch: 1 };
         let encoder = Encoder { codec: Arc::clone(&codec), token, group: GRUPO.to_owned() };
         let comandos = propias.owned().map(|(contexto, p)| TopicPartition::new(Topic::Comandos(contexto), p)).collect();
-        let core = Core::new(emisor, codec, Arc::clone(&store) as Arc<dyn StateStore>, propias, limites, Positions::new());
+        let core = Core::new(emisor, codec, Arc::clone(&store) as Arc<dyn StateStore>, propias, limites, Checkpoint::default());
         Nodo { core, store, encoder, propias: comandos }
     }
 
@@ -99,7 +99,7 @@ impl Nodos {
                     nodo.core.refold(&mut plegado, &registro.record.value).expect("plegado");
                 }
             }
-            nodo.core.finish_refold(plegado, Positions::new()).expect("fin del plegado");
+            nodo.core.finish_refold(plegado).expect("fin del plegado");
         }
     }
 

@@ -55,7 +55,7 @@ pub fn mostrar(salida: &Salida, resultado: &Resultado) {
     for falla in Fault::ALL {
         salida.linea(format!("  {:<24} {:>14}", falla.nombre(), entero(resultado.fallas.of(falla))));
     }
-    salida.linea("De ellas salió:".to_owned());
+    salida.linea("De ellas salió:");
     for (nombre, cuenta) in resultado.cluster.by_name() {
         salida.linea(format!("  {nombre:<40} {:>14}", entero(cuenta)));
     }

@@ -17,14 +17,6 @@ use crate::domain::{
     valores::Id,
 };
 
-/// The client that deciding this takes.
-pub(super) fn wanted(message: &Message) -> Option<&Id> {
-    match &message.comando {
-        Comando::Factura(ComandoFactura::CrearYEmitirFactura { datos, .. }) => Some(&datos.cliente_id),
-        _ => None,
-    }
-}
-
 impl Core {
     /// Whether the client can be looked at: its own actor is brought into memory, another node's is in the cache or was asked for.
     pub(super) fn has_client_at_hand(&mut self, cliente_id: &Id, told: bool) -> Result<bool, CoreError> {

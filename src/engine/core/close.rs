@@ -15,7 +15,7 @@ use super::{
     slots::Place,
 };
 use crate::{
-    contracts::{EventEnvelope, Instantanea, RecordedEvent, Respuesta},
+    contracts::{self, EventEnvelope, Instantanea, RecordedEvent, Respuesta},
     domain::{
         Evento, TipoAgregado,
         facturacion::factura::{EventoFactura, PasoSaga},
@@ -29,9 +29,6 @@ use crate::{
     log::{Position, Topic, TopicPartition},
 };
 
-/// Version of the schema of snapshots and events that this program writes.
-pub const SCHEMA_VERSION: u16 = 1;
-
 /// At least this many dirty actors go to the local store with each epoch, so that a checkpoint always ends.
 const FLUSH_MIN: usize = 16;
 /// One dirty actor for each so many events, beyond the minimum.
@@ -39,7 +36,7 @@ const FLUSH_EVENTS: usize = 16;
 
 /// Progress of the rolling checkpoint: a round flushes every actor that was dirty when it began; then the positions of that
 /// moment are those from which recovery folds.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Checkpoint {
     /// Ends of the partitions that recovery folds, after the last committed epoch.
     ends: Positions,
@@ -240,7 +237,7 @@ impl Core {
                     aggregate_tipo: slot.target.tipo,
                     aggregate_id: slot.target.id.clone(),
                     aggregate_version: slot.version,
-                    version_esquema: SCHEMA_VERSION,
+                    version_esquema: contracts::VERSION,
                     estado,
                 };
                 let encoded = self.codec.encode_snapshot(&snapshot);
@@ -372,7 +369,7 @@ fn causation(events: &[PendingEvent], ids: &[Option<Uuid>], cause: Cause, input:
 fn envelope(pending: &PendingEvent, slot: &Slot, event_id: Uuid, causation_id: Arc<str>, service: &Arc<str>) -> EventEnvelope {
     EventEnvelope {
         event_id,
-        version_esquema: SCHEMA_VERSION,
+        version_esquema: contracts::VERSION,
         aggregate_tipo: slot.target.tipo,
         aggregate_id: slot.target.id.clone(),
         aggregate_version: slot.version,

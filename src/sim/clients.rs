@@ -213,7 +213,7 @@ impl Clients {
         match self.rng.below(3) {
             0 => {
                 let garbage: Vec<u8> = (0..self.rng.index(40)).map(|_| self.rng.next() as u8).collect();
-                let topic = Topic::Comandos(*self.rng.pick(&crate::domain::Contexto::TODOS));
+                let topic = Topic::Comandos(self.rng.pick(&crate::domain::Contexto::TODOS));
                 trace.say(|| format!("cliente envía basura a {topic}/{partition}"));
                 drop(
                     shared
@@ -293,7 +293,7 @@ impl Clients {
     }
 
     fn client(&mut self) -> String {
-        (*self.rng.pick(&["c1", "c1", "c2", "c3"])).to_owned()
+        self.rng.pick(&["c1", "c1", "c2", "c3"]).to_owned()
     }
 
     fn inventory(&mut self, shared: &Shared) -> Id {
@@ -511,7 +511,7 @@ fn shop(shared: &Shared, rng: &mut Rng) -> Vec<Vec<Comando>> {
     };
     let mut second = vec![warehouse(&principal), warehouse(&norte)];
     // Often more numbers than invoices; sometimes the first range ends and the second goes on, or nothing does.
-    let first_end = *rng.pick(&[5, 20, 1_000]);
+    let first_end = rng.pick(&[5, 20, 1_000]);
     second.push(range("F", first_end, "2026-12-31"));
     if rng.below(2) == 0 {
         second.push(range("G", 1_000, "2027-12-31"));

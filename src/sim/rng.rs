@@ -40,7 +40,7 @@ impl Rng {
         per_ten_thousand > 0 && self.below(10_000) < u64::from(per_ten_thousand)
     }
 
-    pub fn pick<'a, T>(&mut self, of: &'a [T]) -> &'a T {
-        &of[self.index(of.len())]
+    pub fn pick<T: Copy>(&mut self, of: &[T]) -> T {
+        of[self.index(of.len())]
     }
 }

@@ -159,7 +159,7 @@ impl ReadSide {
 
     /// A reader: what it saw once it never sees older, and stock is never negative.
     fn look(&mut self, rng: &mut Rng) {
-        let table = *rng.pick(&[&FACTURAS, &EXISTENCIAS]);
+        let table = rng.pick(&[&FACTURAS, &EXISTENCIAS]);
         let Ok((rows, _)) = self.tables.scan(table, None, 64) else { return };
         for row in rows {
             let key: Vec<String> = row.key.iter().map(|value| format!("{value:?}")).collect();

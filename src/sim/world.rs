@@ -239,8 +239,8 @@ impl World<'_> {
             log.expire_transaction(name);
         }
         if weather.strikes(Fault::FailOver) {
-            let topics = [Topic::Comandos, Topic::Eventos].map(|of| of(*self.rng.pick(&Contexto::TODOS)));
-            let topic = *self.rng.pick(&topics);
+            let topics = [Topic::Comandos, Topic::Eventos].map(|of| of(self.rng.pick(&Contexto::TODOS)));
+            let topic = self.rng.pick(&topics);
             let partition = self.rng.below(u64::from(self.shared.plan.partitions)) as u16;
             // Every topic drawn has that partition.
             let _: Result<(), LogError> = log.fail_over(TopicPartition::new(topic, partition));

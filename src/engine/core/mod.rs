@@ -19,7 +19,7 @@ mod replicas;
 mod slot;
 mod slots;
 #[cfg(test)]
-pub(super) mod tests;
+pub(crate) mod tests;
 
 use std::{
     collections::{BTreeMap, VecDeque},

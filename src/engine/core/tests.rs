@@ -46,7 +46,7 @@ const PANICS: &str = "entra-en-panico";
 /// This command ends the processor that takes it in.
 pub const ENDS_THE_PROCESS: &str = "termina-el-proceso";
 
-fn panic_if_asked(command_id: &Id) {
+pub fn panic_if_asked(command_id: &Id) {
     assert!(command_id.as_str() != PANICS, "fallo plantado en la decisión");
 }
 

@@ -10,10 +10,7 @@ use super::{
 };
 use crate::{
     contracts::{DecodedCommand, EventEnvelope, Huella},
-    domain::{
-        Comando, Contexto, Evento, TipoAgregado,
-        facturacion::factura::{ComandoFactura, EventoFactura},
-    },
+    domain::{Contexto, Evento, TipoAgregado, facturacion::factura::EventoFactura},
     log::{Position, TopicPartition},
 };
 
@@ -25,6 +22,8 @@ pub(super) enum Clase {
     Rechazado,
     /// A document whose attempt has not ended.
     EnCurso,
+    /// An edit of a draft: decided, unless an attempt of the same command follows.
+    Borrador,
 }
 
 /// What a command led to.
@@ -78,7 +77,10 @@ impl Desenlaces {
         let Some(huella) = sobre.huella.filter(|_| !matches!(evento, Evento::Cuarentena(_))) else { return };
         let clase = match evento {
             Evento::Factura(EventoFactura::FacturaEmitida(_) | EventoFactura::FacturaRechazada { .. }) => Clase::Decidido,
-            Evento::Factura(_) => Clase::EnCurso,
+            Evento::Factura(
+                EventoFactura::EmisionIniciada(_) | EventoFactura::StockAsegurado { .. } | EventoFactura::NumeracionRecibida { .. },
+            ) => Clase::EnCurso,
+            Evento::Factura(_) => Clase::Borrador,
             _ => Clase::Decidido,
         };
         let clave = clave_comando(sobre.aggregate_tipo, &sobre.aggregate_id, &sobre.command_id);
@@ -98,7 +100,7 @@ impl Desenlaces {
                 libre.insert(nuevo);
             }
             Entry::Occupied(mut previo) => match previo.get().clase {
-                Clase::EnCurso => previo.get_mut().clase = nuevo.clase,
+                Clase::EnCurso | Clase::Borrador => previo.get_mut().clase = nuevo.clase,
                 Clase::Decidido | Clase::Rechazado => {
                     let lugar = previo.get().entrada;
                     informe.falla(Codigo::I1, || {
@@ -147,5 +149,5 @@ impl Desenlaces {
 }
 
 pub(super) fn es_paso(comando: &DecodedCommand) -> bool {
-    comando.envelope.paso.is_some() || matches!(comando.envelope.comando, Comando::Factura(ComandoFactura::RespuestaPaso { .. }))
+    comando.envelope.es_de_saga()
 }

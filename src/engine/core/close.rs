@@ -15,19 +15,19 @@ use super::{
     slots::Place,
 };
 use crate::{
-    contracts::{EventEnvelope, Instantanea, RecordedEvent, Respuesta},
+    contracts::{self, EventEnvelope, Instantanea, RecordedEvent, Respuesta},
     domain::{
         Evento, TipoAgregado,
         facturacion::factura::{EventoFactura, PasoSaga},
         inventario::EventoInventario,
         valores::{Id, Instante},
     },
-    engine::store::{self, AggregateRow, Payload, Positions, StoreWrite},
+    engine::{
+        routing::Ownership,
+        store::{self, AggregateRow, Payload, Positions, StoreWrite},
+    },
     log::{Position, Topic, TopicPartition},
 };
-
-/// Version of the schema of snapshots and events that this program writes.
-pub const SCHEMA_VERSION: u16 = 1;
 
 /// At least this many dirty actors go to the local store with each epoch, so that a checkpoint always ends.
 const FLUSH_MIN: usize = 16;
@@ -36,10 +36,12 @@ const FLUSH_EVENTS: usize = 16;
 
 /// Progress of the rolling checkpoint: a round flushes every actor that was dirty when it began; then the positions of that
 /// moment are those from which recovery folds.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Checkpoint {
-    /// Ends of the event partitions after the last committed epoch.
+    /// Ends of the partitions that recovery folds, after the last committed epoch.
     ends: Positions,
+    /// Positions kept for partitions that are other nodes' now: the rows of their aggregates are as old as these.
+    carried: Positions,
     /// Next positions of the command partitions.
     consumed: BTreeMap<TopicPartition, Position>,
     round: Option<Round>,
@@ -56,8 +58,14 @@ struct Round {
 }
 
 impl Checkpoint {
-    pub fn new(recovered: Positions) -> Self {
-        Self { ends: recovered, consumed: BTreeMap::new(), round: None, behind: false }
+    /// `recovered`: where the log was folded up to; `carried`: see there; `consumed`: next positions of the command partitions.
+    pub fn new(recovered: Positions, carried: Positions, consumed: Positions) -> Self {
+        Self { ends: recovered, carried, consumed, round: None, behind: false }
+    }
+
+    /// The row that says how far the store is, when everything is in it.
+    pub fn row(&self, ownership: &Ownership) -> StoreWrite {
+        store::checkpoint_row(&self.ends, &self.carried, ownership)
     }
 
     pub fn consumed(&self, partition: TopicPartition) -> Position {
@@ -229,7 +237,7 @@ impl Core {
                     aggregate_tipo: slot.target.tipo,
                     aggregate_id: slot.target.id.clone(),
                     aggregate_version: slot.version,
-                    version_esquema: SCHEMA_VERSION,
+                    version_esquema: contracts::VERSION,
                     estado,
                 };
                 let encoded = self.codec.encode_snapshot(&snapshot);
@@ -271,7 +279,7 @@ impl Core {
         if round.remaining == 0
             && let Some(ends) = &round.ends
         {
-            rows.push((store::META_KEY.to_vec(), Some(store::encode_positions(ends))));
+            rows.push(store::checkpoint_row(ends, &self.checkpoint.carried, &self.ownership));
             self.checkpoint.round = None;
         }
         Ok(rows)
@@ -361,7 +369,7 @@ fn causation(events: &[PendingEvent], ids: &[Option<Uuid>], cause: Cause, input:
 fn envelope(pending: &PendingEvent, slot: &Slot, event_id: Uuid, causation_id: Arc<str>, service: &Arc<str>) -> EventEnvelope {
     EventEnvelope {
         event_id,
-        version_esquema: SCHEMA_VERSION,
+        version_esquema: contracts::VERSION,
         aggregate_tipo: slot.target.tipo,
         aggregate_id: slot.target.id.clone(),
         aggregate_version: slot.version,

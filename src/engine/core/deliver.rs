@@ -17,9 +17,14 @@ use super::{
 };
 use crate::{
     contracts::{CommandEnvelope, DecodedCommand},
+    defectos::{Defecto, plantado},
     domain::{
         Comando, ContextoDecision, Direccionado, Evento, EventoCuarentena, Rechazo, ResultadoPaso, TipoAgregado,
-        catalogo::{bodega, cliente, producto, sucursal},
+        catalogo::{
+            bodega,
+            cliente::{self, ComandoCliente},
+            descuento, producto, sucursal,
+        },
         emisor::Emisor,
         facturacion::factura::{self, ComandoFactura, DireccionRespuesta, Envio, EventoFactura, NotaSaga, Paso, PasoSaga},
         inventario::{self, EventoInventario},
@@ -52,12 +57,21 @@ pub struct Message {
     pub ahora: Instante,
     /// Original bytes of an input.
     pub raw: Option<Bytes>,
+    /// Its client has been asked of another node already: what is known of it is all there is.
+    pub told: bool,
+    /// A step of a saga that began in the epoch in course: none of its messages can be anywhere but here.
+    pub fresh: bool,
 }
 
 impl Message {
     /// Id of the command it carries: its step's, or the one it came with.
     pub fn command_id(&self) -> Id {
         self.paso.as_ref().map_or_else(|| self.origin.command_id.clone(), PasoSaga::command_id)
+    }
+
+    /// Whether its outcome is that of an attempt to issue a document.
+    pub fn issues(&self) -> bool {
+        matches!(&self.comando, Comando::Factura(c) if c.emite())
     }
 
     pub fn internal(
@@ -68,13 +82,12 @@ impl Message {
         origin: Rc<Origin>,
         ahora: Instante,
     ) -> Self {
-        Self { target, comando, paso, cause, origin, client: None, ahora, raw: None }
+        Self { target, comando, paso, cause, origin, client: None, ahora, raw: None, told: false, fresh: false }
     }
 
     pub fn from_command(command: DecodedCommand, raw: Option<Bytes>) -> Self {
         let DecodedCommand { envelope, huella } = command;
-        let from_saga =
-            envelope.paso.is_some() || matches!(envelope.comando, Comando::Factura(ComandoFactura::RespuestaPaso { .. }));
+        let from_saga = envelope.es_de_saga();
         let client =
             (!from_saga).then_some(ClientCall { responder_a: envelope.responder_a, version_esperada: envelope.version_esperada });
         let origin = Origin {
@@ -93,6 +106,8 @@ impl Message {
             client,
             ahora: envelope.recibido_en,
             raw,
+            told: false,
+            fresh: false,
         }
     }
 }
@@ -141,18 +156,33 @@ impl Core {
             return Ok(());
         }
         let place = self.activate(&message.target)?;
-        if let Comando::Factura(ComandoFactura::CrearYEmitirFactura { datos, .. }) = &message.comando {
-            // Step 0: the client is asked of its actor, which on this node is to bring it into memory.
-            let cliente = Direccionado::new(TipoAgregado::Cliente, datos.cliente_id.clone());
-            if self.ownership.is_local(&cliente) {
-                self.activate(&cliente)?;
+        match &message.comando {
+            Comando::Cliente(ComandoCliente::ConsultarCliente { factura_id, pedido, .. }) => {
+                self.answer_question(message, place, factura_id, pedido);
+                return Ok(());
             }
+            Comando::Factura(ComandoFactura::ClienteConsultado { cliente_id, version, cliente, pedido, .. }) => {
+                // A client that has become this node's own meanwhile is known better here.
+                if !self.ownership.is_local(&Direccionado::new(TipoAgregado::Cliente, cliente_id.clone())) {
+                    self.replicas.adopt_foreign_client(cliente_id, *version, cliente.as_deref().cloned());
+                }
+                self.resume(pedido, message, input);
+                return Ok(());
+            }
+            _ => {}
         }
-        if self.slots[place].quarantined {
+        if message.client.is_some() && !plantado(Defecto::SinDeduplicar) && self.answer_from_memory(message, place, input)? {
+            return Ok(());
+        }
+        // Behind the memory: what was decided before the quarantine is answered as it was.
+        if self.slots[place].quarantined && !plantado(Defecto::CuarentenaAMedias) {
             self.park(message, input);
             return Ok(());
         }
-        if message.client.is_some() && self.answer_from_memory(message, place, input)? {
+        if let Some(cliente_id) = client_of(&self.slots[place], &message.comando)
+            && !self.has_client_at_hand(&cliente_id, message.told)?
+        {
+            self.ask_for_client(&cliente_id, message);
             return Ok(());
         }
         self.decide_and_apply(message, place, input)
@@ -164,8 +194,9 @@ impl Core {
         if let Some(stale) = stale_version(slot, message) {
             return self.refuse(message, Rechazo::de(stale), input);
         }
-        match decide(&self.emisor, &self.replicas, slot, message) {
+        match decide(&self.emisor, &self.replicas, slot, message, self.limits.trap) {
             Ok(Ok(decision)) => {
+                self.keep_rejected_attempt(message, place, !decision.eventos.is_empty())?;
                 self.apply(message, place, decision, input);
                 Ok(())
             }
@@ -193,9 +224,11 @@ impl Core {
                 factura::anotar(state, nota);
             }
         }
+        let fresh = !envios.is_empty() && began_in(&self.slots[place], &self.epoch.events);
         for Envio { paso, comando } in envios {
             let target = comando.destino();
-            self.queue.push_back(Message::internal(target, comando, Some(paso), cause, Rc::clone(&origin), message.ahora));
+            let step = Message::internal(target, comando, Some(paso), cause, Rc::clone(&origin), message.ahora);
+            self.queue.push_back(Message { fresh, ..step });
         }
         if let (Some(paso), Some(resultado)) = (&message.paso, resultado) {
             self.answer_step(paso, resultado, cause, message);
@@ -229,7 +262,7 @@ impl Core {
             self.epoch.touched.push(place);
         }
         slot.fold(&mut self.replicas, &evento);
-        self.stats.elided += elide(slot, &mut self.epoch.events, &evento);
+        self.stats.elided += elide(slot, &mut self.epoch.events, &evento, message.fresh, origin);
         if may_be_elided(&evento) {
             slot.elidable.push(at);
         }
@@ -266,11 +299,16 @@ impl Core {
 
     /// Hands a message over to the node that owns its target, through that target's topic.
     fn send_away(&mut self, message: &Message, input: &Rc<InputContext>) {
-        let answer = matches!(message.comando, Comando::Factura(ComandoFactura::RespuestaPaso { .. }));
         let command_id = message.command_id();
+        // The ids of answers and questions derive from what they belong to, so that they are the same however often they are given.
+        let suffix = match &message.comando {
+            Comando::Factura(ComandoFactura::RespuestaPaso { .. }) => Some("A"),
+            Comando::Cliente(ComandoCliente::ConsultarCliente { .. }) => Some("Q"),
+            Comando::Factura(ComandoFactura::ClienteConsultado { .. }) => Some("R"),
+            _ => None,
+        };
         let envelope = CommandEnvelope {
-            // An answer's id derives from its step's, so that it is the same however often it is given.
-            command_id: if answer { Id::compuesto(&[command_id.as_str(), "A"]) } else { command_id },
+            command_id: suffix.map_or_else(|| command_id.clone(), |suffix| Id::compuesto(&[command_id.as_str(), suffix])),
             correlation_id: message.origin.correlation_id.clone(),
             causation_id: None,
             recibido_en: message.ahora,
@@ -297,15 +335,28 @@ impl Core {
     }
 }
 
-/// Whose command the events belong to: a document's own attempt, or the message's command.
+/// The client that a command issues to.
+fn client_of(slot: &Slot, comando: &Comando) -> Option<Id> {
+    match comando {
+        Comando::Factura(ComandoFactura::CrearYEmitirFactura { datos, .. }) => Some(datos.cliente_id.clone()),
+        Comando::Factura(ComandoFactura::EmitirFactura { .. }) => slot.factura().map(|f| f.cabecera.cliente_id.clone()),
+        _ => None,
+    }
+}
+
+/// Whose command the events belong to: a client's, or that of the attempt which its document works on.
 fn origin_for(slot: &mut Slot, message: &Message, with_events: bool) -> Rc<Origin> {
     if message.target.tipo != TipoAgregado::Factura {
         return Rc::clone(&message.origin);
     }
-    if message.client.is_some() && with_events {
-        slot.origin = Some(Rc::clone(&message.origin));
+    if message.client.is_none() {
+        return slot.origin.clone().unwrap_or_else(|| Rc::clone(&message.origin));
     }
-    slot.origin.clone().unwrap_or_else(|| Rc::clone(&message.origin))
+    if with_events && message.issues() {
+        slot.origin = Some(Rc::clone(&message.origin));
+        slot.issued_by = message.comando.tipo();
+    }
+    Rc::clone(&message.origin)
 }
 
 /// Who waits for the document's outcome: the caller, or whoever began the attempt.
@@ -320,11 +371,20 @@ fn index(length: usize) -> u32 {
     u32::try_from(length).unwrap_or_else(|_| unreachable!("una época no llega a 2^32 eventos"))
 }
 
+/// Whether the attempt that a document is at began in this epoch.
+fn began_in(slot: &Slot, events: &[PendingEvent]) -> bool {
+    let begins = |at: &u32| matches!(events[*at as usize].evento, Some(Evento::Factura(EventoFactura::EmisionIniciada(_))));
+    slot.elidable.iter().any(begins)
+}
+
 /// Events that a later one of the same epoch may make unobservable (`architecture.md` section 4).
 fn may_be_elided(evento: &Evento) -> bool {
     match evento {
         Evento::Inventario(EventoInventario::StockReservado { .. }) => true,
-        Evento::Factura(e) => !matches!(e, EventoFactura::FacturaEmitida(_) | EventoFactura::FacturaRechazada { .. }),
+        Evento::Factura(e) => !matches!(
+            e,
+            EventoFactura::FacturaEmitida(_) | EventoFactura::FacturaRechazada { .. } | EventoFactura::FacturaDescartada { .. }
+        ),
         _ => false,
     }
 }
@@ -336,15 +396,21 @@ fn stale_version(slot: &Slot, message: &Message) -> Option<Falla> {
     (expected != version).then(|| Falla::simple(Regla::VersionEsperada, "").con("esperada", expected).con("actual", version))
 }
 
-/// Drops what `evento` makes unobservable; how many.
-fn elide(slot: &mut Slot, events: &mut [PendingEvent], evento: &Evento) -> u64 {
+/// Drops what `evento` makes unobservable; how many. Of a document, only what its own command led to: an edit that came before it
+/// as a command of its own was answered with its version.
+///
+/// A reservation of a saga that began before this epoch stays: an earlier copy of its request may still be under way, and whoever
+/// receives it must know that it was granted. The same goes for a saga of another node.
+fn elide(slot: &mut Slot, events: &mut [PendingEvent], evento: &Evento, fresh: bool, origin: &Rc<Origin>) -> u64 {
     if slot.elidable.is_empty() {
         return 0;
     }
     match evento {
         Evento::Factura(later) => {
-            elide_where(slot, events, |e| matches!(e, Evento::Factura(earlier) if factura::elidibles(later, earlier)))
+            let own = |p: &PendingEvent| Rc::ptr_eq(&p.origin, origin) || p.origin.command_id == origin.command_id;
+            elide_where(slot, events, |p, e| matches!(e, Evento::Factura(earlier) if own(p) && factura::elidibles(later, earlier)))
         }
+        Evento::Inventario(_) if !fresh && !plantado(Defecto::ElisionDeSagaAjena) => 0,
         Evento::Inventario(EventoInventario::StockReducido(m)) => {
             m.reserva_id.as_ref().map_or(0, |id| elide_reservation(slot, events, id))
         }
@@ -357,9 +423,10 @@ fn elide_reservation(slot: &mut Slot, events: &mut [PendingEvent], id: &Id) -> u
     let dropped = elide_where(
         slot,
         events,
-        |e| matches!(e, Evento::Inventario(EventoInventario::StockReservado { reserva_id, .. }) if reserva_id == id),
+        |_, e| matches!(e, Evento::Inventario(EventoInventario::StockReservado { reserva_id, .. }) if reserva_id == id),
     );
     if dropped > 0
+        && !plantado(Defecto::ElisionSinRastro)
         && let SlotState::Inventario(Some(state)) = &mut slot.state
     {
         inventario::elidir_reserva(state, id);
@@ -367,11 +434,11 @@ fn elide_reservation(slot: &mut Slot, events: &mut [PendingEvent], id: &Id) -> u
     dropped
 }
 
-fn elide_where(slot: &mut Slot, events: &mut [PendingEvent], unobservable: impl Fn(&Evento) -> bool) -> u64 {
+fn elide_where(slot: &mut Slot, events: &mut [PendingEvent], unobservable: impl Fn(&PendingEvent, &Evento) -> bool) -> u64 {
     let before = slot.elidable.len();
     slot.elidable.retain(|at| {
         let pending = &mut events[*at as usize];
-        let drop = pending.evento.as_ref().is_some_and(&unobservable);
+        let drop = pending.evento.as_ref().is_some_and(|evento| unobservable(pending, evento));
         if drop {
             pending.evento = None;
         }
@@ -383,11 +450,18 @@ fn elide_where(slot: &mut Slot, events: &mut [PendingEvent], unobservable: impl 
 }
 
 /// Asks the domain. The state is only borrowed, so a panic leaves it good.
-fn decide(emisor: &Emisor, replicas: &Replicas, slot: &Slot, message: &Message) -> Result<Result<Decision, Rechazo>, String> {
+fn decide(
+    emisor: &Emisor,
+    replicas: &Replicas,
+    slot: &Slot,
+    message: &Message,
+    trap: Option<fn(&Id)>,
+) -> Result<Result<Decision, Rechazo>, String> {
     let context = ContextoDecision::new(message.ahora, emisor, replicas);
     let decided = catch_unwind(AssertUnwindSafe(|| {
-        #[cfg(test)]
-        super::tests::panic_if_asked(&message.origin.command_id);
+        if let Some(trap) = trap {
+            trap(&message.origin.command_id);
+        }
         decide_by_kind(&context, replicas, slot, message)
     }));
     decided.map_err(|panic| {
@@ -401,6 +475,7 @@ fn decide_by_kind(ctx: &ContextoDecision<'_>, replicas: &Replicas, slot: &Slot, 
     match (&message.comando, &slot.state) {
         (Comando::Cliente(c), _) => plain(cliente::decidir(catalogued(replicas.clientes.get(id)), c, ctx), Evento::Cliente),
         (Comando::Producto(c), _) => plain(producto::decidir(catalogued(replicas.productos.get(id)), c, ctx), Evento::Producto),
+        (Comando::Descuento(c), _) => plain(descuento::decidir(catalogued(replicas.descuentos.get(id)), c, ctx), Evento::Descuento),
         (Comando::Sucursal(c), _) => plain(sucursal::decidir(catalogued(replicas.sucursales.get(id)), c, ctx), Evento::Sucursal),
         (Comando::Bodega(c), _) => plain(bodega::decidir(catalogued(replicas.bodegas.get(id)), c, ctx), Evento::Bodega),
         (Comando::Inventario(c), SlotState::Inventario(state)) => {

@@ -8,11 +8,13 @@ use hashbrown::HashSet;
 use super::{Core, CoreError, Slot, origin_of};
 use crate::{
     contracts::{ComandoRechazado, EventEnvelope, Instantanea, RegistroAuditoria},
+    defectos::{Defecto, plantado},
     domain::{
-        Direccionado, TipoAgregado,
+        Direccionado, Evento, TipoAgregado,
+        facturacion::factura::EstadoFactura,
         valores::{Id, Instante},
     },
-    engine::store::{self, AggregateRow, MemoryOutcome, MemoryRow, Payload, Positions, StoreWrite},
+    engine::store::{self, AggregateRow, MemoryOutcome, MemoryRow, Payload, StoreWrite},
 };
 
 /// Rows that wait to be written while the log is folded, so that each batch is worth its cost.
@@ -83,7 +85,7 @@ impl Core {
         let slot = &mut self.slots[place];
         if sobre.aggregate_version <= slot.version {
             refold.skipped += 1;
-            if target.tipo != TipoAgregado::Factura {
+            if target.tipo != TipoAgregado::Factura && !is_quarantine(body.tipo()) {
                 // A snapshot carries the state, not the outcomes that clients may ask for again.
                 self.remember_refolded(refold, &target, &sobre);
             }
@@ -98,15 +100,18 @@ impl Core {
             });
         }
         refold.events += 1;
+        self.keep_refolded_attempt(refold, &target, &sobre)?;
+        let slot = &mut self.slots[place];
         if body.tipo() == "FacturaEmitida" && !slot.quarantined {
             return self.refold_document(refold, target, sobre.aggregate_version, value);
         }
         let evento = body.decode().map_err(unreadable)?;
         slot.version = sobre.aggregate_version;
         slot.fold(&mut self.replicas, &evento);
-        if target.tipo == TipoAgregado::Factura {
+        // A quarantine is no outcome of the command that led to it.
+        if ends_or_begins_attempt(&evento) {
             slot.origin = Some(Rc::new(origin_of(&sobre)));
-        } else {
+        } else if !is_quarantine(body.tipo()) {
             self.remember_refolded(refold, &target, &sobre);
         }
         self.mark_dirty(&target);
@@ -125,8 +130,31 @@ impl Core {
         if refold.rows.len() >= BATCH { self.write_refolded(refold) } else { Ok(()) }
     }
 
+    /// As `keep_rejected_attempt` while the log is folded.
+    fn keep_refolded_attempt(
+        &mut self,
+        refold: &mut Refold,
+        target: &Direccionado,
+        sobre: &EventEnvelope,
+    ) -> Result<(), CoreError> {
+        let Some(slot) = self.slots.get_mut(target) else { return Ok(()) };
+        let Some(rejected) = slot.factura().filter(|f| f.estado == EstadoFactura::Rechazada) else { return Ok(()) };
+        if slot.origin.as_ref().is_none_or(|origin| origin.command_id == sobre.command_id) {
+            return Ok(());
+        }
+        let errores = rejected.errores.clone();
+        let Some(origin) = slot.origin.take() else { return Ok(()) };
+        slot.stored = true;
+        let outcome = MemoryOutcome::Refused(self.encode_rejected_attempt(target, &origin, errores)?);
+        let row = MemoryRow { huella: origin.huella, recibido_en: origin.recibido_en, outcome };
+        refold.rows.push((store::memory_key(target, &origin.command_id), Some(row.encode())));
+        Ok(())
+    }
+
     fn remember_refolded(&mut self, refold: &mut Refold, target: &Direccionado, sobre: &EventEnvelope) {
-        if sobre.huella.is_none() || sobre.ocurrido_en < refold.remember_from {
+        // A document remembers its commands for its whole life.
+        let forgotten = sobre.ocurrido_en < refold.remember_from && target.tipo != TipoAgregado::Factura;
+        if sobre.huella.is_none() || forgotten {
             return;
         }
         let outcome = MemoryOutcome::Accepted { version: sobre.aggregate_version };
@@ -148,6 +176,10 @@ impl Core {
             return Ok(());
         }
         let target = Direccionado::new(refusal.aggregate_tipo, refusal.aggregate_id.clone());
+        if !self.ownership.is_local(&target) {
+            // `auditoria` has the refusals of every context; this one's partition is another node's.
+            return Ok(());
+        }
         let place = self.activate(&target)?;
         let slot = &mut self.slots[place];
         if slot.version == 0 && !slot.stored {
@@ -167,6 +199,25 @@ impl Core {
         Ok(())
     }
 
+    /// Folds an event of another node's catalogue or ranges into the replicas. A client only when it is cached.
+    ///
+    /// # Errors
+    /// Unreadable events.
+    pub fn follow(&mut self, value: &Bytes) -> Result<(), CoreError> {
+        let codec = std::sync::Arc::clone(&self.codec);
+        let unreadable = |cause| CoreError::State { target: "un evento de catálogo de otro nodo".to_owned(), cause };
+        let (sobre, body) = codec.decode_event_envelope(value).map_err(unreadable)?;
+        let wanted = match sobre.aggregate_tipo {
+            TipoAgregado::Cliente => self.replicas.wants_client(&sobre.aggregate_id, sobre.aggregate_version),
+            _ => true,
+        };
+        if wanted {
+            let evento = body.decode().map_err(unreadable)?;
+            self.replicas.fold(&sobre.aggregate_id, &evento);
+        }
+        Ok(())
+    }
+
     /// Folds what a catalogue command of another node leads to: only for tests of sagas that cross nodes.
     #[cfg(test)]
     pub(super) fn adopt_replica(&mut self, comando: &crate::domain::Comando) {
@@ -178,6 +229,9 @@ impl Core {
             }
             crate::domain::Comando::Producto(c) => {
                 wrap(crate::domain::catalogo::producto::decidir(None, c, &ctx), crate::domain::Evento::Producto)
+            }
+            crate::domain::Comando::Descuento(c) => {
+                wrap(crate::domain::catalogo::descuento::decidir(None, c, &ctx), crate::domain::Evento::Descuento)
             }
             crate::domain::Comando::Sucursal(c) => {
                 wrap(crate::domain::catalogo::sucursal::decidir(None, c, &ctx), crate::domain::Evento::Sucursal)
@@ -217,7 +271,11 @@ impl Core {
     /// Those of the local store.
     pub fn arm_open_sagas(&mut self, ids: Vec<Id>) -> Result<usize, CoreError> {
         for id in ids {
-            self.activate(&Direccionado::new(TipoAgregado::Factura, id))?;
+            let target = Direccionado::new(TipoAgregado::Factura, id);
+            // The row of a saga whose partition moved on stays until the partition is back and its tail is folded.
+            if self.ownership.is_local(&target) {
+                self.activate(&target)?;
+            }
         }
         let mut open: Vec<(Id, u32)> = self
             .slots
@@ -225,6 +283,9 @@ impl Core {
             .filter_map(|slot| slot.factura().filter(|_| slot.has_open_saga()).map(|f| (slot.target.id.clone(), f.intento)))
             .collect();
         open.sort();
+        if plantado(Defecto::SagaSinReanudar) {
+            return Ok(open.len());
+        }
         for (id, intento) in &open {
             self.timers.insert((Instante(0), id.clone()), *intento);
             if let Some(slot) = self.slots.get_mut(&Direccionado::new(TipoAgregado::Factura, id.clone())) {
@@ -238,7 +299,7 @@ impl Core {
     ///
     /// # Errors
     /// Those of the local store.
-    pub fn finish_refold(&mut self, mut refold: Refold, ends: Positions) -> Result<(), CoreError> {
+    pub fn finish_refold(&mut self, mut refold: Refold) -> Result<(), CoreError> {
         self.write_refolded(&mut refold)?;
         while let Some(target) = self.dirty.pop_front() {
             let Some(place) = self.slots.place(&target) else { continue };
@@ -257,11 +318,30 @@ impl Core {
                 self.write_refolded(&mut refold)?;
             }
         }
-        refold.rows.push((store::META_KEY.to_vec(), Some(store::encode_positions(&ends))));
+        refold.rows.push(self.checkpoint.row(&self.ownership));
         self.write_refolded(&mut refold)?;
         self.leaving.clear();
-        self.checkpoint = super::close::Checkpoint::new(ends);
         Ok(())
+    }
+}
+
+fn is_quarantine(tipo: &str) -> bool {
+    matches!(tipo, "AgregadoEnCuarentena" | "CuarentenaLevantada")
+}
+
+/// Whether an event belongs to an attempt to issue a document, whose command ends as the document does.
+fn ends_or_begins_attempt(evento: &Evento) -> bool {
+    use crate::domain::facturacion::factura::EventoFactura as E;
+    match evento {
+        Evento::Factura(e) => matches!(
+            e,
+            E::EmisionIniciada(_)
+                | E::StockAsegurado { .. }
+                | E::NumeracionRecibida { .. }
+                | E::FacturaEmitida(_)
+                | E::FacturaRechazada { .. }
+        ),
+        _ => false,
     }
 }
 

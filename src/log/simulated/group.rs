@@ -32,8 +32,6 @@ pub(super) struct Group {
     generation: u64,
     /// A round of joining is under way.
     joining: bool,
-    /// Partitions are with nobody: another round must follow.
-    withheld: bool,
     /// Rounds so far.
     round: u64,
     committed: Vec<(usize, Position)>,
@@ -50,6 +48,8 @@ pub(super) enum Standing {
     Wait,
     /// A round is under way that it has not joined.
     Rejoin,
+    /// A known instance that came back in the middle of a generation: it has what it had.
+    Kept { member: u64, generation: u64, partitions: Vec<usize> },
     /// The generation that was made, and what is the member's in it.
     Assigned { member: u64, generation: u64, partitions: Vec<usize> },
 }
@@ -61,7 +61,6 @@ impl Group {
             members: Vec::new(),
             generation: 0,
             joining: false,
-            withheld: false,
             round: 0,
             committed: Vec::new(),
             pending: Vec::new(),
@@ -122,8 +121,8 @@ impl Group {
 
 impl Cluster {
     /// Joins, or joins again, with what is held. A new member of a known instance takes the place of the one before, without a round
-    /// while the group is settled. It is not while partitions are with nobody: whoever was to let them go and join again may be the one
-    /// that died. (Kafka answers such a member without a round, and the partitions stay with nobody until some other cause of one.)
+    /// while the group is settled: even when that one was to let partitions go and join again, which then are nobody's until the next
+    /// round.
     pub(super) fn join(
         &mut self,
         group: usize,
@@ -146,13 +145,13 @@ impl Cluster {
                 self.next_member += 1;
                 let before = instance.and_then(|i| found.members.iter().position(|m| m.instance.as_deref() == Some(i)));
                 if let Some(place) = before {
-                    let settled = !found.joining && !found.withheld && found.members[place].topics == topics;
+                    let settled = !found.joining && found.members[place].topics == topics;
                     found.members[place].id = id;
                     found.members[place].seen = now;
                     if settled {
                         let (generation, partitions) = (found.generation, found.members[place].assigned.clone());
                         self.watch(group, id);
-                        return Ok((id, Standing::Assigned { member: id, generation, partitions }));
+                        return Ok((id, Standing::Kept { member: id, generation, partitions }));
                     }
                 } else {
                     found.members.push(Member {
@@ -276,7 +275,7 @@ impl Cluster {
         found.joining = false;
         found.generation += 1;
         self.stats.rebalances += 1;
-        found.withheld = assign(&mut found.members, &partitions);
+        assign(&mut found.members, &partitions);
         for member in &mut found.members {
             member.joined = false;
         }
@@ -284,14 +283,13 @@ impl Cluster {
 }
 
 /// Sticky and even: each keeps what it holds up to its share; what nobody holds goes to whoever has least. What is above its holder's
-/// share is only taken from it: it goes to another in the round after the holder has let it go. Whether any was.
-fn assign(members: &mut [Member], partitions: &[(usize, Topic)]) -> bool {
+/// share is only taken from it: it goes to another in the round after the holder has let it go.
+fn assign(members: &mut [Member], partitions: &[(usize, Topic)]) {
     let wanted: Vec<(usize, Topic)> =
         partitions.iter().copied().filter(|(_, topic)| members.iter().any(|member| member.topics.contains(topic))).collect();
     if members.is_empty() {
-        return false;
+        return;
     }
-    let count = wanted.len();
     let (share, extra) = (wanted.len() / members.len(), wanted.len() % members.len());
     let mut order: Vec<usize> = (0..members.len()).collect();
     order.sort_by_key(|place| std::cmp::Reverse(members[*place].held.len()));
@@ -324,8 +322,7 @@ fn assign(members: &mut [Member], partitions: &[(usize, Topic)]) -> bool {
             members[place].assigned.push(partition);
         }
     }
-    for member in members.iter_mut() {
+    for member in members {
         member.assigned.sort_unstable();
     }
-    members.iter().map(|member| member.assigned.len()).sum::<usize>() < count
 }

@@ -85,7 +85,7 @@ impl Client {
                 if let Outcome::Claimed(Ok(_)) = outcome {
                     self.consumer.claimed();
                 }
-                self.shared.changed.notify_all();
+                self.shared.announce();
                 match outcome {
                     Outcome::Claimed(claimed) => Step::Claimed(claimed),
                     Outcome::Ended(ended) => Step::Done(ended),
@@ -140,6 +140,6 @@ impl Client {
     /// Leaves the group at once, as a node does that is taken out of service; a member that only stops is missed after its session.
     pub fn leave(&mut self) {
         self.consumer.leave(&mut self.shared.lock());
-        self.shared.changed.notify_all();
+        self.shared.announce();
     }
 }

@@ -280,6 +280,9 @@ pub struct SimArgs {
     /// Archivo en que se anotan las semillas que fallan
     #[arg(long, value_name = "ARCHIVO")]
     pub anotar: Option<PathBuf>,
+    /// Corre cada semilla dos veces y exige que suceda igual, byte por byte
+    #[arg(long, conflicts_with = "semilla")]
+    pub doble: bool,
     /// Planta un defecto, en un binario compilado con --features defectos
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub defecto: u8,

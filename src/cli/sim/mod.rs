@@ -72,7 +72,7 @@ fn muchas(kit: &Kit, ajustes: &Settings, args: &SimArgs, salida: Salida) -> Resu
         Some(archivo) => semillas_de(archivo)?,
         None => (args.desde..args.desde.saturating_add(args.cantidad)).collect(),
     };
-    let tanda = Tanda { kit, ajustes, semillas: &semillas, hilos: args.hilos.into(), detener_en: args.fallas };
+    let tanda = Tanda { kit, ajustes, semillas: &semillas, hilos: args.hilos.into(), detener_en: args.fallas, doble: args.doble };
     let resultado = correr(&tanda, salida);
     informe::mostrar(&salida, &resultado);
     for outcome in &resultado.fallidas {

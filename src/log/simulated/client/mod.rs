@@ -9,7 +9,7 @@ pub(super) use self::{
     consumer::{Consumer, Turn},
     producer::ProducerSide,
 };
-use super::{Micros, Shared, request::Metadata};
+use super::{Micros, Shared, cluster::Cluster, request::Metadata};
 use crate::log::{
     Committed, Delivery, LogError, OwnerToken, Position, Topic, TopicPartition, Transaction,
     transactional::{Membership, Outcome},
@@ -44,6 +44,7 @@ pub enum Step {
 /// A node's client. Dropping it is a crash: nothing is sent, and what it had open stays open.
 pub struct Client {
     shared: Arc<Shared>,
+    options: ClientOptions,
     producer: ProducerSide,
     consumer: Consumer,
 }
@@ -51,11 +52,15 @@ pub struct Client {
 impl Client {
     pub(super) fn new(shared: Arc<Shared>, options: ClientOptions) -> Self {
         let mut cluster = shared.lock();
-        let ClientOptions { node, owner, instance, group, topics } = options;
-        let producer = ProducerSide::new(&mut cluster, node, &owner);
-        let consumer = Consumer::new(&mut cluster, node, &group, instance, topics);
+        let producer = ProducerSide::new(&mut cluster, options.node, &options.owner);
+        let consumer = consumer(&mut cluster, &options);
         drop(cluster);
-        Self { shared, producer, consumer }
+        Self { shared, options, producer, consumer }
+    }
+
+    /// A new consumer beside the same producer, as when a process rebuilds its processor: what was read and held is forgotten.
+    pub fn subscribe_again(&mut self) {
+        self.consumer = consumer(&mut self.shared.lock(), &self.options);
     }
 
     /// Starts to take the owner's place, whatever was under way; [`Client::step`] goes on with it.
@@ -142,4 +147,8 @@ impl Client {
         self.consumer.leave(&mut self.shared.lock());
         self.shared.announce();
     }
+}
+
+fn consumer(cluster: &mut Cluster, options: &ClientOptions) -> Consumer {
+    Consumer::new(cluster, options.node, &options.group, options.instance.clone(), options.topics.clone())
 }

@@ -16,6 +16,7 @@ demo:
 banco:
 	cargo run --release -- banco --facturas 100000 --lineas 3..3
 
-# Lo largo: las entradas hostiles con guía de cobertura, 10 minutos cada objetivo (SEGUNDOS=60 make noche, más corto).
+# Lo largo: las entradas hostiles con guía de cobertura, 10 minutos cada objetivo, y un millón de semillas (SEGUNDOS=60 SEMILLAS=10000 make noche, más corto).
 noche:
 	bash .ci/fuzz $${SEGUNDOS:-600}
+	cargo run --release -- sim --cantidad $${SEMILLAS:-1000000} --hilos $$(nproc) --anotar tests/semillas.txt

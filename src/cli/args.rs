@@ -280,6 +280,9 @@ pub struct SimArgs {
     /// Archivo en que se anotan las semillas que fallan
     #[arg(long, value_name = "ARCHIVO")]
     pub anotar: Option<PathBuf>,
+    /// Dice qué defectos se pueden plantar
+    #[arg(long)]
+    pub defectos: bool,
     /// Corre cada semilla dos veces y exige que suceda igual, byte por byte
     #[arg(long, conflicts_with = "semilla")]
     pub doble: bool,

@@ -9,6 +9,8 @@ use std::{
     path::Path,
 };
 
+use serde_json::json;
+
 use self::{
     informe::{falla, una},
     tanda::{Tanda, correr},
@@ -19,13 +21,16 @@ use super::{
     salida::Salida,
 };
 use crate::{
-    defectos,
+    defectos::{self, Defecto},
     sim::{self, Fault, Keep, Kit, Settings},
 };
 
 /// # Errors
 /// Class `Falla` when a seed fails; `Uso` for settings that do not exist.
 pub fn ejecutar(args: &SimArgs, salida: Salida) -> Result<(), Fallo> {
+    if args.defectos {
+        return defectos_que_hay(salida);
+    }
     let ajustes = ajustes(args)?;
     defectos::elegir(args.defecto)
         .map_err(|que| Fallo::new(Clase::Uso, que, "cada defecto tiene su número", "Vea docs/guide/simulador.md."))?;
@@ -37,6 +42,15 @@ pub fn ejecutar(args: &SimArgs, salida: Salida) -> Result<(), Fallo> {
         Some(semilla) => repetir(&kit, semilla, &ajustes, args, salida),
         None => muchas(&kit, &ajustes, args, salida),
     }
+}
+
+fn defectos_que_hay(salida: Salida) -> Result<(), Fallo> {
+    for defecto in Defecto::TODOS {
+        salida.linea(format!("{:>3}  {:<28} {}", defecto.numero(), defecto.nombre(), defecto.descripcion()));
+    }
+    let todos = Defecto::TODOS.iter().map(|d| json!({"numero": d.numero(), "nombre": d.nombre(), "descripcion": d.descripcion()}));
+    salida.resultado(&todos.collect());
+    Ok(())
 }
 
 fn ajustes(args: &SimArgs) -> Result<Settings, Fallo> {

@@ -139,7 +139,11 @@ impl Nodo {
                 return;
             }
             Step::Claimed(Err(_)) => return self.rebuild(),
-            Step::Done(Ok(ref c)) if { self.trace(format!("confirmada {c:?}")); false } => {}
+            Step::Done(Ok(ref c))
+                if {
+                    self.trace(format!("confirmada {c:?}"));
+                    false
+                } => {}
             Step::Done(Ok(_)) if self.stale => return self.rebuild(),
             Step::Done(Ok(_)) => {}
             Step::Done(Err(error)) => return self.failed(&error),
@@ -290,7 +294,12 @@ impl Nodo {
         let Some(token) = self.token.clone() else { return };
         let records = std::mem::take(&mut self.records);
         let positions = std::mem::take(&mut self.positions).into_iter().map(|(p, next)| (commands(p), next)).collect::<Vec<_>>();
-        self.trace(format!("confirma {:?} {:?} {:?}", positions, records.iter().map(|(p, r)| format!("{} {}", p, String::from_utf8_lossy(&r.value))).collect::<Vec<_>>(), self.client.membership().metadata()));
+        self.trace(format!(
+            "confirma {:?} {:?} {:?}",
+            positions,
+            records.iter().map(|(p, r)| format!("{} {}", p, String::from_utf8_lossy(&r.value))).collect::<Vec<_>>(),
+            self.client.membership().metadata()
+        ));
         let transaction = Transaction { token, group: GROUP.to_owned(), records, positions };
         if let Err(error) = self.client.begin_commit(transaction) {
             self.failed(&error);

@@ -58,6 +58,14 @@ impl Client {
         Self { shared, producer, consumer }
     }
 
+    /// The client of the processor that is built after one ended in the same process: the producer goes on with what it knows of itself,
+    /// as a process's does, and the group is joined anew.
+    pub fn rebuilt(self) -> Self {
+        let Self { shared, producer, consumer } = self;
+        let consumer = consumer.anew();
+        Self { shared, producer, consumer }
+    }
+
     /// Starts to take the owner's place, whatever was under way; [`Client::step`] goes on with it.
     pub fn begin_claim(&mut self) {
         self.producer.claim(&mut self.shared.lock());

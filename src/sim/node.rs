@@ -46,8 +46,8 @@ pub struct Node {
     store: Arc<DiskStore>,
     suspects: Arc<Mutex<Suspects>>,
     process: Option<Box<Process>>,
-    /// The connection of a processor that ended by itself: its process still lives, and the next processor uses it.
-    connection: Option<Client>,
+    /// Client of the processor that ended, for the one built next in the same process.
+    left: Option<Client>,
     /// Simulated time before which the process does nothing: it is dead, or frozen.
     wakes: Micros,
     /// Its wall clock against the simulated time, in µs.
@@ -81,7 +81,7 @@ impl Node {
             store: Arc::new(DiskStore::new(shared.weather.clone())),
             suspects: Arc::default(),
             process: None,
-            connection: None,
+            left: None,
             wakes: 0,
             clock_skew: 0,
             fresh_store: false,
@@ -103,8 +103,7 @@ impl Node {
     /// kill -9: what was not durable in its store may be lost; it comes back after a while.
     pub fn kill(&mut self, shared: &Shared, back_in: Micros, trace: &mut Trace) {
         trace.say(|| format!("{} muere", self.name));
-        self.process = None;
-        self.connection = None;
+        (self.process, self.left) = (None, None);
         self.store.crash(&mut self.rng);
         self.store.weather_the_night(&mut self.rng);
         self.wakes = shared.log.now() + back_in;
@@ -118,7 +117,6 @@ impl Node {
 
     /// Leaves the group and starts again later, as in a rolling restart.
     pub fn retire(&mut self, shared: &Shared, back_in: Micros, trace: &mut Trace) {
-        self.connection = None;
         let Some(mut process) = self.process.take() else { return };
         trace.say(|| format!("{} se retira", self.name));
         process.client.leave();
@@ -170,7 +168,7 @@ impl Node {
                 acted
             }
             Err(error) => {
-                self.connection = Some(process.client);
+                self.left = Some(process.client.rebuilt());
                 self.ended(&error, shared, trace);
                 true
             }
@@ -199,22 +197,18 @@ impl Node {
         }
         self.builds += 1;
         trace.say(|| format!("{} arranca", self.name));
-        let mut client = self.connection.take().unwrap_or_else(|| self.connect(shared));
-        client.subscribe_again();
-        client.begin_claim();
-        let (committing, changes) = (None, VecDeque::new());
-        self.process = Some(Box::new(Process { client, lane: None, committing, changes, dirty: false }));
-        true
-    }
-
-    fn connect(&self, shared: &Shared) -> Client {
-        shared.log.client(ClientOptions {
+        let options = ClientOptions {
             node: self.number,
             owner: self.name.clone(),
             instance: Some(self.name.clone()),
             group: GROUP.to_owned(),
             topics: Contexto::TODOS.map(Topic::Comandos).to_vec(),
-        })
+        };
+        let mut client = self.left.take().unwrap_or_else(|| shared.log.client(options));
+        client.begin_claim();
+        let (committing, changes) = (None, VecDeque::new());
+        self.process = Some(Box::new(Process { client, lane: None, committing, changes, dirty: false }));
+        true
     }
 
     fn advance(&mut self, process: &mut Process, shared: &Shared, trace: &mut Trace) -> Result<bool, ProcessorError> {

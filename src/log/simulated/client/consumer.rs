@@ -67,16 +67,25 @@ impl Consumer {
         instance: Option<String>,
         topics: Vec<Topic>,
     ) -> Self {
+        Self::of_group(cluster.group(group), group, node, instance, topics)
+    }
+
+    /// Another consumer of the same name, which has not joined.
+    pub(in super::super) fn anew(self) -> Self {
+        Self::of_group(self.group, &self.name, self.node, self.instance, self.topics)
+    }
+
+    fn of_group(group: usize, name: &str, node: u32, instance: Option<String>, topics: Vec<Topic>) -> Self {
         Self {
             node,
-            group: cluster.group(group),
-            name: group.to_owned(),
+            group,
+            name: name.to_owned(),
             instance,
             topics,
             member: None,
             generation: 0,
             phase: Phase::Out,
-            membership: Membership::new(group),
+            membership: Membership::new(name),
             held: Vec::new(),
             gaining: Vec::new(),
             leaving: Vec::new(),

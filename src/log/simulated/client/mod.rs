@@ -58,9 +58,12 @@ impl Client {
         Self { shared, options, producer, consumer }
     }
 
-    /// A new consumer beside the same producer, as when a process rebuilds its processor: what was read and held is forgotten.
-    pub fn subscribe_again(&mut self) {
-        self.consumer = consumer(&mut self.shared.lock(), &self.options);
+    /// The client of the processor that is built after one ended in the same process: the producer goes on with what it knows of itself,
+    /// as a process's does, and the group is joined anew.
+    pub fn rebuilt(self) -> Self {
+        let Self { shared, producer, consumer } = self;
+        let consumer = consumer.anew();
+        Self { shared, producer, consumer }
     }
 
     /// Starts to take the owner's place, whatever was under way; [`Client::step`] goes on with it.

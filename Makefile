@@ -1,5 +1,5 @@
 # Lo que se repite, con nombre. `make` solo muestra esta lista.
-.PHONY: ayuda prueba ci demo banco
+.PHONY: ayuda prueba ci demo banco noche
 
 ayuda:
 	@grep -E '^[a-z]+:' Makefile | cut -d: -f1 | sort
@@ -15,3 +15,7 @@ demo:
 
 banco:
 	cargo run --release -- banco --facturas 100000 --lineas 3..3
+
+# Lo que tarda: 100.000 comandos al azar contra el modelo secuencial.
+noche:
+	AZAR_COMANDOS=100000 cargo test --release --lib azar -- --nocapture

@@ -16,6 +16,8 @@ demo:
 banco:
 	cargo run --release -- banco --facturas 100000 --lineas 3..3
 
-# Lo que tarda: 100.000 comandos al azar contra el modelo secuencial.
+# Lo largo: 100.000 comandos al azar contra el modelo secuencial, y las entradas hostiles con guía de cobertura, 10 minutos cada objetivo
+# (SEGUNDOS=60 make noche, más corto).
 noche:
-	AZAR_COMANDOS=100000 cargo test --release --lib azar -- --nocapture
+	AZAR_COMANDOS=100000 cargo test --locked --release --lib azar
+	bash .ci/fuzz $${SEGUNDOS:-600}

@@ -242,8 +242,8 @@ impl Consultas {
             None => From::Start,
             Some(texto) => {
                 let lugar = decodificar(huella, texto)?;
-                let id = String::from_utf8(lugar).map_err(|_| ConsultaError::CursorInvalido)?;
-                From::After(vec![text_value(&id)])
+                let id = std::str::from_utf8(&lugar).ok().and_then(|texto| Id::de_clave(texto).ok());
+                From::After(vec![id_value(&id.ok_or(ConsultaError::CursorInvalido)?)])
             }
         };
         let mut respuesta = PaginaDe::default();

@@ -55,6 +55,8 @@ pub enum Orden {
     Factura(FacturaArgs),
     /// Muestra las existencias de un producto, con sus lotes
     Stock(StockArgs),
+    /// Explica qué decide el dominio, sin cambiar nada
+    Dominio(DominioArgs),
     /// Vuelve a plegar el registro entero y comprueba que nada se perdió, se duplicó ni se vendió de más
     Verificar(VerificarArgs),
     /// Simula varios nodos con fallas sobre un registro simulado y comprueba los invariantes
@@ -204,6 +206,23 @@ pub struct StockArgs {
     /// Id de la bodega (PRINCIPAL si no se indica)
     #[arg(long, value_name = "BODEGA", default_value = "PRINCIPAL")]
     pub bodega: String,
+}
+
+#[derive(Debug, Args)]
+#[command(override_usage = "factumarket dominio reglas [OPCIONES]", after_help = "Ejemplo:\n  factumarket dominio reglas")]
+pub struct DominioArgs {
+    #[command(subcommand)]
+    pub accion: DominioAccion,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum DominioAccion {
+    /// Lista las reglas de validación, con un ejemplo de cada falla
+    #[command(
+        override_usage = "factumarket dominio reglas [OPCIONES]",
+        after_help = "Ejemplo:\n  factumarket dominio reglas > reglas.md"
+    )]
+    Reglas,
 }
 
 #[derive(Debug, Args)]

@@ -21,6 +21,7 @@ pub mod importar;
 mod nodo;
 #[doc(hidden)]
 pub mod peticion;
+mod reglas;
 mod salida;
 mod senales;
 mod servir;
@@ -30,7 +31,7 @@ mod vista;
 
 use std::{net::SocketAddr, process::ExitCode};
 
-use args::{Cli, ConfigAccion, EjemplosAccion, Orden};
+use args::{Cli, ConfigAccion, DominioAccion, EjemplosAccion, Orden};
 use contexto::Contexto;
 use espanol::Pedido;
 use fallo::Fallo;
@@ -78,6 +79,12 @@ fn ejecutar(cli: Cli, salida: Salida) -> Result<(), Fallo> {
         Orden::Emitir(args) => emitir::ejecutar(&con(Vec::new())?, &args),
         Orden::Factura(args) => consultar::factura(&con(Vec::new())?, &args),
         Orden::Stock(args) => consultar::stock(&con(Vec::new())?, &args),
+        Orden::Dominio(args) => {
+            let DominioAccion::Reglas = args.accion;
+            salida.linea(reglas::pagina().trim_end());
+            salida.resultado(&reglas::en_json());
+            Ok(())
+        }
         Orden::Config(args) => {
             let ConfigAccion::Ver { origen } = args.accion;
             config_ver::ver(&con(Vec::new())?, origen)

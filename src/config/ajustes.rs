@@ -110,7 +110,7 @@ pub const AJUSTES: &[Ajuste] = &[
         "",
         "NIT (CO) o RUC (EC) del emisor, con su dígito de verificación; vacío toma el de ejemplo.",
     ),
-    entero("emisor.plazo_emision_segundos", 1, 3_600, "30", "Plazo para reservar las existencias de una factura, en segundos."),
+    entero("emisor.plazo_emision_segundos", 1, 600, "30", "Plazo para reservar las existencias de una factura, en segundos."),
     ajuste("emisor.vender_vencidos", Tipo::Booleano, "false", "Permite vender lotes con la fecha de caducidad pasada."),
     ajuste("emisor.verificar_digito_ruc", Tipo::Booleano, "false", "Verifica el módulo 11 de los RUC públicos y jurídicos."),
     ajuste(
@@ -118,6 +118,18 @@ pub const AJUSTES: &[Ajuste] = &[
         Tipo::EnteroOpcional { min: 0, max: 3_650 },
         "ninguno",
         "Días que la fecha de emisión puede adelantarse a hoy.",
+    ),
+    ajuste(
+        "emisor.limite_credito",
+        Tipo::EnteroOpcional { min: 0, max: 999_999_999_999_999 },
+        "ninguno",
+        "Lo que una factura puede dejar a CREDITO como máximo, en unidades de la moneda.",
+    ),
+    ajuste(
+        "emisor.impuestos",
+        Tipo::Texto { min: 0, max: 4_000 },
+        "",
+        "Catálogo de impuestos, en lugar del del régimen: «CODIGO TARIFA DESDE[..HASTA]; …»; vacío toma el del régimen.",
     ),
     ajuste(
         "emisor.redondeo",

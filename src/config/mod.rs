@@ -9,6 +9,7 @@ mod archivo;
 mod capas;
 mod errores;
 mod guia;
+mod impuestos;
 mod tipado;
 mod valores;
 

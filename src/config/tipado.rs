@@ -2,10 +2,11 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use super::{Problema, Resuelto, Valor};
+use super::{Problema, Resuelto, Valor, impuestos};
 use crate::domain::{
     emisor::{Emisor, ModoRedondeo, NivelRedondeo},
-    valores::Identificacion,
+    reglas::Falla,
+    valores::{Decimal, Dinero, Identificacion},
 };
 
 /// Section `servidor`.
@@ -170,8 +171,29 @@ fn emisor(tabla: &Tabla<'_>, problemas: &mut Vec<Problema>) -> Emisor {
         Valor::Entero(dias) => u16::try_from(*dias).ok(),
         _ => None,
     };
+    emisor.limite_credito = match &tabla.buscar("emisor.limite_credito").valor {
+        Valor::Entero(limite) => Dinero::nuevo(Decimal::from(*limite)).ok(),
+        _ => None,
+    };
+    gravar(&mut emisor, tabla, problemas);
     identificar(&mut emisor, tabla, problemas);
     emisor
+}
+
+/// The configured tax catalogue, in the place of the regime's.
+fn gravar(emisor: &mut Emisor, tabla: &Tabla<'_>, problemas: &mut Vec<Problema>) {
+    let escrito = tabla.texto("emisor.impuestos");
+    if escrito.trim().is_empty() {
+        return;
+    }
+    match impuestos::leer(escrito) {
+        Ok(catalogo) => emisor.impuestos = catalogo,
+        Err(errores) => problemas.extend(errores.into_iter().map(|error| Problema {
+            que: format!("un impuesto del emisor no se entiende: {error}"),
+            donde: tabla.buscar("emisor.impuestos").origen.to_string(),
+            hacer: "Por ejemplo: IVA 19 2017-01-01; IVA 12 2017-06-01..2024-03-31.".to_owned(),
+        })),
+    }
 }
 
 /// The configured identification, then everything that the domain finds wrong with the whole issuer.
@@ -188,11 +210,30 @@ fn identificar(emisor: &mut Emisor, tabla: &Tabla<'_>, problemas: &mut Vec<Probl
             }),
         }
     }
-    problemas.extend(emisor.validar().into_iter().map(|falla| Problema {
-        que: falla.mensaje.clone(),
-        donde: format!("sección emisor{}", falla.campo),
-        hacer: "Corrija la sección [emisor].".to_owned(),
-    }));
+    problemas.extend(emisor.validar().into_iter().map(|falla| problema_de(&falla, tabla)));
+}
+
+/// What the domain finds wrong, with the setting that says it and where that was written.
+fn problema_de(falla: &Falla, tabla: &Tabla<'_>) -> Problema {
+    let partes: Vec<&str> = falla.campo.split('/').skip(1).collect();
+    let ajuste = match partes[..] {
+        ["nombre", ..] => "emisor.nombre",
+        ["redondeo", ..] => "emisor.decimales",
+        ["plazo_emision_ms", ..] => "emisor.plazo_emision_segundos",
+        ["limite_credito", ..] => "emisor.limite_credito",
+        ["impuestos", ..] => "emisor.impuestos",
+        _ => "emisor.identificacion",
+    };
+    let cual = match partes[..] {
+        ["impuestos", indice, ..] => indice.parse::<usize>().map(|i| format!(" (impuesto {})", i + 1)).unwrap_or_default(),
+        _ => String::new(),
+    };
+    let resuelto = tabla.buscar(ajuste);
+    Problema {
+        que: format!("{ajuste}{cual}: {}", falla.mensaje),
+        donde: resuelto.origen.to_string(),
+        hacer: format!("Lo permitido: {}.", resuelto.ajuste.tipo.permitido()),
+    }
 }
 
 /// Reading of the resolved table by name and type. A wrong name or type is a slip in this file, which every test that loads the

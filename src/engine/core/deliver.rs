@@ -29,7 +29,7 @@ use crate::{
         facturacion::factura::{self, ComandoFactura, DireccionRespuesta, Envio, EventoFactura, NotaSaga, Paso, PasoSaga},
         inventario::{self, EventoInventario},
         numeracion,
-        reglas::{Falla, Regla},
+        reglas::{Falla, version_esperada},
         valores::{Id, Instante},
     },
     engine::store::Origin,
@@ -392,8 +392,7 @@ fn may_be_elided(evento: &Evento) -> bool {
 /// The failure of `version_esperada`, when the caller gave one and the aggregate has moved on.
 fn stale_version(slot: &Slot, message: &Message) -> Option<Falla> {
     let expected = message.client.as_ref()?.version_esperada?;
-    let version = slot.version_now();
-    (expected != version).then(|| Falla::simple(Regla::VersionEsperada, "").con("esperada", expected).con("actual", version))
+    version_esperada(expected, slot.version_now())
 }
 
 /// Drops what `evento` makes unobservable; how many. Of a document, only what its own command led to: an edit that came before it

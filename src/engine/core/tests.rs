@@ -1,5 +1,6 @@
 //! Scenarios of the core: commands in, epochs out, no threads and no disk.
 
+mod azar;
 mod borradores;
 
 use std::{collections::BTreeMap, sync::Arc};

@@ -9,7 +9,7 @@ pub(super) use self::{
     consumer::{Consumer, Turn},
     producer::ProducerSide,
 };
-use super::{Micros, Shared, cluster::Cluster, request::Metadata};
+use super::{Micros, Shared, request::Metadata};
 use crate::log::{
     Committed, Delivery, LogError, OwnerToken, Position, Topic, TopicPartition, Transaction,
     transactional::{Membership, Outcome},
@@ -44,7 +44,6 @@ pub enum Step {
 /// A node's client. Dropping it is a crash: nothing is sent, and what it had open stays open.
 pub struct Client {
     shared: Arc<Shared>,
-    options: ClientOptions,
     producer: ProducerSide,
     consumer: Consumer,
 }
@@ -52,10 +51,11 @@ pub struct Client {
 impl Client {
     pub(super) fn new(shared: Arc<Shared>, options: ClientOptions) -> Self {
         let mut cluster = shared.lock();
-        let producer = ProducerSide::new(&mut cluster, options.node, &options.owner);
-        let consumer = consumer(&mut cluster, &options);
+        let ClientOptions { node, owner, instance, group, topics } = options;
+        let producer = ProducerSide::new(&mut cluster, node, &owner);
+        let consumer = Consumer::new(&mut cluster, node, &group, instance, topics);
         drop(cluster);
-        Self { shared, options, producer, consumer }
+        Self { shared, producer, consumer }
     }
 
     /// The client of the processor that is built after one ended in the same process: the producer goes on with what it knows of itself,
@@ -150,8 +150,4 @@ impl Client {
         self.consumer.leave(&mut self.shared.lock());
         self.shared.announce();
     }
-}
-
-fn consumer(cluster: &mut Cluster, options: &ClientOptions) -> Consumer {
-    Consumer::new(cluster, options.node, &options.group, options.instance.clone(), options.topics.clone())
 }

@@ -10,6 +10,7 @@
 pub mod conformance;
 pub mod embedded;
 pub mod headers;
+pub mod topology;
 
 use std::{fmt, time::Duration};
 

@@ -11,6 +11,8 @@
 pub mod conformance;
 pub mod embedded;
 pub mod headers;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 mod limits;
 pub mod simulated;
 pub mod topology;

@@ -136,7 +136,8 @@ fn complete(topics: &[TopicSpec]) -> Result<(), String> {
 }
 
 fn spec(tema: &Tema, topic: Topic, sizes: &Sizes) -> Result<TopicSpec, String> {
-    let millis = |text: &str| duration(text).ok_or_else(|| format!("{}: «{text}» no es una duración como 7d, 1h o siempre", tema.nombre));
+    let millis =
+        |text: &str| duration(text).ok_or_else(|| format!("{}: «{text}» no es una duración como 7d, 1h o siempre", tema.nombre));
     let mut config = BTreeMap::from([
         ("cleanup.policy", policy(tema.limpieza).to_owned()),
         ("max.message.bytes", MAX_MESSAGE_BYTES.to_string()),

@@ -107,7 +107,10 @@ fn what_is_wrong_in_a_file_is_told() {
     assert!(refused("tema = 3").starts_with("la topología mia.toml no sirve: "));
     let without = BUNDLED.replacen("nombre = \"auditoria.sellos\"", "nombre = \"auditoria\"", 1);
     assert!(refused(&without).ends_with("el tema auditoria está dos veces"));
-    assert!(refused(&BUNDLED.replacen("nombre = \"respuestas\"", "nombre = \"otras\"", 1)).ends_with("el tema «otras» no es del sistema"));
+    assert!(
+        refused(&BUNDLED.replacen("nombre = \"respuestas\"", "nombre = \"otras\"", 1))
+            .ends_with("el tema «otras» no es del sistema")
+    );
     assert!(refused(&BUNDLED.replacen("\"7d\"", "\"7 días\"", 1)).contains("«7 días» no es una duración"));
     let group = refused(&BUNDLED.replacen("grupos = [\"procesador\"]", "grupos = [\"otro\"]", 1));
     assert!(group.ends_with("el rol procesador nombra el grupo otro, que no está"));

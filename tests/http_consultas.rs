@@ -177,11 +177,14 @@ async fn la_portada_no_pide_nada_a_nadie() {
 #[tokio::test]
 async fn la_verificacion_es_de_quien_la_pone() {
     borde().pedir("POST", "/api/v1/verificacion", &[], "").await.es_problema(404);
-    let verificacion: factumarket::http::Verificacion = Arc::new(|| Ok(json!({"hallazgos": 0})));
+    let verificacion: factumarket::http::Verificacion = Arc::new(|quieto| Ok(json!({"hallazgos": 0, "quieto": quieto})));
     let borde = borde_con(Ajustes { verificacion: Some(verificacion), ..Ajustes::default() });
     let r = borde.pedir("POST", "/api/v1/verificacion", &[], "").await;
-    assert_eq!((r.status.as_u16(), r.json()), (200, json!({"hallazgos": 0})));
-    let mala: factumarket::http::Verificacion = Arc::new(|| panic!("de prueba"));
+    assert_eq!((r.status.as_u16(), r.json()), (200, json!({"hallazgos": 0, "quieto": false})));
+    let r = borde.pedir("POST", "/api/v1/verificacion?quieto=true", &[], "").await;
+    assert_eq!((r.status.as_u16(), r.json()), (200, json!({"hallazgos": 0, "quieto": true})));
+    borde.pedir("POST", "/api/v1/verificacion?quieto=tal-vez", &[], "").await.es_problema(400);
+    let mala: factumarket::http::Verificacion = Arc::new(|_| panic!("de prueba"));
     let borde = borde_con(Ajustes { verificacion: Some(mala), ..Ajustes::default() });
     borde.pedir("POST", "/api/v1/verificacion", &[], "").await.es_problema(503);
     borde.pedir("POST", "/api/v1/verificacion", &[], "").await.es_problema(503);

@@ -258,6 +258,7 @@ fn checksum(block: &[u8], partition: TopicPartition) -> u32 {
 mod tests {
     use super::*;
     use crate::log::Topic;
+    use crate::log::limits::MAX_KEY;
     use proptest::prelude::*;
 
     fn partition() -> TopicPartition {

@@ -64,7 +64,7 @@ enum Life {
 struct Course {
     batches: Vec<Batch>,
     group: String,
-    positions: Arc<[(TopicPartition, Position)]>,
+    positions: Vec<(TopicPartition, Position)>,
     /// Losses of the membership when it began; `None`: the producer is no member.
     losses: Option<u64>,
     stage: Call,
@@ -133,7 +133,7 @@ impl Producer {
         self.course = Some(Course {
             batches: batches(records),
             group,
-            positions: positions.into(),
+            positions,
             losses: membership.map(Membership::losses),
             stage,
             smooth: true,
@@ -153,9 +153,9 @@ impl Producer {
         self.course.as_ref().map_or(&[], |course| &course.batches)
     }
 
-    /// Group and positions of [`Call::SendOffsets`], also after the commit call was made.
-    pub fn positions(&self) -> Option<(&str, &Arc<[(TopicPartition, Position)]>)> {
-        self.course.as_ref().map(|course| (course.group.as_str(), &course.positions))
+    /// Group and positions of [`Call::SendOffsets`].
+    pub fn positions(&self) -> Option<(&str, &[(TopicPartition, Position)])> {
+        self.course.as_ref().map(|course| (course.group.as_str(), &*course.positions))
     }
 
     /// The call to make now, if any. A transaction whose standing in the group is gone turns to its abort here.

@@ -22,6 +22,7 @@ mod peticion;
 mod salida;
 mod senales;
 mod servir;
+mod topologia;
 mod verificar;
 mod vista;
 
@@ -79,6 +80,7 @@ fn ejecutar(cli: Cli, salida: Salida) -> Result<(), Fallo> {
             let ConfigAccion::Ver { origen } = args.accion;
             config_ver::ver(&con(Vec::new())?, origen)
         }
+        Orden::Topologia(args) => topologia::ejecutar(&con(Vec::new())?, args.accion),
         Orden::Banco(args) => banco::ejecutar(&con(Vec::new())?, &args),
         Orden::Verificar(args) => verificar::ejecutar(&con(Vec::new())?, args.quieto),
         Orden::Doctor(_) => doctor::ejecutar(&global, salida),

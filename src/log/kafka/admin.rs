@@ -11,8 +11,10 @@ use std::{
 };
 
 use rdkafka::{
-    Offset, TopicPartitionList,
-    admin::{AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication},
+    admin::{
+        AdminClient, AdminOptions, AlterConfig, ConfigEntry, ConfigSource, NewTopic, OwnedResourceSpecifier, ResourceSpecifier,
+        TopicReplication,
+    },
     config::FromClientConfigAndContext,
     error::KafkaError,
     types::RDKafkaErrorCode,
@@ -23,7 +25,7 @@ use super::{
     settings::{CALL, KafkaOptions, explain, hint},
 };
 use crate::log::{
-    LogError, Position,
+    LogError,
     topology::{Difference, FoundTopic, TopicSpec},
 };
 
@@ -77,17 +79,27 @@ impl<'a> Admin<'a> {
     pub fn found(&self) -> Result<BTreeMap<String, FoundTopic>, LogError> {
         let mut found = self.partitions_and_replicas()?;
         let names: Vec<String> = found.keys().cloned().collect();
-        let resources: Vec<ResourceSpecifier<'_>> = names.iter().map(|name| ResourceSpecifier::Topic(name)).collect();
-        if resources.is_empty() {
-            return Ok(found);
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        for (name, entries) in self.describe(&names)? {
+            if let Some(topic) = found.get_mut(&name) {
+                topic.config = entries.into_iter().filter_map(|e| Some((e.name, e.value?))).collect();
+            }
+        }
+        Ok(found)
+    }
+
+    fn describe(&self, names: &[&str]) -> Result<Vec<(String, Vec<ConfigEntry>)>, LogError> {
+        if names.is_empty() {
+            return Ok(Vec::new());
         }
         let what = "no se pudieron leer los ajustes de los temas";
+        let resources: Vec<ResourceSpecifier<'_>> = names.iter().map(|name| ResourceSpecifier::Topic(name)).collect();
         let described = wait(self.client.describe_configs(&resources, &self.request())).map_err(|e| self.failed(what, &e))?;
+        let mut found = Vec::with_capacity(described.len());
         for resource in described {
             let resource = resource.map_err(|code| self.failed(what, &KafkaError::AdminOp(code)))?;
-            let rdkafka::admin::OwnedResourceSpecifier::Topic(name) = &resource.specifier else { continue };
-            if let Some(topic) = found.get_mut(name) {
-                topic.config = resource.entries.iter().filter_map(|e| Some((e.name.clone(), e.value.clone()?))).collect();
+            if let OwnedResourceSpecifier::Topic(name) = resource.specifier {
+                found.push((name, resource.entries));
             }
         }
         Ok(found)
@@ -174,38 +186,30 @@ impl<'a> Admin<'a> {
             })
             .collect();
         topics.dedup();
-        let specs = self.options.topology.topics.iter().filter(|spec| topics.contains(&spec.name.as_str()));
-        let alterations: Vec<AlterConfig<'_>> = specs
-            .map(|spec| {
-                let alteration = AlterConfig::new(ResourceSpecifier::Topic(&spec.name));
-                spec.config.iter().fold(alteration, |alteration, (name, value)| alteration.set(name, value))
-            })
-            .collect();
-        if alterations.is_empty() {
+        let specs: Vec<&TopicSpec> =
+            self.options.topology.topics.iter().filter(|spec| topics.contains(&spec.name.as_str())).collect();
+        if specs.is_empty() {
             return Ok(());
         }
+        // The call replaces every setting of a topic: those that the operator set, and the topology does not name, are said again.
+        let names: Vec<&str> = specs.iter().map(|spec| spec.name.as_str()).collect();
+        let described = self.describe(&names)?;
+        let alterations: Vec<AlterConfig<'_>> = specs
+            .iter()
+            .map(|spec| {
+                let wanted = spec.config.iter().map(|(name, value)| (*name, value.as_str()));
+                let of_topic = described.iter().filter(|(name, _)| *name == spec.name).flat_map(|(_, entries)| entries);
+                let kept = of_topic
+                    .filter(|e| e.source == ConfigSource::DynamicTopic && !spec.config.contains_key(e.name.as_str()))
+                    .filter_map(|e| Some((e.name.as_str(), e.value.as_deref()?)));
+                let alteration = AlterConfig::new(ResourceSpecifier::Topic(&spec.name));
+                wanted.chain(kept).fold(alteration, |alteration, (name, value)| alteration.set(name, value))
+            })
+            .collect();
         let what = "no se pudieron cambiar los ajustes de los temas";
         let results = wait(self.client.alter_configs(alterations.iter(), &self.request())).map_err(|e| self.failed(what, &e))?;
         match results.into_iter().find_map(Result::err) {
             Some((_, code)) => Err(self.failed(what, &KafkaError::AdminOp(code))),
-            None => Ok(()),
-        }
-    }
-
-    /// Lets go of the records before each position; how many partitions moved.
-    ///
-    /// # Errors
-    /// What the broker refused.
-    pub fn delete_before(&self, positions: &[(String, u16, Position)]) -> Result<(), LogError> {
-        let what = "no se pudo borrar lo que ya venció";
-        let mut list = TopicPartitionList::with_capacity(positions.len());
-        for (topic, partition, position) in positions {
-            let offset = Offset::Offset(i64::try_from(*position).unwrap_or(i64::MAX));
-            list.add_partition_offset(topic, i32::from(*partition), offset).map_err(|e| self.failed(what, &e))?;
-        }
-        let deleted = wait(self.client.delete_records(&list, &self.request())).map_err(|e| self.failed(what, &e))?;
-        match deleted.elements().iter().find_map(|element| element.error().err()) {
-            Some(error) => Err(self.failed(what, &error)),
             None => Ok(()),
         }
     }

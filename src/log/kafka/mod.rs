@@ -104,6 +104,14 @@ impl KafkaLog {
         }))
     }
 
+    /// The cluster's own id: positions kept elsewhere are of this cluster and no other.
+    ///
+    /// # Errors
+    /// When no broker answers.
+    pub fn cluster_id(&self) -> Result<String, LogError> {
+        self.readers.cluster_id()
+    }
+
     fn check(&self, partition: TopicPartition) -> Result<(), LogError> {
         if partition.partition < self.partitions(partition.topic) { Ok(()) } else { Err(LogError::UnknownPartition(partition)) }
     }
@@ -187,6 +195,11 @@ impl Log for KafkaLog {
     fn watermarks(&self, partition: TopicPartition) -> Result<Watermarks, LogError> {
         self.check(partition)?;
         self.readers.watermarks(partition)
+    }
+
+    fn stable_ends(&self, partitions: &[TopicPartition]) -> Result<Vec<Position>, LogError> {
+        partitions.iter().try_for_each(|partition| self.check(*partition))?;
+        self.readers.stable_ends(partitions)
     }
 
     fn position(&self, group: &str, partition: TopicPartition) -> Result<Option<Position>, LogError> {

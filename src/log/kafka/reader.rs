@@ -156,11 +156,36 @@ impl Readers {
         Ok((u64::try_from(first).unwrap_or_default(), u64::try_from(last).unwrap_or_default()))
     }
 
+    /// # Errors
+    /// When no broker answers.
+    pub fn cluster_id(&self) -> Result<String, LogError> {
+        let id = self.committed.client().fetch_cluster_id(CALL);
+        id.ok_or_else(|| {
+            LogError::Storage(self.committed.context().troubles.with_last("ningún broker dio el id del cluster".to_owned()))
+        })
+    }
+
+    /// Last stable offsets, once the marks of what this process committed are there.
+    ///
+    /// # Errors
+    /// When the broker does not answer for all of them.
+    pub fn stable_ends(&self, partitions: &[TopicPartition]) -> Result<Vec<Position>, LogError> {
+        let decided: Vec<Position> = partitions.iter().map(|partition| self.decided_end(*partition)).collect();
+        let start = Instant::now();
+        loop {
+            let stable = self.stable(partitions)?;
+            if stable.iter().zip(&decided).all(|(stable, decided)| stable >= decided) || start.elapsed() >= MARKS {
+                return Ok(stable);
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     /// Last stable offsets of many partitions, with one request a broker.
     ///
     /// # Errors
     /// When the broker does not answer for all of them.
-    pub fn stable(&self, partitions: &[TopicPartition]) -> Result<Vec<Position>, LogError> {
+    fn stable(&self, partitions: &[TopicPartition]) -> Result<Vec<Position>, LogError> {
         let failed = |e: &KafkaError| self.failed("el broker no da las marcas de sus particiones", e);
         let mut asked = TopicPartitionList::with_capacity(partitions.len());
         for partition in partitions {
@@ -311,18 +336,18 @@ impl Readers {
         let stable = self.stable(&[at.partition])?.first().copied().unwrap_or_default();
         let decided = self.decided_end(at.partition);
         // Decided and not yet let through: it is waited for, not demanded.
-        let (wanted, patience) = if stable < decided { (decided, MARKS) } else { (stable, CALL) };
-        let deadline = Instant::now() + patience;
+        let wanted = stable.max(decided);
+        let start = Instant::now();
         while at.held.is_empty() && at.next < wanted {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                if stable < decided {
-                    return Ok(());
-                }
+            // An empty answer promises that there was nothing up to what was stable when this was called.
+            if at.next >= stable && start.elapsed() >= MARKS {
+                return Ok(());
+            }
+            if start.elapsed() >= CALL {
                 let what = format!("el broker no dio {} desde {from} en {CALL:?}", at.partition);
                 return Err(LogError::Storage(consumer.context().troubles.with_last(what)));
             }
-            self.fill(consumer, at, from, left.min(Duration::from_millis(500)))?;
+            self.fill(consumer, at, from, Duration::from_millis(100))?;
         }
         Ok(())
     }

@@ -202,7 +202,7 @@ impl Writer {
     fn send_offsets(&self, standing: Option<&Standing>) -> Result<u64, Failure> {
         let Some((group, positions)) = self.machine.positions() else { return Ok(0) };
         let mut list = TopicPartitionList::with_capacity(positions.len());
-        for (partition, position) in &**positions {
+        for (partition, position) in positions {
             let topic = self.options.topology.named(&partition.topic.nombre());
             let offset = Offset::Offset(i64::try_from(*position).unwrap_or(i64::MAX));
             list.add_partition_offset(&topic, i32::from(partition.partition), offset)

@@ -1,5 +1,7 @@
 //! A broker for tests: started by `deploy/local/servicios arriba kafka`, each use under a prefix of its own.
 
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
 use std::{
     sync::atomic::{AtomicU32, Ordering},
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -15,12 +17,28 @@ pub fn brokers() -> String {
     std::env::var("FACTUMARKET_KAFKA").unwrap_or_else(|_| "127.0.0.1:9092".to_owned())
 }
 
-/// Options under a prefix that nobody else has, with its topics made. Dynamic members: a member that goes is gone.
-pub fn fresh(partitions: u16) -> KafkaOptions {
+/// A prefix that nobody else has.
+fn prefix(what: &str) -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("reloj").as_micros();
-    let prefix = format!("t{now}-{}.", NEXT.fetch_add(1, Ordering::Relaxed));
-    let sizes = Sizes { partitions, reply_partitions: 4, replicas: 1, min_insync: 1, prefix };
+    format!("{what}{now}-{}.", NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Settings of the program for this broker, under a prefix of its own.
+pub fn ajustes(what: &str) -> Vec<String> {
+    let ajustes = [
+        ("registro.tipo", "kafka".to_owned()),
+        ("kafka.brokers", brokers()),
+        ("kafka.prefijo", prefix(what)),
+        ("kafka.replicas", "1".to_owned()),
+        ("kafka.min_en_sincronia", "1".to_owned()),
+    ];
+    ajustes.into_iter().flat_map(|(nombre, valor)| ["--set".to_owned(), format!("{nombre}={valor}")]).collect()
+}
+
+/// Options under a prefix that nobody else has, with its topics made. Dynamic members: a member that goes is gone.
+pub fn fresh(partitions: u16) -> KafkaOptions {
+    let sizes = Sizes { partitions, reply_partitions: 4, replicas: 1, min_insync: 1, prefix: prefix("t") };
     let options = KafkaOptions {
         brokers: brokers(),
         node: "prueba".to_owned(),

@@ -26,6 +26,7 @@ mod salida;
 mod senales;
 mod servir;
 mod sim;
+mod topologia;
 mod verificar;
 mod vista;
 
@@ -89,6 +90,7 @@ fn ejecutar(cli: Cli, salida: Salida) -> Result<(), Fallo> {
             let ConfigAccion::Ver { origen } = args.accion;
             config_ver::ver(&con(Vec::new())?, origen)
         }
+        Orden::Topologia(args) => topologia::ejecutar(&con(Vec::new())?, args.accion),
         Orden::Banco(args) => banco::ejecutar(&con(Vec::new())?, &args),
         Orden::Sim(args) => sim::ejecutar(&args, salida),
         Orden::Verificar(args) => verificar::ejecutar(&con(Vec::new())?, args.quieto),

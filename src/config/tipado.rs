@@ -26,6 +26,7 @@ pub struct AjustesMotor {
     pub memoria_bytes: usize,
     pub instantanea_cada: u64,
     pub max_en_curso: usize,
+    pub nodo: String,
     pub particiones: u16,
 }
 
@@ -51,9 +52,46 @@ pub struct AjustesAuditoria {
     pub consultas: ConsultasAuditadas,
 }
 
+/// Where the log is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TipoRegistro {
+    Embebido,
+    Kafka,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SeguridadKafka {
+    Ninguna,
+    Tls,
+    Sasl,
+    SaslTls,
+}
+
+/// Section `kafka`. Files are not read here; an empty name is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AjustesKafka {
+    pub brokers: String,
+    pub prefijo: String,
+    pub particiones_respuestas: u16,
+    pub replicas: u16,
+    pub min_en_sincronia: u16,
+    pub topologia: String,
+    pub sesion: Duration,
+    pub transaccion: Duration,
+    pub seguridad: SeguridadKafka,
+    pub ca_archivo: String,
+    pub certificado_archivo: String,
+    pub clave_archivo: String,
+    pub mecanismo: String,
+    pub usuario: String,
+    pub contrasena_archivo: String,
+    pub ajustes: String,
+}
+
 /// Section `registro`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AjustesRegistro {
+    pub tipo: TipoRegistro,
     pub retencion_comandos: Duration,
     pub retencion_respuestas: Duration,
     pub cache_bytes: u64,
@@ -82,6 +120,7 @@ pub struct Configuracion {
     pub proyecciones: AjustesProyecciones,
     pub auditoria: AjustesAuditoria,
     pub registro: AjustesRegistro,
+    pub kafka: AjustesKafka,
     pub bitacora: AjustesBitacora,
     emisor: Emisor,
     resueltos: Vec<Resuelto>,
@@ -116,6 +155,7 @@ impl Configuracion {
                 memoria_bytes: tabla.tamano("motor.memoria_mb") << 20,
                 instantanea_cada: tabla.natural("motor.instantanea_cada"),
                 max_en_curso: tabla.tamano("motor.max_en_curso"),
+                nodo: tabla.texto("motor.nodo").to_owned(),
                 particiones: u16::try_from(tabla.entero("motor.particiones")).unwrap_or(u16::MAX),
             },
             proyecciones: AjustesProyecciones {
@@ -130,10 +170,12 @@ impl Configuracion {
                 },
             },
             registro: AjustesRegistro {
+                tipo: if tabla.texto("registro.tipo") == "kafka" { TipoRegistro::Kafka } else { TipoRegistro::Embebido },
                 retencion_comandos: Duration::from_secs(tabla.natural("registro.retencion_comandos_horas") * 3_600),
                 retencion_respuestas: Duration::from_secs(tabla.natural("registro.retencion_respuestas_minutos") * 60),
                 cache_bytes: tabla.natural("registro.cache_mb") << 20,
             },
+            kafka: kafka(&tabla, problemas),
             bitacora: AjustesBitacora {
                 nivel: match tabla.texto("bitacora.nivel") {
                     "error" => "error",
@@ -148,6 +190,42 @@ impl Configuracion {
             resueltos,
         }
     }
+}
+
+fn kafka(tabla: &Tabla<'_>, problemas: &mut Vec<Problema>) -> AjustesKafka {
+    let texto = |nombre| tabla.texto(nombre).trim().to_owned();
+    let natural = |nombre| u16::try_from(tabla.entero(nombre)).unwrap_or(u16::MAX);
+    let ajustes = AjustesKafka {
+        brokers: texto("kafka.brokers"),
+        prefijo: texto("kafka.prefijo"),
+        particiones_respuestas: natural("kafka.particiones_respuestas"),
+        replicas: natural("kafka.replicas"),
+        min_en_sincronia: natural("kafka.min_en_sincronia"),
+        topologia: texto("kafka.topologia"),
+        sesion: Duration::from_millis(tabla.natural("kafka.sesion_ms")),
+        transaccion: Duration::from_millis(tabla.natural("kafka.transaccion_ms")),
+        seguridad: match tabla.texto("kafka.seguridad") {
+            "tls" => SeguridadKafka::Tls,
+            "sasl" => SeguridadKafka::Sasl,
+            "sasl_tls" => SeguridadKafka::SaslTls,
+            _ => SeguridadKafka::Ninguna,
+        },
+        ca_archivo: texto("kafka.ca_archivo"),
+        certificado_archivo: texto("kafka.certificado_archivo"),
+        clave_archivo: texto("kafka.clave_archivo"),
+        mecanismo: texto("kafka.mecanismo"),
+        usuario: texto("kafka.usuario"),
+        contrasena_archivo: texto("kafka.contrasena_archivo"),
+        ajustes: texto("kafka.ajustes"),
+    };
+    if ajustes.min_en_sincronia > ajustes.replicas {
+        problemas.push(Problema {
+            que: format!("kafka.min_en_sincronia es {} y sólo hay {} réplicas", ajustes.min_en_sincronia, ajustes.replicas),
+            donde: tabla.buscar("kafka.replicas").origen.to_string(),
+            hacer: "Suba kafka.replicas o baje kafka.min_en_sincronia; con un solo broker ambos son 1.".to_owned(),
+        });
+    }
+    ajustes
 }
 
 fn emisor(tabla: &Tabla<'_>, problemas: &mut Vec<Problema>) -> Emisor {

@@ -16,9 +16,11 @@ mod emitir;
 mod espanol;
 mod fallo;
 mod formato;
-mod importar;
+#[doc(hidden)]
+pub mod importar;
 mod nodo;
-mod peticion;
+#[doc(hidden)]
+pub mod peticion;
 mod salida;
 mod senales;
 mod servir;

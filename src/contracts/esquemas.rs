@@ -29,7 +29,8 @@ compartidos! {
     LineaEmitida TotalImpuesto TotalesFactura GrupoEmision GrupoEmitido CabeceraFactura DocumentoEmitido InicioEmision
     ResultadoStockReservado ResultadoReservaConfirmada ResultadoReservaLiberada ResultadoNumeroAsignado
     ResultadoPasoRechazado SobreComando ParticionTema Entrada SobreEvento SobreInstantanea LoteEnCola ReservaVigente
-    Confirmacion NumeroDado ResolucionDada EmisionEnCurso ResumenFactura Aceptado Rechazado Apartado EnCurso VersionAgregado RefAgregado
+    Confirmacion NumeroDado ResolucionDada EmisionEnCurso AmbitoDescuento ValorDeclarado DescuentoDeclarado CambiosDeclarados DatosDescuento
+    CambiosDescuento DescuentoPedido DescuentoFactura CambioFechas ResumenFactura Aceptado Rechazado Apartado EnCurso VersionAgregado RefAgregado
 }
 
 /// The record's schema with every type it names defined at its first use, as a registry wants it.

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::{
     domain::{
         Comando, Evento, TipoAgregado,
-        catalogo::{bodega::Bodega, cliente::Cliente, producto::Producto, sucursal::Sucursal},
+        catalogo::{bodega::Bodega, cliente::Cliente, descuento::Descuento, producto::Producto, sucursal::Sucursal},
         facturacion::factura::{DireccionRespuesta, Factura, PasoSaga},
         inventario::Inventario,
         numeracion::RangoNumeracion,
@@ -38,7 +38,8 @@ pub struct CommandEnvelope {
 }
 
 /// First 16 bytes of SHA-256 over the command's body on the wire (without its envelope):
-/// the same id with another fingerprint is `ClaveIdempotenciaEnConflicto`.
+/// the same id with another fingerprint is `ClaveIdempotenciaEnConflicto`. Where two commands of an aggregate may have one body, the
+/// command's name counts too.
 pub type Huella = [u8; 16];
 
 /// The input that led to an event.
@@ -81,6 +82,7 @@ pub struct RecordedEvent {
 pub enum EstadoAgregado {
     Cliente(Box<Cliente>),
     Producto(Box<Producto>),
+    Descuento(Box<Descuento>),
     Sucursal(Box<Sucursal>),
     Bodega(Box<Bodega>),
     Inventario(Box<Inventario>),

@@ -60,7 +60,7 @@ macro_rules! registros {
     };
 }
 
-use TipoAgregado::{Bodega, Cliente, Factura, Inventario, Producto, RangoNumeracion, Sucursal};
+use TipoAgregado::{Bodega, Cliente, Descuento, Factura, Inventario, Producto, RangoNumeracion, Sucursal};
 
 registros! {
     Clase::Comando(Cliente) => CrearCliente ActualizarCliente InactivarCliente ReactivarCliente;
@@ -70,7 +70,9 @@ registros! {
     Clase::Comando(Inventario) => CrearInventario RegistrarEntrada RegistrarSalida ReservarStock ConfirmarReserva LiberarReserva
         CambiarStockMinimo;
     Clase::Comando(RangoNumeracion) => CrearRango AsignarNumero RenovarRango InutilizarNumero;
-    Clase::Comando(Factura) => CrearYEmitirFactura RespuestaPaso;
+    Clase::Comando(Factura) => CrearYEmitirFactura CrearFactura AgregarLinea QuitarLinea AplicarDescuento DefinirFormasPago
+        CambiarFechas EmitirFactura DescartarFactura RespuestaPaso;
+    Clase::Comando(Descuento) => CrearDescuento ActualizarDescuento InactivarDescuento;
     Clase::Evento(Cliente) => ClienteCreado ClienteActualizado ClienteInactivado ClienteReactivado;
     Clase::Evento(Producto) => ProductoCreado ProductoActualizado PrecioCambiado ProductoInactivado;
     Clase::Evento(Sucursal) => SucursalCreada SucursalActualizada SucursalInactivada;
@@ -78,8 +80,9 @@ registros! {
     Clase::Evento(Inventario) => InventarioCreado LoteCreado StockIncrementado StockReducido StockReservado ReservaLiberada
         StockMinimoCambiado StockBajo;
     Clase::Evento(RangoNumeracion) => RangoCreado NumeroAsignado RangoRenovado RangoPorAgotarse NumeroInutilizado;
-    Clase::Evento(Factura) => FacturaCreada LineaAgregada EmisionIniciada StockAsegurado NumeracionRecibida FacturaEmitida
-        FacturaRechazada;
+    Clase::Evento(Factura) => FacturaCreada LineaAgregada LineaQuitada DescuentoAplicado FormasPagoDefinidas FechasCambiadas
+        FacturaDescartada EmisionIniciada StockAsegurado NumeracionRecibida FacturaEmitida FacturaRechazada;
+    Clase::Evento(Descuento) => DescuentoCreado DescuentoActualizado DescuentoInactivado;
     Clase::Cuarentena => AgregadoEnCuarentena CuarentenaLevantada;
     Clase::Instantanea(Cliente) => InstantaneaCliente;
     Clase::Instantanea(Producto) => InstantaneaProducto;
@@ -88,6 +91,7 @@ registros! {
     Clase::Instantanea(Inventario) => InstantaneaInventario;
     Clase::Instantanea(RangoNumeracion) => InstantaneaRango;
     Clase::Instantanea(Factura) => InstantaneaFactura;
+    Clase::Instantanea(Descuento) => InstantaneaDescuento;
     Clase::Respuesta => Respuesta;
     Clase::Auditoria => ComandoRechazado ConsultaRealizada;
     Clase::Dlq => RegistroDlq;
@@ -99,6 +103,7 @@ impl Registro {
         match tipo {
             Cliente => Self::InstantaneaCliente,
             Producto => Self::InstantaneaProducto,
+            Descuento => Self::InstantaneaDescuento,
             Sucursal => Self::InstantaneaSucursal,
             Bodega => Self::InstantaneaBodega,
             Inventario => Self::InstantaneaInventario,

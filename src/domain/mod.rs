@@ -15,7 +15,7 @@ pub mod valores;
 
 use std::fmt;
 
-use catalogo::{bodega, cliente, producto, sucursal};
+use catalogo::{bodega, cliente, descuento, producto, sucursal};
 use chrono::NaiveDate;
 use emisor::Emisor;
 use facturacion::factura;
@@ -32,11 +32,20 @@ pub enum TipoAgregado {
     Inventario = 5,
     RangoNumeracion = 6,
     Factura = 7,
+    Descuento = 8,
 }
 
 impl TipoAgregado {
-    pub const TODOS: [TipoAgregado; 7] =
-        [Self::Cliente, Self::Producto, Self::Sucursal, Self::Bodega, Self::Inventario, Self::RangoNumeracion, Self::Factura];
+    pub const TODOS: [TipoAgregado; 8] = [
+        Self::Cliente,
+        Self::Producto,
+        Self::Sucursal,
+        Self::Bodega,
+        Self::Inventario,
+        Self::RangoNumeracion,
+        Self::Factura,
+        Self::Descuento,
+    ];
 
     /// Name in envelopes: `Cliente`, `Inventario`…
     pub fn nombre(self) -> &'static str {
@@ -48,6 +57,7 @@ impl TipoAgregado {
             Self::Inventario => "Inventario",
             Self::RangoNumeracion => "RangoNumeracion",
             Self::Factura => "Factura",
+            Self::Descuento => "Descuento",
         }
     }
 
@@ -58,7 +68,7 @@ impl TipoAgregado {
     /// The context (family of topics) the aggregate lives in.
     pub fn contexto(self) -> Contexto {
         match self {
-            Self::Cliente | Self::Producto | Self::Sucursal | Self::Bodega => Contexto::Catalogo,
+            Self::Cliente | Self::Producto | Self::Descuento | Self::Sucursal | Self::Bodega => Contexto::Catalogo,
             Self::Inventario => Contexto::Inventario,
             Self::RangoNumeracion => Contexto::Numeracion,
             Self::Factura => Contexto::Facturacion,
@@ -114,6 +124,7 @@ impl Direccionado {
 pub enum Comando {
     Cliente(cliente::ComandoCliente),
     Producto(producto::ComandoProducto),
+    Descuento(descuento::ComandoDescuento),
     Sucursal(sucursal::ComandoSucursal),
     Bodega(bodega::ComandoBodega),
     Inventario(inventario::ComandoInventario),
@@ -127,6 +138,7 @@ impl Comando {
         match self {
             Self::Cliente(c) => c.tipo(),
             Self::Producto(c) => c.tipo(),
+            Self::Descuento(c) => c.tipo(),
             Self::Sucursal(c) => c.tipo(),
             Self::Bodega(c) => c.tipo(),
             Self::Inventario(c) => c.tipo(),
@@ -139,6 +151,7 @@ impl Comando {
         let (tipo, id) = match self {
             Self::Cliente(c) => (TipoAgregado::Cliente, c.cliente_id()),
             Self::Producto(c) => (TipoAgregado::Producto, c.producto_id()),
+            Self::Descuento(c) => (TipoAgregado::Descuento, c.descuento_id()),
             Self::Sucursal(c) => (TipoAgregado::Sucursal, c.sucursal_id()),
             Self::Bodega(c) => (TipoAgregado::Bodega, c.bodega_id()),
             Self::Inventario(c) => (TipoAgregado::Inventario, c.inventario_id()),
@@ -154,6 +167,7 @@ impl Comando {
 pub enum Evento {
     Cliente(cliente::EventoCliente),
     Producto(producto::EventoProducto),
+    Descuento(descuento::EventoDescuento),
     Sucursal(sucursal::EventoSucursal),
     Bodega(bodega::EventoBodega),
     Inventario(inventario::EventoInventario),
@@ -185,6 +199,7 @@ impl Evento {
         match self {
             Self::Cliente(e) => e.tipo(),
             Self::Producto(e) => e.tipo(),
+            Self::Descuento(e) => e.tipo(),
             Self::Sucursal(e) => e.tipo(),
             Self::Bodega(e) => e.tipo(),
             Self::Inventario(e) => e.tipo(),

@@ -161,12 +161,12 @@ fn outcome(evento: &Evento) -> (Rank, &'static str, Option<Json>) {
             (Rank::Decidido, "RECHAZADO", Some(json::fallas(errores)))
         }
         Evento::Factura(
-            EventoFactura::FacturaCreada { .. }
-            | EventoFactura::LineaAgregada { .. }
-            | EventoFactura::EmisionIniciada(_)
-            | EventoFactura::StockAsegurado { .. }
-            | EventoFactura::NumeracionRecibida { .. },
+            EventoFactura::EmisionIniciada(_) | EventoFactura::StockAsegurado { .. } | EventoFactura::NumeracionRecibida { .. },
         ) => (Rank::EnCurso, "EN_CURSO", None),
+        // Done, unless an attempt of the same command follows in the same transaction.
+        Evento::Factura(
+            EventoFactura::FacturaCreada { .. } | EventoFactura::LineaAgregada { .. } | EventoFactura::FechasCambiadas { .. },
+        ) => (Rank::EnCurso, "ACEPTADO", None),
         Evento::Cuarentena(_) => (Rank::Apartado, "APARTADO", None),
         _ => (Rank::Decidido, "ACEPTADO", None),
     }

@@ -123,7 +123,13 @@ impl Projection for SagasFold {
                 self.step(&event.sobre, "CONFIRMANDO", Some(numero.to_string()), rows)
             }
             EventoFactura::FacturaEmitida(_) | EventoFactura::FacturaRechazada { .. } => self.close(&event.sobre, rows),
-            EventoFactura::FacturaCreada { .. } | EventoFactura::LineaAgregada { .. } => Ok(()),
+            EventoFactura::FacturaCreada { .. }
+            | EventoFactura::LineaAgregada { .. }
+            | EventoFactura::LineaQuitada { .. }
+            | EventoFactura::DescuentoAplicado(_)
+            | EventoFactura::FormasPagoDefinidas { .. }
+            | EventoFactura::FechasCambiadas { .. }
+            | EventoFactura::FacturaDescartada { .. } => Ok(()),
         }
     }
 

@@ -89,6 +89,10 @@ impl Muestras {
                 self.aparte("factura");
                 EstadoAgregado::Factura(Box::new(self.factura()))
             },
+            {
+                self.aparte("descuento");
+                EstadoAgregado::Descuento(Box::new(self.descuento()))
+            },
         ];
         let con_tipo = TipoAgregado::TODOS.into_iter().zip(estados);
         con_tipo

@@ -146,6 +146,7 @@ impl Lecturas for LecturasFalsas {
             Recurso::Stock { producto, .. } => producto,
             Recurso::Cliente(id)
             | Recurso::Producto(id)
+            | Recurso::Descuento(id)
             | Recurso::Sucursal(id)
             | Recurso::Bodega(id)
             | Recurso::Factura(id)

@@ -25,6 +25,8 @@ pub(super) enum Clase {
     Rechazado,
     /// A document whose attempt has not ended.
     EnCurso,
+    /// An edit of a draft: decided, unless an attempt of the same command follows.
+    Borrador,
 }
 
 /// What a command led to.
@@ -78,7 +80,10 @@ impl Desenlaces {
         let Some(huella) = sobre.huella.filter(|_| !matches!(evento, Evento::Cuarentena(_))) else { return };
         let clase = match evento {
             Evento::Factura(EventoFactura::FacturaEmitida(_) | EventoFactura::FacturaRechazada { .. }) => Clase::Decidido,
-            Evento::Factura(_) => Clase::EnCurso,
+            Evento::Factura(
+                EventoFactura::EmisionIniciada(_) | EventoFactura::StockAsegurado { .. } | EventoFactura::NumeracionRecibida { .. },
+            ) => Clase::EnCurso,
+            Evento::Factura(_) => Clase::Borrador,
             _ => Clase::Decidido,
         };
         let clave = clave_comando(sobre.aggregate_tipo, &sobre.aggregate_id, &sobre.command_id);
@@ -98,7 +103,7 @@ impl Desenlaces {
                 libre.insert(nuevo);
             }
             Entry::Occupied(mut previo) => match previo.get().clase {
-                Clase::EnCurso => previo.get_mut().clase = nuevo.clase,
+                Clase::EnCurso | Clase::Borrador => previo.get_mut().clase = nuevo.clase,
                 Clase::Decidido | Clase::Rechazado => {
                     let lugar = previo.get().entrada;
                     informe.falla(Codigo::I1, || {

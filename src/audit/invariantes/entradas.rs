@@ -194,7 +194,7 @@ impl<'a> Entradas<'a> {
                 desenlace.visto = true;
                 match clase {
                     Clase::EnCurso => informe.en_curso += 1,
-                    Clase::Decidido | Clase::Rechazado => informe.decididos += 1,
+                    Clase::Decidido | Clase::Rechazado | Clase::Borrador => informe.decididos += 1,
                 }
                 ClaseEntrada::Resuelta
             }

@@ -16,6 +16,7 @@ use crate::{
         catalogo::{
             bodega::{self, Bodega},
             cliente::{self, Cliente},
+            descuento::{self, Descuento},
             producto::{self, Producto},
             sucursal::{self, Sucursal},
         },
@@ -27,6 +28,7 @@ use crate::{
 pub(super) enum Estado {
     Cliente(Option<Box<Cliente>>),
     Producto(Option<Box<Producto>>),
+    Descuento(Option<Box<Descuento>>),
     Sucursal(Option<Box<Sucursal>>),
     Bodega(Option<Box<Bodega>>),
     Inventario(Box<InventarioSeguido>),
@@ -39,6 +41,7 @@ impl Estado {
         match tipo {
             TipoAgregado::Cliente => Self::Cliente(None),
             TipoAgregado::Producto => Self::Producto(None),
+            TipoAgregado::Descuento => Self::Descuento(None),
             TipoAgregado::Sucursal => Self::Sucursal(None),
             TipoAgregado::Bodega => Self::Bodega(None),
             TipoAgregado::Inventario => Self::Inventario(Box::default()),
@@ -52,6 +55,7 @@ impl Estado {
         match self {
             Self::Cliente(estado) => estado.clone().map(EstadoAgregado::Cliente),
             Self::Producto(estado) => estado.clone().map(EstadoAgregado::Producto),
+            Self::Descuento(estado) => estado.clone().map(EstadoAgregado::Descuento),
             Self::Sucursal(estado) => estado.clone().map(EstadoAgregado::Sucursal),
             Self::Bodega(estado) => estado.clone().map(EstadoAgregado::Bodega),
             Self::Inventario(seguido) => seguido.estado.clone().map(|e| EstadoAgregado::Inventario(Box::new(e))),
@@ -96,6 +100,7 @@ impl Estados {
             }
             (Estado::Cliente(estado), Evento::Cliente(e)) => plegar_en_caja(estado, e, cliente::evolucionar),
             (Estado::Producto(estado), Evento::Producto(e)) => plegar_en_caja(estado, e, producto::evolucionar),
+            (Estado::Descuento(estado), Evento::Descuento(e)) => plegar_en_caja(estado, e, descuento::evolucionar),
             (Estado::Sucursal(estado), Evento::Sucursal(e)) => plegar_en_caja(estado, e, sucursal::evolucionar),
             (Estado::Bodega(estado), Evento::Bodega(e)) => plegar_en_caja(estado, e, bodega::evolucionar),
             (Estado::Inventario(seguido), Evento::Inventario(e)) => {
@@ -128,7 +133,7 @@ impl Estados {
                 Estado::Inventario(inventario) => inventario.terminar(seguido.en_cuarentena, cruces, informe),
                 Estado::Rango(seguido) => seguido.terminar(cruces),
                 Estado::Factura(seguida) => seguida.terminar(cruces),
-                Estado::Cliente(_) | Estado::Producto(_) | Estado::Sucursal(_) | Estado::Bodega(_) => {}
+                Estado::Cliente(_) | Estado::Producto(_) | Estado::Descuento(_) | Estado::Sucursal(_) | Estado::Bodega(_) => {}
             }
         }
     }

@@ -14,4 +14,4 @@ mod tests;
 
 pub use mundo::Mundo;
 pub use retrato::{Boceto, Retrato, de_registro};
-pub use serial::{NoModelado, OraculoSerial};
+pub use serial::{OraculoSerial, PasoAjeno};

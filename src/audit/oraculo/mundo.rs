@@ -10,6 +10,7 @@ use crate::domain::{
         Catalogo,
         bodega::{self, Bodega},
         cliente::{self, Cliente},
+        descuento::{self, Descuento},
         producto::{self, Producto},
         sucursal::{self, Sucursal},
     },
@@ -24,6 +25,7 @@ use crate::domain::{
 pub struct Mundo {
     pub clientes: BTreeMap<Id, Cliente>,
     pub productos: BTreeMap<Id, Producto>,
+    pub descuentos: BTreeMap<Id, Descuento>,
     pub sucursales: BTreeMap<Id, Sucursal>,
     pub bodegas: BTreeMap<Id, Bodega>,
     pub inventarios: BTreeMap<Id, Inventario>,
@@ -37,6 +39,7 @@ impl Mundo {
         match evento {
             Evento::Cliente(e) => plegar_en(&mut self.clientes, id, e, cliente::evolucionar),
             Evento::Producto(e) => plegar_en(&mut self.productos, id, e, producto::evolucionar),
+            Evento::Descuento(e) => plegar_en(&mut self.descuentos, id, e, descuento::evolucionar),
             Evento::Sucursal(e) => plegar_en(&mut self.sucursales, id, e, sucursal::evolucionar),
             Evento::Bodega(e) => plegar_en(&mut self.bodegas, id, e, bodega::evolucionar),
             Evento::Inventario(e) => plegar_en(&mut self.inventarios, id, e, inventario::evolucionar),
@@ -50,6 +53,7 @@ impl Mundo {
         match tipo {
             TipoAgregado::Cliente => self.clientes.contains_key(id),
             TipoAgregado::Producto => self.productos.contains_key(id),
+            TipoAgregado::Descuento => self.descuentos.contains_key(id),
             TipoAgregado::Sucursal => self.sucursales.contains_key(id),
             TipoAgregado::Bodega => self.bodegas.contains_key(id),
             TipoAgregado::Inventario => self.inventarios.contains_key(id),
@@ -75,6 +79,10 @@ impl Catalogo for Mundo {
 
     fn producto(&self, id: &Id) -> Option<&Producto> {
         self.productos.get(id)
+    }
+
+    fn descuento(&self, id: &Id) -> Option<&Descuento> {
+        self.descuentos.get(id)
     }
 
     fn sucursal(&self, id: &Id) -> Option<&Sucursal> {

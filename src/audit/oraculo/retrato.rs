@@ -15,8 +15,8 @@ use crate::{
     contracts::{Codec, CodecError, ComandoRechazado, RecordedEvent, RegistroAuditoria},
     domain::{
         Contexto, TipoAgregado,
-        catalogo::{bodega::Bodega, cliente::Cliente, producto::Producto, sucursal::Sucursal},
-        facturacion::factura::{CabeceraFactura, EstadoFactura, Factura, FacturaEmitida, LineaFactura},
+        catalogo::{bodega::Bodega, cliente::Cliente, descuento::Descuento, producto::Producto, sucursal::Sucursal},
+        facturacion::factura::{CabeceraFactura, EstadoFactura, Factura, FacturaEmitida, LineaFactura, TotalesFactura},
         inventario::{Inventario, Lote, PuestoLote, Reserva},
         numeracion::{Autorizacion, RangoNumeracion},
         reglas::Falla,
@@ -83,6 +83,7 @@ struct VistaFactura {
     intento: u32,
     cabecera: Arc<CabeceraFactura>,
     lineas: Vec<Arc<LineaFactura>>,
+    totales: Option<Arc<TotalesFactura>>,
     emitida: Option<Arc<FacturaEmitida>>,
     errores: Vec<Falla>,
 }
@@ -94,6 +95,7 @@ impl From<&Factura> for VistaFactura {
             intento: f.intento,
             cabecera: Arc::clone(&f.cabecera),
             lineas: f.lineas.clone(),
+            totales: f.totales().cloned(),
             emitida: f.emitida.clone(),
             errores: f.errores.clone(),
         }
@@ -108,6 +110,7 @@ type Rechazado = (TipoAgregado, Id, Id, Arc<str>);
 pub struct Retrato {
     clientes: BTreeMap<Id, Cliente>,
     productos: BTreeMap<Id, Producto>,
+    descuentos: BTreeMap<Id, Descuento>,
     sucursales: BTreeMap<Id, Sucursal>,
     bodegas: BTreeMap<Id, Bodega>,
     inventarios: BTreeMap<Id, VistaInventario>,
@@ -122,6 +125,7 @@ impl Retrato {
         Self {
             clientes: mundo.clientes.clone(),
             productos: mundo.productos.clone(),
+            descuentos: mundo.descuentos.clone(),
             sucursales: mundo.sucursales.clone(),
             bodegas: mundo.bodegas.clone(),
             inventarios: vistas(&mundo.inventarios),
@@ -142,6 +146,7 @@ impl Retrato {
     fn escribir(&self, texto: &mut String) -> fmt::Result {
         lineas(texto, "cliente", &self.clientes)?;
         lineas(texto, "producto", &self.productos)?;
+        lineas(texto, "descuento", &self.descuentos)?;
         lineas(texto, "sucursal", &self.sucursales)?;
         lineas(texto, "bodega", &self.bodegas)?;
         lineas(texto, "inventario", &self.inventarios)?;

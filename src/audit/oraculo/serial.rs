@@ -8,9 +8,9 @@ use crate::{
     contracts::CommandEnvelope,
     domain::{
         Comando, ContextoDecision, Direccionado, Evento, Rechazo, ResultadoPaso, TipoAgregado,
-        catalogo::{bodega, cliente, producto, sucursal},
+        catalogo::{bodega, cliente, descuento, producto, sucursal},
         emisor::Emisor,
-        facturacion::factura::{self, ComandoFactura, DireccionRespuesta, Envio, NotaSaga, Paso, PasoSaga},
+        facturacion::factura::{self, ComandoFactura, DireccionRespuesta, Envio, EventoFactura, NotaSaga, Paso, PasoSaga},
         inventario::{self, EventoInventario, MotivoSalida},
         numeracion::{self, EventoRango},
         reglas::{Falla, Regla},
@@ -18,10 +18,10 @@ use crate::{
     },
 };
 
-/// What the oracle does not model; the engine's answer then depends on more than the commands.
+/// A step of a saga, given as a command: the oracle sends its own.
 #[derive(Debug, thiserror::Error)]
-#[error("el oráculo serial no modela {0}")]
-pub struct NoModelado(&'static str);
+#[error("{0} es un paso de una saga: el oráculo serial manda los suyos")]
+pub struct PasoAjeno(Id);
 
 /// A message on its way: the client's command, a step, an answer.
 struct Mensaje {
@@ -38,14 +38,13 @@ struct Decision {
     resultado: Option<ResultadoPaso>,
 }
 
-/// Takes commands in order; see [`super`]. Not modelled: quarantines, deadlines that pass, and `version_esperada` where versions depend on
-/// what an epoch dropped.
+/// Takes commands in order; see [`super`]. Not modelled: quarantines and deadlines that pass.
 pub struct OraculoSerial {
     emisor: Emisor,
     mundo: Mundo,
     /// The first content of every command decided, by who decided it.
     recuerdos: BTreeMap<(Direccionado, Id), Comando>,
-    /// Events so far, of aggregates that drop none.
+    /// As `version_esperada` counts: what a command led to and made superfluous itself has no version.
     versiones: BTreeMap<Direccionado, u64>,
     rechazos: Rechazos,
     aparte: ModeloAparte,
@@ -73,6 +72,11 @@ impl OraculoSerial {
         Retrato::de(&self.mundo, &self.rechazos)
     }
 
+    /// The version of an aggregate, as `version_esperada` counts; 0 when it does not exist.
+    pub fn version(&self, de: &Direccionado) -> u64 {
+        self.versiones.get(de).copied().unwrap_or_default()
+    }
+
     /// Where the domain's own lots and numbers differ from the naive ones that are kept beside them.
     pub fn discrepancias(&self) -> &[String] {
         &self.aparte.discrepancias
@@ -81,11 +85,11 @@ impl OraculoSerial {
     /// Takes a client's command. The same id with the same content was decided before: nothing happens.
     ///
     /// # Errors
-    /// [`NoModelado`]: nothing was decided.
-    pub fn tomar(&mut self, sobre: &CommandEnvelope) -> Result<(), NoModelado> {
+    /// [`PasoAjeno`]: nothing was decided.
+    pub fn tomar(&mut self, sobre: &CommandEnvelope) -> Result<(), PasoAjeno> {
         let destino = sobre.comando.destino();
         if sobre.paso.is_some() {
-            return Err(NoModelado("los pasos de una saga: los manda él mismo"));
+            return Err(PasoAjeno(sobre.command_id.clone()));
         }
         let llave = (destino.clone(), sobre.command_id.clone());
         if let Some(primero) = self.recuerdos.get(&llave) {
@@ -95,7 +99,7 @@ impl OraculoSerial {
             }
             return Ok(());
         }
-        if let Err(Rechazo { errores }) = self.decidir_todo(sobre, &destino)? {
+        if let Err(Rechazo { errores }) = self.decidir_todo(sobre, &destino) {
             self.rechazar(sobre, errores);
         }
         self.recuerdos.insert(llave, sobre.comando.clone());
@@ -107,28 +111,27 @@ impl OraculoSerial {
         self.rechazos.anotar(destino.tipo, &destino.id, &sobre.command_id, sobre.comando.tipo(), errores);
     }
 
-    fn decidir_todo(&mut self, sobre: &CommandEnvelope, destino: &Direccionado) -> Result<Result<(), Rechazo>, NoModelado> {
-        if let Some(esperada) = sobre.version_esperada {
-            if matches!(destino.tipo, TipoAgregado::Factura | TipoAgregado::Inventario) {
-                return Err(NoModelado("version_esperada de facturas e inventarios"));
-            }
-            let actual = self.versiones.get(destino).copied().unwrap_or_default();
-            if actual != esperada {
-                let falla = Falla::simple(Regla::VersionEsperada, "").con("esperada", esperada).con("actual", actual);
-                return Ok(Err(Rechazo::de(falla)));
-            }
+    fn decidir_todo(&mut self, sobre: &CommandEnvelope, destino: &Direccionado) -> Result<(), Rechazo> {
+        let actual = self.version(destino);
+        if let Some(esperada) = sobre.version_esperada.filter(|esperada| *esperada != actual) {
+            let falla = Falla::simple(Regla::VersionEsperada, "").con("esperada", esperada).con("actual", actual);
+            return Err(Rechazo::de(falla));
         }
+        let mut del_documento = Vec::new();
         let mut cola = VecDeque::from([Mensaje { comando: sobre.comando.clone(), paso: None }]);
         let mut del_cliente = Some(sobre.responder_a.as_ref());
         while let Some(mensaje) = cola.pop_front() {
             let primero = del_cliente.take();
             match self.decidir(&mensaje, primero.flatten(), sobre.recibido_en) {
-                Ok(decision) => self.aplicar(&mensaje, decision, &mut cola),
-                Err(rechazo) if primero.is_some() => return Ok(Err(rechazo)),
+                Ok(decision) => self.aplicar(&mensaje, decision, &mut del_documento, &mut cola),
+                Err(rechazo) if primero.is_some() => return Err(rechazo),
                 Err(Rechazo { errores }) => responder(&mensaje, ResultadoPaso::Rechazado { errores }, &mut cola),
             }
         }
-        Ok(Ok(()))
+        if destino.tipo == TipoAgregado::Factura {
+            *self.versiones.entry(destino.clone()).or_default() += del_documento.len() as u64;
+        }
+        Ok(())
     }
 
     fn decidir(&self, mensaje: &Mensaje, responder_a: Option<&DireccionRespuesta>, ahora: Instante) -> Result<Decision, Rechazo> {
@@ -138,6 +141,7 @@ impl OraculoSerial {
         match &mensaje.comando {
             Comando::Cliente(c) => simple(cliente::decidir(mundo.clientes.get(&destino), c, &ctx), Evento::Cliente),
             Comando::Producto(c) => simple(producto::decidir(mundo.productos.get(&destino), c, &ctx), Evento::Producto),
+            Comando::Descuento(c) => simple(descuento::decidir(mundo.descuentos.get(&destino), c, &ctx), Evento::Descuento),
             Comando::Sucursal(c) => simple(sucursal::decidir(mundo.sucursales.get(&destino), c, &ctx), Evento::Sucursal),
             Comando::Bodega(c) => simple(bodega::decidir(mundo.bodegas.get(&destino), c, &ctx), Evento::Bodega),
             Comando::Inventario(c) => {
@@ -155,14 +159,32 @@ impl OraculoSerial {
         }
     }
 
-    fn aplicar(&mut self, mensaje: &Mensaje, decision: Decision, cola: &mut VecDeque<Mensaje>) {
+    /// `del_documento`: the events of the command's own document that stand so far.
+    fn aplicar(
+        &mut self,
+        mensaje: &Mensaje,
+        decision: Decision,
+        del_documento: &mut Vec<EventoFactura>,
+        cola: &mut VecDeque<Mensaje>,
+    ) {
         let destino = mensaje.comando.destino();
         for evento in &decision.eventos {
             self.aparte.antes(&self.emisor, &destino.id, &self.mundo, evento);
             self.mundo.plegar(&destino.id, evento);
             self.aparte.despues(&destino.id, &self.mundo, evento);
         }
-        *self.versiones.entry(destino.clone()).or_default() += decision.eventos.len() as u64;
+        for evento in decision.eventos {
+            match evento {
+                // One saga, one document.
+                Evento::Factura(evento) => {
+                    del_documento.retain(|anterior| !factura::elidibles(&evento, anterior));
+                    del_documento.push(evento);
+                }
+                // Confirmed or released before the command is done.
+                Evento::Inventario(EventoInventario::StockReservado { .. }) => {}
+                _ => *self.versiones.entry(destino.clone()).or_default() += 1,
+            }
+        }
         if let Some(factura) = self.mundo.facturas.get_mut(&destino.id) {
             decision.notas.into_iter().for_each(|nota| factura::anotar(factura, nota));
         }

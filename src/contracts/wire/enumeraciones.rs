@@ -5,7 +5,7 @@ use crate::{
     contracts::{CodecError, EtapaDlq},
     domain::{
         TipoAgregado,
-        catalogo::cliente::EstadoFiscal,
+        catalogo::{cliente::EstadoFiscal, descuento::AmbitoDescuento},
         facturacion::factura::{EstadoFactura, FaseEmision, FormaPagoTipo, Paso},
         inventario::{MotivoEntrada, MotivoSalida},
         numeracion::TipoDocumento,
@@ -15,7 +15,8 @@ use crate::{
 };
 
 wire_enum!(TipoAgregado, "tipo de agregado":
-    Cliente = 0, Producto = 1, Sucursal = 2, Bodega = 3, Inventario = 4, RangoNumeracion = 5, Factura = 6);
+    Cliente = 0, Producto = 1, Sucursal = 2, Bodega = 3, Inventario = 4, RangoNumeracion = 5, Factura = 6, Descuento = 7);
+wire_enum!(AmbitoDescuento, "ámbito de descuento": Linea = 0, Documento = 1);
 wire_enum!(EstadoFiscal, "estado fiscal": Activo = 0, Suspendido = 1, Cancelado = 2);
 wire_enum!(TipoIdentificacion, "tipo de identificación":
     Nit = 0, Ruc = 1, CedulaCo = 2, CedulaEc = 3, Pasaporte = 4, ConsumidorFinal = 5, SinTipo = 6);
@@ -24,7 +25,7 @@ wire_enum!(MotivoSalida, "motivo de salida": Venta = 0, Ajuste = 1, DevolucionPr
 wire_enum!(TipoDocumento, "tipo de documento": Factura = 0, NotaCredito = 1);
 wire_enum!(FormaPagoTipo, "forma de pago": Contado = 0, Credito = 1);
 wire_enum!(Paso, "paso de la saga": Reservar = 0, Numerar = 1, Confirmar = 2, Liberar = 3);
-wire_enum!(EstadoFactura, "estado de factura": Borrador = 0, EnEmision = 1, Emitida = 2, Rechazada = 3);
+wire_enum!(EstadoFactura, "estado de factura": Borrador = 0, EnEmision = 1, Emitida = 2, Rechazada = 3, Descartada = 4);
 wire_enum!(FaseEmision, "fase de la emisión": Reservando = 0, Numerando = 1, Confirmando = 2);
 wire_enum!(EtapaDlq, "etapa": Decodificar = 0, Validar = 1, Decidir = 2, Confirmar = 3, Proyectar = 4);
 

@@ -19,7 +19,7 @@ use crate::{
     contracts::{CommandEnvelope, DecodedCommand},
     domain::{
         Comando, ContextoDecision, Direccionado, Evento, EventoCuarentena, Rechazo, ResultadoPaso, TipoAgregado,
-        catalogo::{bodega, cliente, producto, sucursal},
+        catalogo::{bodega, cliente, descuento, producto, sucursal},
         emisor::Emisor,
         facturacion::factura::{self, ComandoFactura, DireccionRespuesta, Envio, EventoFactura, NotaSaga, Paso, PasoSaga},
         inventario::{self, EventoInventario},
@@ -58,6 +58,11 @@ impl Message {
     /// Id of the command it carries: its step's, or the one it came with.
     pub fn command_id(&self) -> Id {
         self.paso.as_ref().map_or_else(|| self.origin.command_id.clone(), PasoSaga::command_id)
+    }
+
+    /// Whether its outcome is that of an attempt to issue a document.
+    pub fn issues(&self) -> bool {
+        matches!(&self.comando, Comando::Factura(c) if c.emite())
     }
 
     pub fn internal(
@@ -141,9 +146,9 @@ impl Core {
             return Ok(());
         }
         let place = self.activate(&message.target)?;
-        if let Comando::Factura(ComandoFactura::CrearYEmitirFactura { datos, .. }) = &message.comando {
+        if let Some(cliente_id) = client_of(&self.slots[place], &message.comando) {
             // Step 0: the client is asked of its actor, which on this node is to bring it into memory.
-            let cliente = Direccionado::new(TipoAgregado::Cliente, datos.cliente_id.clone());
+            let cliente = Direccionado::new(TipoAgregado::Cliente, cliente_id);
             if self.ownership.is_local(&cliente) {
                 self.activate(&cliente)?;
             }
@@ -167,6 +172,7 @@ impl Core {
         }
         match decide(&self.emisor, &self.replicas, slot, message) {
             Ok(Ok(decision)) => {
+                self.keep_rejected_attempt(message, place, !decision.eventos.is_empty())?;
                 self.apply(message, place, decision, input);
                 Ok(())
             }
@@ -230,7 +236,7 @@ impl Core {
             self.epoch.touched.push(place);
         }
         slot.fold(&mut self.replicas, &evento);
-        self.stats.elided += elide(slot, &mut self.epoch.events, &evento);
+        self.stats.elided += elide(slot, &mut self.epoch.events, &evento, origin);
         if may_be_elided(&evento) {
             slot.elidable.push(at);
         }
@@ -298,15 +304,28 @@ impl Core {
     }
 }
 
-/// Whose command the events belong to: a document's own attempt, or the message's command.
+/// The client that a command issues to.
+fn client_of(slot: &Slot, comando: &Comando) -> Option<Id> {
+    match comando {
+        Comando::Factura(ComandoFactura::CrearYEmitirFactura { datos, .. }) => Some(datos.cliente_id.clone()),
+        Comando::Factura(ComandoFactura::EmitirFactura { .. }) => slot.factura().map(|f| f.cabecera.cliente_id.clone()),
+        _ => None,
+    }
+}
+
+/// Whose command the events belong to: a client's, or that of the attempt which its document works on.
 fn origin_for(slot: &mut Slot, message: &Message, with_events: bool) -> Rc<Origin> {
     if message.target.tipo != TipoAgregado::Factura {
         return Rc::clone(&message.origin);
     }
-    if message.client.is_some() && with_events {
-        slot.origin = Some(Rc::clone(&message.origin));
+    if message.client.is_none() {
+        return slot.origin.clone().unwrap_or_else(|| Rc::clone(&message.origin));
     }
-    slot.origin.clone().unwrap_or_else(|| Rc::clone(&message.origin))
+    if with_events && message.issues() {
+        slot.origin = Some(Rc::clone(&message.origin));
+        slot.issued_by = message.comando.tipo();
+    }
+    Rc::clone(&message.origin)
 }
 
 /// Who waits for the document's outcome: the caller, or whoever began the attempt.
@@ -325,7 +344,10 @@ fn index(length: usize) -> u32 {
 fn may_be_elided(evento: &Evento) -> bool {
     match evento {
         Evento::Inventario(EventoInventario::StockReservado { .. }) => true,
-        Evento::Factura(e) => !matches!(e, EventoFactura::FacturaEmitida(_) | EventoFactura::FacturaRechazada { .. }),
+        Evento::Factura(e) => !matches!(
+            e,
+            EventoFactura::FacturaEmitida(_) | EventoFactura::FacturaRechazada { .. } | EventoFactura::FacturaDescartada { .. }
+        ),
         _ => false,
     }
 }
@@ -350,14 +372,16 @@ fn keep_what_is_observed(slot: &mut Slot, events: &[PendingEvent], message: &Mes
     });
 }
 
-/// Drops what `evento` makes unobservable; how many.
-fn elide(slot: &mut Slot, events: &mut [PendingEvent], evento: &Evento) -> u64 {
+/// Drops what `evento` makes unobservable; how many. Of a document, only what its own command led to: an edit that came before it
+/// as a command of its own was answered with its version.
+fn elide(slot: &mut Slot, events: &mut [PendingEvent], evento: &Evento, origin: &Rc<Origin>) -> u64 {
     if slot.elidable.is_empty() {
         return 0;
     }
     match evento {
         Evento::Factura(later) => {
-            elide_where(slot, events, |e| matches!(e, Evento::Factura(earlier) if factura::elidibles(later, earlier)))
+            let own = |p: &PendingEvent| Rc::ptr_eq(&p.origin, origin) || p.origin.command_id == origin.command_id;
+            elide_where(slot, events, |p, e| matches!(e, Evento::Factura(earlier) if own(p) && factura::elidibles(later, earlier)))
         }
         Evento::Inventario(EventoInventario::StockReducido(m)) => {
             m.reserva_id.as_ref().map_or(0, |id| elide_reservation(slot, events, id))
@@ -371,7 +395,7 @@ fn elide_reservation(slot: &mut Slot, events: &mut [PendingEvent], id: &Id) -> u
     let dropped = elide_where(
         slot,
         events,
-        |e| matches!(e, Evento::Inventario(EventoInventario::StockReservado { reserva_id, .. }) if reserva_id == id),
+        |_, e| matches!(e, Evento::Inventario(EventoInventario::StockReservado { reserva_id, .. }) if reserva_id == id),
     );
     if dropped > 0
         && let SlotState::Inventario(Some(state)) = &mut slot.state
@@ -381,11 +405,11 @@ fn elide_reservation(slot: &mut Slot, events: &mut [PendingEvent], id: &Id) -> u
     dropped
 }
 
-fn elide_where(slot: &mut Slot, events: &mut [PendingEvent], unobservable: impl Fn(&Evento) -> bool) -> u64 {
+fn elide_where(slot: &mut Slot, events: &mut [PendingEvent], unobservable: impl Fn(&PendingEvent, &Evento) -> bool) -> u64 {
     let before = slot.elidable.len();
     slot.elidable.retain(|at| {
         let pending = &mut events[*at as usize];
-        let drop = pending.evento.as_ref().is_some_and(&unobservable);
+        let drop = pending.evento.as_ref().is_some_and(|evento| unobservable(pending, evento));
         if drop {
             pending.evento = None;
         }
@@ -415,6 +439,7 @@ fn decide_by_kind(ctx: &ContextoDecision<'_>, replicas: &Replicas, slot: &Slot, 
     match (&message.comando, &slot.state) {
         (Comando::Cliente(c), _) => plain(cliente::decidir(catalogued(replicas.clientes.get(id)), c, ctx), Evento::Cliente),
         (Comando::Producto(c), _) => plain(producto::decidir(catalogued(replicas.productos.get(id)), c, ctx), Evento::Producto),
+        (Comando::Descuento(c), _) => plain(descuento::decidir(catalogued(replicas.descuentos.get(id)), c, ctx), Evento::Descuento),
         (Comando::Sucursal(c), _) => plain(sucursal::decidir(catalogued(replicas.sucursales.get(id)), c, ctx), Evento::Sucursal),
         (Comando::Bodega(c), _) => plain(bodega::decidir(catalogued(replicas.bodegas.get(id)), c, ctx), Evento::Bodega),
         (Comando::Inventario(c), SlotState::Inventario(state)) => {

@@ -289,6 +289,7 @@ impl Core {
         let slot = &mut self.slots[place];
         if slot.has_open_saga() && slot.timer.is_none() {
             slot.timer = Some(again);
+            let intento = slot.factura().map_or(intento, |f| f.intento);
             self.timers.insert((again, target.id), intento);
         }
         Ok(())
@@ -387,6 +388,12 @@ impl Core {
             (Some(at), None) => {
                 slot.timer = None;
                 self.timers.remove(&(at, target.id.clone()));
+            }
+            // Another attempt than the one it was armed for, within one epoch.
+            (Some(old), Some(at)) if self.timers.get(&(old, target.id.clone())).is_some_and(|armed| *armed != intento) => {
+                self.timers.remove(&(old, target.id.clone()));
+                slot.timer = Some(at);
+                self.timers.insert((at, target.id.clone()), intento);
             }
             (None, None) | (Some(_), Some(_)) => {}
         }

@@ -13,7 +13,7 @@ use super::{
     slots::Place,
 };
 use crate::{
-    contracts::{ComandoRechazado, EtapaDlq, RegistroAuditoria, RegistroDlq, Respuesta, Resultado, ResumenFactura},
+    contracts::{ComandoRechazado, Entrada, EtapaDlq, RegistroAuditoria, RegistroDlq, Respuesta, Resultado, ResumenFactura},
     domain::{
         Direccionado, Rechazo, ResultadoPaso, TipoAgregado,
         facturacion::factura::{DireccionRespuesta, EstadoFactura, Factura},
@@ -42,7 +42,10 @@ impl Core {
         let Some((remembered, huella)) = self.recall(place, &message.origin.command_id)? else { return Ok(false) };
         self.stats.duplicates += 1;
         self.count_command(message.comando.tipo(), "duplicate");
-        if huella.is_some() && huella != message.origin.huella {
+        if let Some(kept) = huella
+            && message.origin.huella != Some(kept)
+            && !self.codec.is_fingerprint_of_older(&kept, &message.comando)
+        {
             self.refuse_reused_id(message, input);
             return Ok(true);
         }
@@ -107,10 +110,11 @@ impl Core {
         waiting: Option<DireccionRespuesta>,
         finished: bool,
     ) {
-        if message.target.tipo == TipoAgregado::Factura {
+        let edit = message.client.is_some() && !message.issues();
+        if message.target.tipo == TipoAgregado::Factura && !edit {
             if finished {
                 let refused = matches!(document_outcome(&self.slots[place]), Resultado::Rechazado { .. });
-                self.count_command("CrearYEmitirFactura", if refused { "rejected" } else { "accepted" });
+                self.count_command(self.slots[place].issued_by, if refused { "rejected" } else { "accepted" });
             }
             if let (true, Some(address)) = (finished, waiting) {
                 let resultado = document_outcome(&self.slots[place]);
@@ -127,6 +131,47 @@ impl Core {
         if let Some(address) = waiting {
             self.reply(address, message, Resultado::Aceptado { factura: None }, false, Some(version));
         }
+    }
+
+    /// A client's command moves a document on from a rejected attempt: what that attempt's command ended in is remembered apart,
+    /// because the document's state no longer says it.
+    pub(super) fn keep_rejected_attempt(&mut self, message: &Message, place: Place, moves: bool) -> Result<(), CoreError> {
+        let slot = &mut self.slots[place];
+        let Some(rejected) = slot.factura().filter(|f| moves && message.client.is_some() && f.estado == EstadoFactura::Rechazada)
+        else {
+            return Ok(());
+        };
+        let errores = rejected.errores.clone();
+        let Some(origin) = slot.origin.take() else { return Ok(()) };
+        let bytes = self.encode_rejected_attempt(&message.target, &origin, errores)?;
+        self.remember(&message.target, &origin, MemoryOutcome::Refused(bytes));
+        Ok(())
+    }
+
+    /// The outcome of a rejected attempt in the form in which refusals are remembered. Its event is on the log; this never is.
+    pub(super) fn encode_rejected_attempt(
+        &self,
+        target: &Direccionado,
+        origin: &Origin,
+        errores: Vec<Falla>,
+    ) -> Result<Bytes, CoreError> {
+        let refusal = ComandoRechazado {
+            event_id: uuid::Uuid::nil(),
+            command_id: origin.command_id.clone(),
+            huella: origin.huella.unwrap_or_default(),
+            tipo_comando: Arc::from("EmitirFactura"),
+            aggregate_tipo: target.tipo,
+            aggregate_id: target.id.clone(),
+            aggregate_version: 0,
+            correlation_id: origin.correlation_id.clone(),
+            ocurrido_en: origin.recibido_en,
+            recibido_en: origin.recibido_en,
+            entrada: Entrada { particion: self.ownership.commands_of(target), posicion: 0 },
+            usuario: origin.usuario.clone(),
+            errores,
+        };
+        let encoded = self.codec.encode_audit(&RegistroAuditoria::Rechazo(refusal));
+        encoded.map_err(|cause| CoreError::Encode { what: "el desenlace de un intento".to_owned(), cause })
     }
 
     /// A refusal: the answer to a step, or a ComandoRechazado with its answer.
@@ -284,7 +329,8 @@ fn document_outcome(slot: &Slot) -> Resultado {
     match factura.estado {
         EstadoFactura::Emitida => Resultado::Aceptado { factura: summary(factura) },
         EstadoFactura::Rechazada => Resultado::Rechazado { errores: factura.errores.clone() },
-        EstadoFactura::Borrador | EstadoFactura::EnEmision => Resultado::EnCurso,
+        // A draft that no attempt's command ended in has nothing to say of one.
+        EstadoFactura::Borrador | EstadoFactura::EnEmision | EstadoFactura::Descartada => Resultado::EnCurso,
     }
 }
 

@@ -9,7 +9,8 @@ use super::{Core, CoreError, Slot, origin_of};
 use crate::{
     contracts::{ComandoRechazado, EventEnvelope, Instantanea, RegistroAuditoria},
     domain::{
-        Direccionado, TipoAgregado,
+        Direccionado, Evento, TipoAgregado,
+        facturacion::factura::EstadoFactura,
         valores::{Id, Instante},
     },
     engine::store::{self, AggregateRow, MemoryOutcome, MemoryRow, Payload, Positions, StoreWrite},
@@ -98,13 +99,15 @@ impl Core {
             });
         }
         refold.events += 1;
+        self.keep_refolded_attempt(refold, &target, &sobre)?;
+        let slot = &mut self.slots[place];
         if body.tipo() == "FacturaEmitida" && !slot.quarantined {
             return self.refold_document(refold, target, sobre.aggregate_version, value);
         }
         let evento = body.decode().map_err(unreadable)?;
         slot.version = sobre.aggregate_version;
         slot.fold(&mut self.replicas, &evento);
-        if target.tipo == TipoAgregado::Factura {
+        if ends_or_begins_attempt(&evento) {
             slot.origin = Some(Rc::new(origin_of(&sobre)));
         } else {
             self.remember_refolded(refold, &target, &sobre);
@@ -125,8 +128,31 @@ impl Core {
         if refold.rows.len() >= BATCH { self.write_refolded(refold) } else { Ok(()) }
     }
 
+    /// As `keep_rejected_attempt` while the log is folded.
+    fn keep_refolded_attempt(
+        &mut self,
+        refold: &mut Refold,
+        target: &Direccionado,
+        sobre: &EventEnvelope,
+    ) -> Result<(), CoreError> {
+        let Some(slot) = self.slots.get_mut(target) else { return Ok(()) };
+        let Some(rejected) = slot.factura().filter(|f| f.estado == EstadoFactura::Rechazada) else { return Ok(()) };
+        if slot.origin.as_ref().is_none_or(|origin| origin.command_id == sobre.command_id) {
+            return Ok(());
+        }
+        let errores = rejected.errores.clone();
+        let Some(origin) = slot.origin.take() else { return Ok(()) };
+        slot.stored = true;
+        let outcome = MemoryOutcome::Refused(self.encode_rejected_attempt(target, &origin, errores)?);
+        let row = MemoryRow { huella: origin.huella, recibido_en: origin.recibido_en, outcome };
+        refold.rows.push((store::memory_key(target, &origin.command_id), Some(row.encode())));
+        Ok(())
+    }
+
     fn remember_refolded(&mut self, refold: &mut Refold, target: &Direccionado, sobre: &EventEnvelope) {
-        if sobre.huella.is_none() || sobre.ocurrido_en < refold.remember_from {
+        // A document remembers its commands for its whole life.
+        let forgotten = sobre.ocurrido_en < refold.remember_from && target.tipo != TipoAgregado::Factura;
+        if sobre.huella.is_none() || forgotten {
             return;
         }
         let outcome = MemoryOutcome::Accepted { version: sobre.aggregate_version };
@@ -178,6 +204,9 @@ impl Core {
             }
             crate::domain::Comando::Producto(c) => {
                 wrap(crate::domain::catalogo::producto::decidir(None, c, &ctx), crate::domain::Evento::Producto)
+            }
+            crate::domain::Comando::Descuento(c) => {
+                wrap(crate::domain::catalogo::descuento::decidir(None, c, &ctx), crate::domain::Evento::Descuento)
             }
             crate::domain::Comando::Sucursal(c) => {
                 wrap(crate::domain::catalogo::sucursal::decidir(None, c, &ctx), crate::domain::Evento::Sucursal)
@@ -262,6 +291,22 @@ impl Core {
         self.leaving.clear();
         self.checkpoint = super::close::Checkpoint::new(ends);
         Ok(())
+    }
+}
+
+/// Whether an event belongs to an attempt to issue a document, whose command ends as the document does.
+fn ends_or_begins_attempt(evento: &Evento) -> bool {
+    use crate::domain::facturacion::factura::EventoFactura as E;
+    match evento {
+        Evento::Factura(e) => matches!(
+            e,
+            E::EmisionIniciada(_)
+                | E::StockAsegurado { .. }
+                | E::NumeracionRecibida { .. }
+                | E::FacturaEmitida(_)
+                | E::FacturaRechazada { .. }
+        ),
+        _ => false,
     }
 }
 

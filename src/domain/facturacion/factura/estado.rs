@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{CabeceraFactura, EmisionIniciada, FacturaEmitida, LineaFactura};
+use super::{CabeceraFactura, EmisionIniciada, FacturaEmitida, LineaFactura, TotalesFactura};
 use crate::domain::{
     inventario::LoteConsumido,
     numeracion::NumeroDocumento,
@@ -16,10 +16,11 @@ pub enum EstadoFactura {
     EnEmision,
     Emitida,
     Rechazada,
+    Descartada,
 }
 
 impl EstadoFactura {
-    pub const TODOS: [Self; 4] = [Self::Borrador, Self::EnEmision, Self::Emitida, Self::Rechazada];
+    pub const TODOS: [Self; 5] = [Self::Borrador, Self::EnEmision, Self::Emitida, Self::Rechazada, Self::Descartada];
 
     pub fn nombre(self) -> &'static str {
         match self {
@@ -27,6 +28,7 @@ impl EstadoFactura {
             Self::EnEmision => "EN_EMISION",
             Self::Emitida => "EMITIDA",
             Self::Rechazada => "RECHAZADA",
+            Self::Descartada => "DESCARTADA",
         }
     }
 
@@ -71,7 +73,10 @@ pub struct Factura {
     pub factura_id: Id,
     pub estado: EstadoFactura,
     pub cabecera: Arc<CabeceraFactura>,
+    /// Numbered from 1 in their order.
     pub lineas: Vec<Arc<LineaFactura>>,
+    /// Of the draft as its last event left it; `None` once issued, and for a draft that a program without drafts wrote.
+    pub totales_borrador: Option<Arc<TotalesFactura>>,
     /// Attempts to issue, from 1; 0 before the first.
     pub intento: u32,
     pub emision: Option<Box<Emision>>,
@@ -79,6 +84,19 @@ pub struct Factura {
     pub emitida: Option<Arc<FacturaEmitida>>,
     /// Failures of the last refused attempt.
     pub errores: Vec<Falla>,
+}
+
+impl Factura {
+    /// Whether it may be edited, issued or discarded: a draft, or one whose last attempt was rejected.
+    pub fn es_editable(&self) -> bool {
+        matches!(self.estado, EstadoFactura::Borrador | EstadoFactura::Rechazada)
+    }
+
+    /// The sums of its lines at this version.
+    pub fn totales(&self) -> Option<&Arc<TotalesFactura>> {
+        let emitida = self.emitida.as_ref().map(|e| &e.totales);
+        emitida.or_else(|| self.emision.as_ref().map(|e| &e.inicio.totales)).or(self.totales_borrador.as_ref())
+    }
 }
 
 /// A fact of the saga that is not recorded (see [`Progreso`]).

@@ -3,6 +3,7 @@
 //! [`decidir`] says what a message means, [`evolucionar`] folds what was recorded, [`anotar`] what was only remembered;
 //! [`reanudar`] drives an open saga again and [`vencimiento`] says when.
 
+mod borrador;
 mod contrato;
 mod creacion;
 mod decision;

@@ -30,7 +30,7 @@ compartidos! {
     ResultadoStockReservado ResultadoReservaConfirmada ResultadoReservaLiberada ResultadoNumeroAsignado
     ResultadoPasoRechazado SobreComando ParticionTema Entrada SobreEvento SobreInstantanea LoteEnCola ReservaVigente
     Confirmacion NumeroDado ResolucionDada EmisionEnCurso AmbitoDescuento ValorDeclarado DescuentoDeclarado CambiosDeclarados DatosDescuento
-    CambiosDescuento DescuentoPedido DescuentoFactura CambioFechas ResumenFactura Aceptado Rechazado Apartado EnCurso VersionAgregado RefAgregado
+    CambiosDescuento DescuentoPedido DescuentoFactura CambioFechas ResumenFactura Aceptado Rechazado Apartado EnCurso VersionAgregado RefAgregado EstadoCliente
 }
 
 /// The record's schema with every type it names defined at its first use, as a registry wants it.

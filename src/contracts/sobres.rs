@@ -8,8 +8,14 @@ use uuid::Uuid;
 use crate::{
     domain::{
         Comando, Evento, TipoAgregado,
-        catalogo::{bodega::Bodega, cliente::Cliente, descuento::Descuento, producto::Producto, sucursal::Sucursal},
-        facturacion::factura::{DireccionRespuesta, Factura, PasoSaga},
+        catalogo::{
+            bodega::Bodega,
+            cliente::{Cliente, ComandoCliente},
+            descuento::Descuento,
+            producto::Producto,
+            sucursal::Sucursal,
+        },
+        facturacion::factura::{ComandoFactura, DireccionRespuesta, Factura, PasoSaga},
         inventario::Inventario,
         numeracion::RangoNumeracion,
         reglas::Falla,
@@ -35,6 +41,18 @@ pub struct CommandEnvelope {
     /// Present on the steps of a saga: who answers, answers to this.
     pub paso: Option<PasoSaga>,
     pub comando: Comando,
+}
+
+impl CommandEnvelope {
+    /// Whether it is a message between aggregates: a step, an answer or a question. Nobody outside waits for it.
+    pub fn es_de_saga(&self) -> bool {
+        self.paso.is_some()
+            || matches!(
+                self.comando,
+                Comando::Factura(ComandoFactura::RespuestaPaso { .. } | ComandoFactura::ClienteConsultado { .. })
+                    | Comando::Cliente(ComandoCliente::ConsultarCliente { .. })
+            )
+    }
 }
 
 /// First 16 bytes of SHA-256 over the command's body on the wire (without its envelope):

@@ -63,7 +63,7 @@ macro_rules! registros {
 use TipoAgregado::{Bodega, Cliente, Descuento, Factura, Inventario, Producto, RangoNumeracion, Sucursal};
 
 registros! {
-    Clase::Comando(Cliente) => CrearCliente ActualizarCliente InactivarCliente ReactivarCliente;
+    Clase::Comando(Cliente) => CrearCliente ActualizarCliente InactivarCliente ReactivarCliente ConsultarCliente;
     Clase::Comando(Producto) => CrearProducto ActualizarProducto CambiarPrecio InactivarProducto;
     Clase::Comando(Sucursal) => CrearSucursal ActualizarSucursal InactivarSucursal;
     Clase::Comando(Bodega) => CrearBodega ActualizarBodega InactivarBodega;
@@ -71,7 +71,7 @@ registros! {
         CambiarStockMinimo;
     Clase::Comando(RangoNumeracion) => CrearRango AsignarNumero RenovarRango InutilizarNumero;
     Clase::Comando(Factura) => CrearYEmitirFactura CrearFactura AgregarLinea QuitarLinea AplicarDescuento DefinirFormasPago
-        CambiarFechas EmitirFactura DescartarFactura RespuestaPaso;
+        CambiarFechas EmitirFactura DescartarFactura RespuestaPaso ClienteConsultado;
     Clase::Comando(Descuento) => CrearDescuento ActualizarDescuento InactivarDescuento;
     Clase::Evento(Cliente) => ClienteCreado ClienteActualizado ClienteInactivado ClienteReactivado;
     Clase::Evento(Producto) => ProductoCreado ProductoActualizado PrecioCambiado ProductoInactivado;

@@ -10,10 +10,7 @@ use super::{
 };
 use crate::{
     contracts::{DecodedCommand, EventEnvelope, Huella},
-    domain::{
-        Comando, Contexto, Evento, TipoAgregado,
-        facturacion::factura::{ComandoFactura, EventoFactura},
-    },
+    domain::{Contexto, Evento, TipoAgregado, facturacion::factura::EventoFactura},
     log::{Position, TopicPartition},
 };
 
@@ -152,5 +149,5 @@ impl Desenlaces {
 }
 
 pub(super) fn es_paso(comando: &DecodedCommand) -> bool {
-    comando.envelope.paso.is_some() || matches!(comando.envelope.comando, Comando::Factura(ComandoFactura::RespuestaPaso { .. }))
+    comando.envelope.es_de_saga()
 }

@@ -184,6 +184,9 @@ impl<'a> Entradas<'a> {
             return ClaseEntrada::Resuelta;
         }
         let Some(desenlace) = self.desenlaces.por_comando.get_mut(&clave) else {
+            if self.apartes.devuelto(&clave) {
+                return ClaseEntrada::EnDlq;
+            }
             return self.sin_rastro(leida, Codigo::I1, informe, || format!("{}: se perdió, no tiene desenlace", cual()));
         };
         // A document's outcome may be that of a later input of its saga.

@@ -16,6 +16,7 @@ wire_family!(ComandoCliente {
     ActualizarCliente { cliente_id, cambios },
     InactivarCliente { cliente_id },
     ReactivarCliente { cliente_id },
+    ConsultarCliente { cliente_id, factura_id, pedido },
 });
 wire_family!(ComandoProducto {
     CrearProducto { producto_id, datos },
@@ -73,4 +74,5 @@ wire_family!(ComandoFactura {
     EmitirFactura { factura_id, fechas },
     DescartarFactura { factura_id },
     RespuestaPaso { factura_id, intento, grupo, paso, resultado },
+    ClienteConsultado { factura_id, cliente_id, version, cliente, pedido },
 } internal: VencioPlazo);

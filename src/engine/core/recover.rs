@@ -8,12 +8,13 @@ use hashbrown::HashSet;
 use super::{Core, CoreError, Slot, origin_of};
 use crate::{
     contracts::{ComandoRechazado, EventEnvelope, Instantanea, RegistroAuditoria},
+    defectos::{Defecto, plantado},
     domain::{
         Direccionado, Evento, TipoAgregado,
         facturacion::factura::EstadoFactura,
         valores::{Id, Instante},
     },
-    engine::store::{self, AggregateRow, MemoryOutcome, MemoryRow, Payload, Positions, StoreWrite},
+    engine::store::{self, AggregateRow, MemoryOutcome, MemoryRow, Payload, StoreWrite},
 };
 
 /// Rows that wait to be written while the log is folded, so that each batch is worth its cost.
@@ -84,7 +85,7 @@ impl Core {
         let slot = &mut self.slots[place];
         if sobre.aggregate_version <= slot.version {
             refold.skipped += 1;
-            if target.tipo != TipoAgregado::Factura {
+            if target.tipo != TipoAgregado::Factura && !is_quarantine(body.tipo()) {
                 // A snapshot carries the state, not the outcomes that clients may ask for again.
                 self.remember_refolded(refold, &target, &sobre);
             }
@@ -107,9 +108,10 @@ impl Core {
         let evento = body.decode().map_err(unreadable)?;
         slot.version = sobre.aggregate_version;
         slot.fold(&mut self.replicas, &evento);
+        // A quarantine is no outcome of the command that led to it.
         if ends_or_begins_attempt(&evento) {
             slot.origin = Some(Rc::new(origin_of(&sobre)));
-        } else {
+        } else if !is_quarantine(body.tipo()) {
             self.remember_refolded(refold, &target, &sobre);
         }
         self.mark_dirty(&target);
@@ -174,6 +176,10 @@ impl Core {
             return Ok(());
         }
         let target = Direccionado::new(refusal.aggregate_tipo, refusal.aggregate_id.clone());
+        if !self.ownership.is_local(&target) {
+            // `auditoria` has the refusals of every context; this one's partition is another node's.
+            return Ok(());
+        }
         let place = self.activate(&target)?;
         let slot = &mut self.slots[place];
         if slot.version == 0 && !slot.stored {
@@ -190,6 +196,25 @@ impl Core {
     fn write_refolded(&mut self, refold: &mut Refold) -> Result<(), CoreError> {
         self.store.write(std::mem::take(&mut refold.rows))?;
         refold.waiting.clear();
+        Ok(())
+    }
+
+    /// Folds an event of another node's catalogue or ranges into the replicas. A client only when it is cached.
+    ///
+    /// # Errors
+    /// Unreadable events.
+    pub fn follow(&mut self, value: &Bytes) -> Result<(), CoreError> {
+        let codec = std::sync::Arc::clone(&self.codec);
+        let unreadable = |cause| CoreError::State { target: "un evento de catálogo de otro nodo".to_owned(), cause };
+        let (sobre, body) = codec.decode_event_envelope(value).map_err(unreadable)?;
+        let wanted = match sobre.aggregate_tipo {
+            TipoAgregado::Cliente => self.replicas.wants_client(&sobre.aggregate_id, sobre.aggregate_version),
+            _ => true,
+        };
+        if wanted {
+            let evento = body.decode().map_err(unreadable)?;
+            self.replicas.fold(&sobre.aggregate_id, &evento);
+        }
         Ok(())
     }
 
@@ -246,7 +271,11 @@ impl Core {
     /// Those of the local store.
     pub fn arm_open_sagas(&mut self, ids: Vec<Id>) -> Result<usize, CoreError> {
         for id in ids {
-            self.activate(&Direccionado::new(TipoAgregado::Factura, id))?;
+            let target = Direccionado::new(TipoAgregado::Factura, id);
+            // The row of a saga whose partition moved on stays until the partition is back and its tail is folded.
+            if self.ownership.is_local(&target) {
+                self.activate(&target)?;
+            }
         }
         let mut open: Vec<(Id, u32)> = self
             .slots
@@ -254,6 +283,9 @@ impl Core {
             .filter_map(|slot| slot.factura().filter(|_| slot.has_open_saga()).map(|f| (slot.target.id.clone(), f.intento)))
             .collect();
         open.sort();
+        if plantado(Defecto::SagaSinReanudar) {
+            return Ok(open.len());
+        }
         for (id, intento) in &open {
             self.timers.insert((Instante(0), id.clone()), *intento);
             if let Some(slot) = self.slots.get_mut(&Direccionado::new(TipoAgregado::Factura, id.clone())) {
@@ -267,7 +299,7 @@ impl Core {
     ///
     /// # Errors
     /// Those of the local store.
-    pub fn finish_refold(&mut self, mut refold: Refold, ends: Positions) -> Result<(), CoreError> {
+    pub fn finish_refold(&mut self, mut refold: Refold) -> Result<(), CoreError> {
         self.write_refolded(&mut refold)?;
         while let Some(target) = self.dirty.pop_front() {
             let Some(place) = self.slots.place(&target) else { continue };
@@ -286,12 +318,15 @@ impl Core {
                 self.write_refolded(&mut refold)?;
             }
         }
-        refold.rows.push((store::META_KEY.to_vec(), Some(store::encode_positions(&ends))));
+        refold.rows.push(self.checkpoint.row(&self.ownership));
         self.write_refolded(&mut refold)?;
         self.leaving.clear();
-        self.checkpoint = super::close::Checkpoint::new(ends);
         Ok(())
     }
+}
+
+fn is_quarantine(tipo: &str) -> bool {
+    matches!(tipo, "AgregadoEnCuarentena" | "CuarentenaLevantada")
 }
 
 /// Whether an event belongs to an attempt to issue a document, whose command ends as the document does.

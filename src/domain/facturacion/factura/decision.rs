@@ -46,6 +46,8 @@ pub fn decidir(
             let Some(factura) = estado else { return Ok(DecisionFactura::default()) };
             saga::responder(factura, *intento, *grupo, *paso, resultado, ctx)
         }
+        // The engine takes it apart: what is decided is the command that waited.
+        ComandoFactura::ClienteConsultado { .. } => Ok(DecisionFactura::default()),
         ComandoFactura::VencioPlazo { intento, .. } => {
             Ok(estado.map(|factura| saga::vencer(factura, *intento, ctx.ahora)).unwrap_or_default())
         }

@@ -16,6 +16,9 @@ demo:
 banco:
 	cargo run --release -- banco --facturas 100000 --lineas 3..3
 
-# Lo largo: las entradas hostiles con guía de cobertura, 10 minutos cada objetivo (SEGUNDOS=60 make noche, más corto).
+# Lo largo: 100.000 comandos al azar contra el modelo secuencial, las entradas hostiles con guía de cobertura, 10 minutos cada objetivo, y
+# un millón de semillas del simulador (SEGUNDOS=60 SEMILLAS=10000 make noche, más corto).
 noche:
+	AZAR_COMANDOS=100000 cargo test --locked --release --lib azar
 	bash .ci/fuzz $${SEGUNDOS:-600}
+	cargo run --release -- sim --cantidad $${SEMILLAS:-1000000} --hilos $$(nproc) --anotar tests/semillas.txt

@@ -1,6 +1,7 @@
-//! Audit: the invariants that prove the whole, and later the chain of hashes, its signed seals and their proofs. The rows that
+//! Audit: the invariants that prove the whole, the oracles that run it again, and later the chain of hashes, its signed seals and their proofs. The rows that
 //! tell the story of every document are a read model like the others: `projections::auditoria`.
 
 pub mod invariantes;
+pub mod oraculo;
 #[cfg(test)]
 mod pruebas;

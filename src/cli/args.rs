@@ -55,12 +55,16 @@ pub enum Orden {
     Factura(FacturaArgs),
     /// Muestra las existencias de un producto, con sus lotes
     Stock(StockArgs),
+    /// Explica qué decide el dominio, sin cambiar nada
+    Dominio(DominioArgs),
     /// Vuelve a plegar el registro entero y comprueba que nada se perdió, se duplicó ni se vendió de más
     Verificar(VerificarArgs),
     /// Simula varios nodos con fallas sobre un registro simulado y comprueba los invariantes
     Sim(SimArgs),
     /// Genera carga y mide qué da y qué cuesta
     Banco(BancoArgs),
+    /// Crea, compara, dibuja o da permisos a los temas de Kafka
+    Topologia(TopologiaArgs),
     /// Muestra la configuración
     Config(ConfigArgs),
     /// Revisa la máquina, la carpeta de datos y la configuración
@@ -207,6 +211,63 @@ pub struct StockArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(override_usage = "factumarket dominio reglas [OPCIONES]", after_help = "Ejemplo:\n  factumarket dominio reglas")]
+pub struct DominioArgs {
+    #[command(subcommand)]
+    pub accion: DominioAccion,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum DominioAccion {
+    /// Lista las reglas de validación, con un ejemplo de cada falla
+    #[command(
+        override_usage = "factumarket dominio reglas [OPCIONES]",
+        after_help = "Ejemplo:\n  factumarket dominio reglas > reglas.md"
+    )]
+    Reglas,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "factumarket topologia aplicar|verificar|dibujar|acl [OPCIONES]",
+    after_help = "Los temas y sus ajustes: topology/topologia.toml, o el archivo de kafka.topologia.\n\n\
+                  Ejemplo:\n  factumarket topologia aplicar --set kafka.replicas=1 --set kafka.min_en_sincronia=1"
+)]
+pub struct TopologiaArgs {
+    #[command(subcommand)]
+    pub accion: TopologiaAccion,
+}
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum TopologiaAccion {
+    /// Crea los temas que faltan y corrige los ajustes de los que hay
+    #[command(
+        override_usage = "factumarket topologia aplicar [OPCIONES]",
+        after_help = "Las particiones y las réplicas de un tema que ya existe no se tocan: si difieren, lo dice y falla.\n\n\
+                      Ejemplo:\n  factumarket topologia aplicar --set kafka.brokers=127.0.0.1:9092"
+    )]
+    Aplicar,
+    /// Compara el broker con la topología y muestra las diferencias
+    #[command(
+        override_usage = "factumarket topologia verificar [OPCIONES]",
+        after_help = "Salida: 0 sin diferencias · 1 con ellas\n\nEjemplo:\n  factumarket topologia verificar"
+    )]
+    Verificar,
+    /// Escribe un diagrama Mermaid de temas y papeles
+    #[command(
+        override_usage = "factumarket topologia dibujar [OPCIONES]",
+        after_help = "Ejemplo:\n  factumarket topologia dibujar > topologia.mmd"
+    )]
+    Dibujar,
+    /// Escribe las órdenes de kafka-acls que dan a cada papel sus permisos
+    #[command(
+        override_usage = "factumarket topologia acl [OPCIONES]",
+        after_help = "Ejemplo:\n  factumarket topologia acl --set kafka.brokers=kafka:9092"
+    )]
+    Acl,
+}
+
+#[derive(Debug, Args)]
 #[command(override_usage = "factumarket config ver [OPCIONES]", after_help = "Ejemplo:\n  factumarket config ver --origen")]
 pub struct ConfigArgs {
     #[command(subcommand)]
@@ -280,6 +341,12 @@ pub struct SimArgs {
     /// Archivo en que se anotan las semillas que fallan
     #[arg(long, value_name = "ARCHIVO")]
     pub anotar: Option<PathBuf>,
+    /// Dice qué defectos se pueden plantar
+    #[arg(long)]
+    pub defectos: bool,
+    /// Corre cada semilla dos veces y exige que suceda igual, byte por byte
+    #[arg(long, conflicts_with = "semilla")]
+    pub doble: bool,
     /// Planta un defecto, en un binario compilado con --features defectos
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub defecto: u8,

@@ -21,16 +21,18 @@ pub mod importar;
 mod nodo;
 #[doc(hidden)]
 pub mod peticion;
+mod reglas;
 mod salida;
 mod senales;
 mod servir;
 mod sim;
+mod topologia;
 mod verificar;
 mod vista;
 
 use std::{net::SocketAddr, process::ExitCode};
 
-use args::{Cli, ConfigAccion, EjemplosAccion, Orden};
+use args::{Cli, ConfigAccion, DominioAccion, EjemplosAccion, Orden};
 use contexto::Contexto;
 use espanol::Pedido;
 use fallo::Fallo;
@@ -78,10 +80,17 @@ fn ejecutar(cli: Cli, salida: Salida) -> Result<(), Fallo> {
         Orden::Emitir(args) => emitir::ejecutar(&con(Vec::new())?, &args),
         Orden::Factura(args) => consultar::factura(&con(Vec::new())?, &args),
         Orden::Stock(args) => consultar::stock(&con(Vec::new())?, &args),
+        Orden::Dominio(args) => {
+            let DominioAccion::Reglas = args.accion;
+            salida.linea(reglas::pagina().trim_end());
+            salida.resultado(&reglas::en_json());
+            Ok(())
+        }
         Orden::Config(args) => {
             let ConfigAccion::Ver { origen } = args.accion;
             config_ver::ver(&con(Vec::new())?, origen)
         }
+        Orden::Topologia(args) => topologia::ejecutar(&con(Vec::new())?, args.accion),
         Orden::Banco(args) => banco::ejecutar(&con(Vec::new())?, &args),
         Orden::Sim(args) => sim::ejecutar(&args, salida),
         Orden::Verificar(args) => verificar::ejecutar(&con(Vec::new())?, args.quieto),

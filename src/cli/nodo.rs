@@ -40,6 +40,11 @@ pub fn fallo(error: &NodeError) -> Fallo {
             "la carpeta de datos tiene otro número de particiones",
             "Ponga en motor.particiones el número con que se creó: no se puede cambiar después.",
         ),
+        NodeError::OtroRegistro { .. } => (
+            Clase::Uso,
+            "la carpeta de datos es de otro registro",
+            "Indique con --datos la carpeta de este registro, o una nueva: con Kafka, lo que hay en ella se reconstruye.",
+        ),
         NodeError::NoEsCarpetaDeDatos { .. } => (
             Clase::Uso,
             "la carpeta indicada no es de datos",

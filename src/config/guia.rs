@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::AJUSTES;
+use crate::domain::emisor::{Emisor, ImpuestoVigente, ModoRedondeo};
 
 const CABEZA: &str = "# Configuración\n\n\
 Cuatro capas, cada una gana a la anterior:\n\n\
@@ -27,5 +28,32 @@ pub fn pagina() -> String {
         let defecto = if ajuste.defecto.is_empty() { "(vacío)".to_owned() } else { format!("`{}`", ajuste.defecto) };
         let _ = writeln!(pagina, "| `{}` | {defecto} | {} | {} |", ajuste.clave(), ajuste.tipo.permitido(), ajuste.doc);
     }
+    regimenes(&mut pagina);
     pagina
+}
+
+/// What each regime brings, as the program has it.
+fn regimenes(pagina: &mut String) {
+    pagina.push_str("\n## Regímenes\n\n");
+    pagina.push_str(
+        "Lo que trae `emisor.regimen`. `emisor.impuestos` cambia el catálogo entero y `emisor.redondeo` el modo; una línea sin impuesto está \
+         *excluida*, y\nuna con tarifa 0 lleva su impuesto con valor 0.\n\n| | CO | EC |\n| --- | --- | --- |\n",
+    );
+    let (co, ec) = (Emisor::co(), Emisor::ec());
+    let fila = |pagina: &mut String, que: &str, de: &dyn Fn(&Emisor) -> String| {
+        let _ = writeln!(pagina, "| {que} | {} | {} |", de(&co), de(&ec));
+    };
+    fila(pagina, "Moneda", &|e| e.moneda().to_owned());
+    fila(pagina, "Identificación del emisor", &|e| e.identificacion.tipo.nombre().to_owned());
+    fila(pagina, "Redondeo de la mitad", &|e| match e.redondeo.modo {
+        ModoRedondeo::MitadPar => "al par".to_owned(),
+        ModoRedondeo::MitadArriba => "hacia arriba".to_owned(),
+    });
+    fila(pagina, "Zona", &|_| "UTC-05:00".to_owned());
+    fila(pagina, "Impuestos", &|e| e.impuestos.iter().map(vigencia).collect::<Vec<_>>().join("; "));
+}
+
+fn vigencia(impuesto: &ImpuestoVigente) -> String {
+    let hasta = impuesto.hasta.map(|hasta| format!("..{hasta}")).unwrap_or_default();
+    format!("{} {} {}{hasta}", impuesto.codigo, impuesto.tarifa, impuesto.desde)
 }

@@ -9,6 +9,7 @@ mod archivo;
 mod capas;
 mod errores;
 mod guia;
+mod impuestos;
 mod tipado;
 mod valores;
 
@@ -20,8 +21,8 @@ pub use capas::{Fuentes, Origen, Resuelto, cargar};
 pub use errores::{ErroresConfiguracion, Problema};
 pub use guia::pagina;
 pub use tipado::{
-    AjustesAuditoria, AjustesBitacora, AjustesMotor, AjustesProyecciones, AjustesRegistro, AjustesServidor, Configuracion,
-    ConsultasAuditadas, FormatoBitacora,
+    AjustesAuditoria, AjustesBitacora, AjustesKafka, AjustesMotor, AjustesProyecciones, AjustesRegistro, AjustesServidor,
+    Configuracion, ConsultasAuditadas, FormatoBitacora, SeguridadKafka, TipoRegistro,
 };
 pub use valores::Valor;
 

@@ -108,6 +108,30 @@ fn la_identificacion_del_emisor_se_verifica() {
     assert!(hallados[0].donde.ends_with("factumarket.toml:2"), "{hallados:?}");
 }
 
+#[test]
+fn el_catalogo_de_impuestos_y_el_limite_de_credito_se_configuran() {
+    let toml = "[emisor]\nimpuestos = \"IVA 19 2017-01-01; IVA 16.5 2001-01-01..2016-12-31\"\nlimite_credito = 5_000\n";
+    let (_carpeta, fuentes) = fuentes(toml, &[], &[]);
+    let emisor = cargar(&fuentes).expect("válida").emisor();
+    let escritos: Vec<String> =
+        emisor.impuestos.iter().map(|i| format!("{} {} {} {:?}", i.codigo, i.tarifa, i.desde, i.hasta)).collect();
+    assert_eq!(escritos, ["IVA 19 2017-01-01 None", "IVA 16.5 2001-01-01 Some(2016-12-31)"]);
+    assert_eq!(emisor.limite_credito.map(|l| l.to_string()).as_deref(), Some("5000.00"));
+}
+
+#[test]
+fn lo_que_esta_mal_en_el_emisor_sale_junto_y_con_su_lugar() {
+    let toml = "[emisor]\nidentificacion = \"900123456-1\"\nimpuestos = \"IVA 119 2017-01-01; INC 8; IVA 19 2017-13-01\"\n";
+    let hallados = problemas(toml, &[], &[]);
+    let linea = |p: &Problema| p.donde.rsplit(':').next().unwrap_or_default().to_owned();
+    assert_eq!(hallados.iter().map(linea).collect::<Vec<_>>(), ["3", "3", "3", "2"], "{hallados:?}");
+    let solapados =
+        problemas("[emisor]\nimpuestos = \"IVA 19 2017-01-01; IVA 19 2020-01-01; IVA 5 2020-01-02..2020-01-01\"\n", &[], &[]);
+    let que: Vec<&str> = solapados.iter().map(|p| p.que.as_str()).collect();
+    assert_eq!(que.len(), 2, "{que:?}");
+    assert!(que[0].contains("(impuesto 2): IVA 19 ya rige") && que[1].contains("(impuesto 3): la vigencia"), "{que:?}");
+}
+
 /// `factumarket ejemplos configuracion docs/guide/configuracion.md` writes it again.
 #[test]
 fn la_guia_lista_los_ajustes_de_la_tabla() {

@@ -2,10 +2,11 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use super::{Problema, Resuelto, Valor};
+use super::{Problema, Resuelto, Valor, impuestos};
 use crate::domain::{
     emisor::{Emisor, ModoRedondeo, NivelRedondeo},
-    valores::Identificacion,
+    reglas::Falla,
+    valores::{Decimal, Dinero, Identificacion},
 };
 
 /// Section `servidor`.
@@ -25,6 +26,7 @@ pub struct AjustesMotor {
     pub memoria_bytes: usize,
     pub instantanea_cada: u64,
     pub max_en_curso: usize,
+    pub nodo: String,
     pub particiones: u16,
 }
 
@@ -50,9 +52,46 @@ pub struct AjustesAuditoria {
     pub consultas: ConsultasAuditadas,
 }
 
+/// Where the log is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TipoRegistro {
+    Embebido,
+    Kafka,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SeguridadKafka {
+    Ninguna,
+    Tls,
+    Sasl,
+    SaslTls,
+}
+
+/// Section `kafka`. Files are not read here; an empty name is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AjustesKafka {
+    pub brokers: String,
+    pub prefijo: String,
+    pub particiones_respuestas: u16,
+    pub replicas: u16,
+    pub min_en_sincronia: u16,
+    pub topologia: String,
+    pub sesion: Duration,
+    pub transaccion: Duration,
+    pub seguridad: SeguridadKafka,
+    pub ca_archivo: String,
+    pub certificado_archivo: String,
+    pub clave_archivo: String,
+    pub mecanismo: String,
+    pub usuario: String,
+    pub contrasena_archivo: String,
+    pub ajustes: String,
+}
+
 /// Section `registro`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AjustesRegistro {
+    pub tipo: TipoRegistro,
     pub retencion_comandos: Duration,
     pub retencion_respuestas: Duration,
     pub cache_bytes: u64,
@@ -81,6 +120,7 @@ pub struct Configuracion {
     pub proyecciones: AjustesProyecciones,
     pub auditoria: AjustesAuditoria,
     pub registro: AjustesRegistro,
+    pub kafka: AjustesKafka,
     pub bitacora: AjustesBitacora,
     emisor: Emisor,
     resueltos: Vec<Resuelto>,
@@ -115,6 +155,7 @@ impl Configuracion {
                 memoria_bytes: tabla.tamano("motor.memoria_mb") << 20,
                 instantanea_cada: tabla.natural("motor.instantanea_cada"),
                 max_en_curso: tabla.tamano("motor.max_en_curso"),
+                nodo: tabla.texto("motor.nodo").to_owned(),
                 particiones: u16::try_from(tabla.entero("motor.particiones")).unwrap_or(u16::MAX),
             },
             proyecciones: AjustesProyecciones {
@@ -129,10 +170,12 @@ impl Configuracion {
                 },
             },
             registro: AjustesRegistro {
+                tipo: if tabla.texto("registro.tipo") == "kafka" { TipoRegistro::Kafka } else { TipoRegistro::Embebido },
                 retencion_comandos: Duration::from_secs(tabla.natural("registro.retencion_comandos_horas") * 3_600),
                 retencion_respuestas: Duration::from_secs(tabla.natural("registro.retencion_respuestas_minutos") * 60),
                 cache_bytes: tabla.natural("registro.cache_mb") << 20,
             },
+            kafka: kafka(&tabla, problemas),
             bitacora: AjustesBitacora {
                 nivel: match tabla.texto("bitacora.nivel") {
                     "error" => "error",
@@ -147,6 +190,42 @@ impl Configuracion {
             resueltos,
         }
     }
+}
+
+fn kafka(tabla: &Tabla<'_>, problemas: &mut Vec<Problema>) -> AjustesKafka {
+    let texto = |nombre| tabla.texto(nombre).trim().to_owned();
+    let natural = |nombre| u16::try_from(tabla.entero(nombre)).unwrap_or(u16::MAX);
+    let ajustes = AjustesKafka {
+        brokers: texto("kafka.brokers"),
+        prefijo: texto("kafka.prefijo"),
+        particiones_respuestas: natural("kafka.particiones_respuestas"),
+        replicas: natural("kafka.replicas"),
+        min_en_sincronia: natural("kafka.min_en_sincronia"),
+        topologia: texto("kafka.topologia"),
+        sesion: Duration::from_millis(tabla.natural("kafka.sesion_ms")),
+        transaccion: Duration::from_millis(tabla.natural("kafka.transaccion_ms")),
+        seguridad: match tabla.texto("kafka.seguridad") {
+            "tls" => SeguridadKafka::Tls,
+            "sasl" => SeguridadKafka::Sasl,
+            "sasl_tls" => SeguridadKafka::SaslTls,
+            _ => SeguridadKafka::Ninguna,
+        },
+        ca_archivo: texto("kafka.ca_archivo"),
+        certificado_archivo: texto("kafka.certificado_archivo"),
+        clave_archivo: texto("kafka.clave_archivo"),
+        mecanismo: texto("kafka.mecanismo"),
+        usuario: texto("kafka.usuario"),
+        contrasena_archivo: texto("kafka.contrasena_archivo"),
+        ajustes: texto("kafka.ajustes"),
+    };
+    if ajustes.min_en_sincronia > ajustes.replicas {
+        problemas.push(Problema {
+            que: format!("kafka.min_en_sincronia es {} y sólo hay {} réplicas", ajustes.min_en_sincronia, ajustes.replicas),
+            donde: tabla.buscar("kafka.replicas").origen.to_string(),
+            hacer: "Suba kafka.replicas o baje kafka.min_en_sincronia; con un solo broker ambos son 1.".to_owned(),
+        });
+    }
+    ajustes
 }
 
 fn emisor(tabla: &Tabla<'_>, problemas: &mut Vec<Problema>) -> Emisor {
@@ -170,8 +249,29 @@ fn emisor(tabla: &Tabla<'_>, problemas: &mut Vec<Problema>) -> Emisor {
         Valor::Entero(dias) => u16::try_from(*dias).ok(),
         _ => None,
     };
+    emisor.limite_credito = match &tabla.buscar("emisor.limite_credito").valor {
+        Valor::Entero(limite) => Dinero::nuevo(Decimal::from(*limite)).ok(),
+        _ => None,
+    };
+    gravar(&mut emisor, tabla, problemas);
     identificar(&mut emisor, tabla, problemas);
     emisor
+}
+
+/// The configured tax catalogue, in the place of the regime's.
+fn gravar(emisor: &mut Emisor, tabla: &Tabla<'_>, problemas: &mut Vec<Problema>) {
+    let escrito = tabla.texto("emisor.impuestos");
+    if escrito.trim().is_empty() {
+        return;
+    }
+    match impuestos::leer(escrito) {
+        Ok(catalogo) => emisor.impuestos = catalogo,
+        Err(errores) => problemas.extend(errores.into_iter().map(|error| Problema {
+            que: format!("un impuesto del emisor no se entiende: {error}"),
+            donde: tabla.buscar("emisor.impuestos").origen.to_string(),
+            hacer: "Por ejemplo: IVA 19 2017-01-01; IVA 12 2017-06-01..2024-03-31.".to_owned(),
+        })),
+    }
 }
 
 /// The configured identification, then everything that the domain finds wrong with the whole issuer.
@@ -188,11 +288,30 @@ fn identificar(emisor: &mut Emisor, tabla: &Tabla<'_>, problemas: &mut Vec<Probl
             }),
         }
     }
-    problemas.extend(emisor.validar().into_iter().map(|falla| Problema {
-        que: falla.mensaje.clone(),
-        donde: format!("sección emisor{}", falla.campo),
-        hacer: "Corrija la sección [emisor].".to_owned(),
-    }));
+    problemas.extend(emisor.validar().into_iter().map(|falla| problema_de(&falla, tabla)));
+}
+
+/// What the domain finds wrong, with the setting that says it and where that was written.
+fn problema_de(falla: &Falla, tabla: &Tabla<'_>) -> Problema {
+    let partes: Vec<&str> = falla.campo.split('/').skip(1).collect();
+    let ajuste = match partes[..] {
+        ["nombre", ..] => "emisor.nombre",
+        ["redondeo", ..] => "emisor.decimales",
+        ["plazo_emision_ms", ..] => "emisor.plazo_emision_segundos",
+        ["limite_credito", ..] => "emisor.limite_credito",
+        ["impuestos", ..] => "emisor.impuestos",
+        _ => "emisor.identificacion",
+    };
+    let cual = match partes[..] {
+        ["impuestos", indice, ..] => indice.parse::<usize>().map(|i| format!(" (impuesto {})", i + 1)).unwrap_or_default(),
+        _ => String::new(),
+    };
+    let resuelto = tabla.buscar(ajuste);
+    Problema {
+        que: format!("{ajuste}{cual}: {}", falla.mensaje),
+        donde: resuelto.origen.to_string(),
+        hacer: format!("Lo permitido: {}.", resuelto.ajuste.tipo.permitido()),
+    }
 }
 
 /// Reading of the resolved table by name and type. A wrong name or type is a slip in this file, which every test that loads the

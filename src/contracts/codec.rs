@@ -58,6 +58,8 @@ impl EventBody<'_> {
 pub struct Codec {
     /// By the number of the record type.
     ids: Vec<u32>,
+    /// By the number of the record type: whether fingerprints of its commands cover its name.
+    named: Vec<bool>,
     /// What each id is the schema of, and the last version of the contract that writes with it.
     registros: HashMap<u32, (Registro, u16)>,
 }
@@ -85,7 +87,8 @@ impl Codec {
         let registros: HashMap<u32, (Registro, u16)> = given.iter().copied().zip(owners.iter().copied()).collect();
         let first = |registro| owners.iter().position(|owner| *owner == (registro, VERSION)).and_then(|i| given.get(i).copied());
         let ids = Registro::TODOS.iter().copied().filter_map(first).collect();
-        Ok(Self { ids, registros })
+        let named = Registro::TODOS.iter().copied().map(names_itself).collect();
+        Ok(Self { ids, named, registros })
     }
 
     /// # Errors
@@ -104,7 +107,7 @@ impl Codec {
         let (registro, mut r) = self.open(bytes)?;
         let mut huella = [0; 16];
         let envelope = wire::read_command_envelope(&mut r, |r| {
-            huella = fingerprint(r.rest());
+            huella = self.fingerprint(registro, r.rest());
             read_comando(registro, r)
         })?;
         r.end()?;
@@ -114,11 +117,12 @@ impl Codec {
     /// Whether an older version of the contract gave this command that fingerprint: the same command asked again after an upgrade
     /// has other bytes and is still the same command.
     pub fn is_fingerprint_of_older(&self, huella: &Huella, comando: &Comando) -> bool {
+        let Some(registro) = registro_de_comando(comando) else { return false };
         WRITER.with_borrow_mut(|w| {
             (1..VERSION).any(|version| {
                 w.clear_for(version);
                 write_comando(comando, w);
-                w.take_error().is_none() && fingerprint(&w.bytes) == *huella
+                w.take_error().is_none() && self.fingerprint(registro, &w.bytes) == *huella
             })
         })
     }
@@ -264,6 +268,20 @@ impl Codec {
         Ok((registro, Reader::of_version(rest, version)))
     }
 
+    fn fingerprint(&self, registro: Registro, body: &[u8]) -> Huella {
+        let mut hash = Sha256::new();
+        if self.named.get(registro as usize).is_some_and(|named| *named) {
+            // No body begins so: its first byte would be of a negative length.
+            hash.update([0xff]);
+            hash.update(registro.nombre());
+            hash.update([0xff]);
+        }
+        hash.update(body);
+        let mut huella = [0; 16];
+        huella.copy_from_slice(&hash.finalize()[..16]);
+        huella
+    }
+
     fn unframe<'a>(&self, bytes: &'a [u8]) -> Result<(Registro, u16, &'a [u8]), CodecError> {
         check_size(bytes.len())?;
         let (frame, rest) = bytes.split_at_checked(FRAME_BYTES).ok_or(CodecError::NotFramed)?;
@@ -274,10 +292,11 @@ impl Codec {
     }
 }
 
-fn fingerprint(body: &[u8]) -> Huella {
-    let mut huella = [0; 16];
-    huella.copy_from_slice(&Sha256::digest(body)[..16]);
-    huella
+/// Whether a command's fingerprint covers its name: commands of one aggregate may have bodies of the same bytes (EmitirFactura and
+/// DescartarFactura are an id and nothing else). Those of the first version of the contract do not state it, because fingerprints are on
+/// the log; but for ReactivarCliente, whose body is InactivarCliente's.
+fn names_itself(registro: Registro) -> bool {
+    registro == Registro::ReactivarCliente || !CONGELADOS.iter().any(|old| old.version == 1 && old.registro == registro)
 }
 
 fn check_size(bytes: usize) -> Result<(), CodecError> {

@@ -56,7 +56,8 @@ impl CommandEnvelope {
 }
 
 /// First 16 bytes of SHA-256 over the command's body on the wire (without its envelope):
-/// the same id with another fingerprint is `ClaveIdempotenciaEnConflicto`.
+/// the same id with another fingerprint is `ClaveIdempotenciaEnConflicto`. Where two commands of an aggregate may have one body, the
+/// command's name counts too.
 pub type Huella = [u8; 16];
 
 /// The input that led to an event.

@@ -58,7 +58,7 @@ impl PoliticaRedondeo {
 /// A tax rate in force between two days, both inclusive.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ImpuestoVigente {
-    pub codigo: &'static str,
+    pub codigo: Arc<str>,
     pub tarifa: Porcentaje,
     pub desde: NaiveDate,
     pub hasta: Option<NaiveDate>,
@@ -127,7 +127,7 @@ impl Emisor {
 
     /// Whether `(codigo, tarifa)` is in the catalogue on `fecha` (rule ImpuestoValido). `19` and `19.00` are the same rate.
     pub fn impuesto_vigente(&self, codigo: &str, tarifa: Porcentaje, fecha: NaiveDate) -> bool {
-        self.impuestos_en(fecha).any(|i| i.codigo == codigo && i.tarifa == tarifa)
+        self.impuestos_en(fecha).any(|i| *i.codigo == *codigo && i.tarifa == tarifa)
     }
 
     /// What is wrong with a configured issuer; empty when it can serve. `campo` points into the issuer's configuration.
@@ -144,6 +144,9 @@ impl Emisor {
             let (minimo, maximo) = (Self::PLAZO_MINIMO_MS, Self::PLAZO_MAXIMO_MS);
             let mensaje = format!("el plazo de emisión debe estar entre {minimo} y {maximo} milisegundos");
             Falla::new(Regla::EmisionVencida, "/plazo_emision_ms", mensaje)
+        });
+        fallas.exigir(self.limite_credito.is_none_or(|limite| limite >= Dinero::CERO), || {
+            Falla::new(Regla::LimiteCreditoValido, "/limite_credito", "el límite de crédito no puede ser negativo")
         });
         self.validar_impuestos(&mut fallas);
         fallas.en_lista()
@@ -166,7 +169,7 @@ impl Emisor {
 
     fn validar_impuestos(&self, fallas: &mut Fallas) {
         for (i, impuesto) in self.impuestos.iter().enumerate() {
-            fallas.exigir(texto_valido(impuesto.codigo, CODIGO_IMPUESTO_MAX), || {
+            fallas.exigir(texto_valido(&impuesto.codigo, CODIGO_IMPUESTO_MAX), || {
                 Falla::new(
                     Regla::ImpuestoValido,
                     format!("/impuestos/{i}/codigo"),
@@ -179,6 +182,11 @@ impl Emisor {
                     format!("/impuestos/{i}/hasta"),
                     "la vigencia del impuesto termina antes de empezar",
                 )
+            });
+            let repetido = self.impuestos[..i].iter().find(|otro| se_solapan(otro, impuesto));
+            fallas.exigir(repetido.is_none(), || {
+                let mensaje = format!("{} {} ya rige en parte de esa vigencia", impuesto.codigo, impuesto.tarifa);
+                Falla::new(Regla::ImpuestoValido, format!("/impuestos/{i}/desde"), mensaje)
             });
         }
     }
@@ -202,6 +210,12 @@ impl Emisor {
     }
 }
 
+/// Whether two entries are the same rate on some day.
+fn se_solapan(a: &ImpuestoVigente, b: &ImpuestoVigente) -> bool {
+    let empieza_antes_de_que_acabe = |a: &ImpuestoVigente, b: &ImpuestoVigente| b.hasta.is_none_or(|hasta| a.desde <= hasta);
+    a.codigo == b.codigo && a.tarifa == b.tarifa && empieza_antes_de_que_acabe(a, b) && empieza_antes_de_que_acabe(b, a)
+}
+
 /// Colombia: IVA 19 since law 1819 of 2016; IVA 5 and INC 8 since law 1607 of 2012.
 fn impuestos_co() -> Vec<ImpuestoVigente> {
     vec![
@@ -223,10 +237,10 @@ fn impuestos_ec() -> Vec<ImpuestoVigente> {
 }
 
 /// One entry of the catalogues above, written with literals only; a wrong literal fails every test that builds an issuer.
-fn impuesto(codigo: &'static str, tarifa: u32, desde: (i32, u32, u32), hasta: Option<(i32, u32, u32)>) -> ImpuestoVigente {
+fn impuesto(codigo: &str, tarifa: u32, desde: (i32, u32, u32), hasta: Option<(i32, u32, u32)>) -> ImpuestoVigente {
     let dia = |(anio, mes, dia)| NaiveDate::from_ymd_opt(anio, mes, dia).expect("día del catálogo de impuestos");
     let tarifa = Porcentaje::nuevo(Decimal::from(tarifa)).expect("tarifa del catálogo de impuestos");
-    ImpuestoVigente { codigo, tarifa, desde: dia(desde), hasta: hasta.map(dia) }
+    ImpuestoVigente { codigo: Arc::from(codigo), tarifa, desde: dia(desde), hasta: hasta.map(dia) }
 }
 
 #[cfg(test)]

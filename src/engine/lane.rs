@@ -99,6 +99,9 @@ impl Lane {
     /// # Panics
     /// When something is in hand: see [`Self::is_drained`].
     pub fn revoked(&mut self, partitions: &[TopicPartition]) {
+        if plantado(Defecto::MetadatosTrasRevocacion) {
+            return;
+        }
         self.change(partitions, Ownership::give_up);
     }
 

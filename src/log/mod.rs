@@ -11,8 +11,11 @@
 pub mod conformance;
 pub mod embedded;
 pub mod headers;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 mod limits;
 pub mod simulated;
+pub mod topology;
 pub mod transactional;
 
 use std::{fmt, time::Duration};
@@ -249,6 +252,13 @@ pub trait Log: Send + Sync + 'static {
     /// # Errors
     /// `UnknownPartition`, `Storage`.
     fn watermarks(&self, partition: TopicPartition) -> Result<Watermarks, LogError>;
+    /// Stable watermarks of many partitions, in their order; an adapter over a network asks for all of them at once.
+    ///
+    /// # Errors
+    /// As [`Log::watermarks`].
+    fn stable_ends(&self, partitions: &[TopicPartition]) -> Result<Vec<Position>, LogError> {
+        partitions.iter().map(|partition| Ok(self.watermarks(*partition)?.stable)).collect()
+    }
     /// Committed position of a group, if any.
     ///
     /// # Errors

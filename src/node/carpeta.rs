@@ -4,7 +4,8 @@
 //! VERSION         version of the layout, and the number of partitions the folder was made with
 //! candado         locked while a process uses the folder
 //! proceso.json    who that process is and where it answers
-//! registro/       the log: the only truth
+//! origen          which log the rest belongs to: the one in the folder, or a cluster of Kafka and a prefix
+//! registro/       the log: the only truth (not with Kafka)
 //! estado/         local store of the engine; rebuilt from the log
 //! tablas/         projections and audit; rebuilt from the log
 //! esquemas.json   ids given to the Avro schemas
@@ -30,6 +31,9 @@ const ARCHIVO_VERSION: &str = "VERSION";
 const CLAVE_PARTICIONES: &str = "particiones";
 const ARCHIVO_CANDADO: &str = "candado";
 const ARCHIVO_PROCESO: &str = "proceso.json";
+const ARCHIVO_ORIGEN: &str = "origen";
+/// The log that is in the folder itself.
+pub(super) const EMBEBIDO: &str = "embebido";
 /// Neither VERSION nor `proceso.json` is ever near this; a larger one is not ours.
 const MAX_BYTES: u64 = 4_096;
 
@@ -128,6 +132,22 @@ impl Carpeta {
 
     pub fn esquemas(&self) -> PathBuf {
         self.raiz.join("esquemas.json")
+    }
+
+    /// Positions kept in the folder are of one log: notes which at the first start, and refuses another later.
+    ///
+    /// # Errors
+    /// `OtroRegistro`; `Carpeta` when the disk refuses.
+    pub fn es_del_registro(&self, pedido: &str) -> Result<(), NodeError> {
+        let fallo = |e: io::Error| NodeError::Carpeta { carpeta: self.raiz.clone(), causa: causa(&e) };
+        let notado = leer_corto(&self.raiz.join(ARCHIVO_ORIGEN)).map_err(fallo)?;
+        // A folder of before there was Kafka has no note.
+        let embebido = || self.registro().exists().then(|| EMBEBIDO.to_owned());
+        match notado.map(|texto| texto.trim().to_owned()).or_else(embebido) {
+            Some(encontrado) if encontrado == pedido => Ok(()),
+            Some(encontrado) => Err(NodeError::OtroRegistro { carpeta: self.raiz.clone(), encontrado, pedido: pedido.to_owned() }),
+            None => escribir_entero(&self.raiz, ARCHIVO_ORIGEN, format!("{pedido}\n").as_bytes()).map_err(fallo),
+        }
     }
 
     /// Writes `proceso.json`: this process, and the address of its API once it has one.
@@ -229,6 +249,17 @@ fn leer_corto(ruta: &Path) -> io::Result<Option<String>> {
         Err(e) => return Err(e),
     };
     Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+/// Text of a file of at most `max` bytes; `None` when there is no such file.
+pub(super) fn leer_texto(ruta: &Path, max: u64) -> io::Result<Option<String>> {
+    let mut texto = String::new();
+    match File::open(ruta) {
+        Ok(archivo) => archivo.take(max + 1).read_to_string(&mut texto)?,
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(e),
+    };
+    if texto.len() as u64 > max { Err(io::Error::other(format!("mide más de {max} bytes"))) } else { Ok(Some(texto)) }
 }
 
 /// First line of VERSION, fit to be shown.

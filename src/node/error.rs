@@ -11,6 +11,8 @@ pub enum NodeError {
     OtraVersion { carpeta: PathBuf, encontrada: String, esperada: &'static str },
     #[error("la carpeta {carpeta} se creó con {hechas} particiones y la configuración pide {pedidas}")]
     OtrasParticiones { carpeta: PathBuf, hechas: u16, pedidas: u16 },
+    #[error("la carpeta {carpeta} es de otro registro ({encontrado}) y la configuración pide {pedido}")]
+    OtroRegistro { carpeta: PathBuf, encontrado: String, pedido: String },
     #[error("la carpeta {carpeta} no está vacía y no es una carpeta de datos de FactuMarket")]
     NoEsCarpetaDeDatos { carpeta: PathBuf },
     #[error("no se puede usar la carpeta {carpeta}: {causa}")]

@@ -7,6 +7,7 @@ mod error;
 mod lecturas;
 mod metricas;
 mod options;
+mod registro;
 mod salud;
 mod siembra;
 mod start;
@@ -27,6 +28,9 @@ use tokio::{
 pub use carpeta::{Carpeta, EstadoCarpeta, Proceso, VERSION_CARPETA, espacio_libre, inspeccionar};
 pub use error::NodeError;
 pub use options::NodeOptions;
+#[cfg(feature = "kafka")]
+pub use registro::opciones_de_kafka;
+pub use registro::topologia;
 pub use verificacion::verificar_carpeta;
 
 use crate::{

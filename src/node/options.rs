@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use crate::{
-    config::{Configuracion, ConsultasAuditadas},
+    config::{AjustesKafka, Configuracion, ConsultasAuditadas, TipoRegistro},
     domain::emisor::Emisor,
     engine::ports::{Clock, Ids, SystemClock, SystemIds},
     http,
@@ -24,6 +24,10 @@ pub struct NodeOptions {
     pub proyecciones: bool,
     pub hilos_proyecciones: usize,
     pub consultas_auditadas: ConsultasAuditadas,
+    /// Name of this node, on its log.
+    pub nodo: String,
+    /// Where the log is; `None`: in the folder.
+    pub kafka: Option<AjustesKafka>,
     /// Partitions of each topic; fixed when the folder is made.
     pub particiones: u16,
     pub epoca_max_registros: usize,
@@ -60,6 +64,8 @@ impl NodeOptions {
             proyecciones: configuracion.proyecciones.activas,
             hilos_proyecciones: configuracion.proyecciones.hilos,
             consultas_auditadas: configuracion.auditoria.consultas,
+            nodo: configuracion.motor.nodo.clone(),
+            kafka: (configuracion.registro.tipo == TipoRegistro::Kafka).then(|| configuracion.kafka.clone()),
             particiones: configuracion.motor.particiones,
             epoca_max_registros: configuracion.motor.epoca_max_registros,
             epoca_max_bytes: configuracion.motor.epoca_max_bytes,

@@ -5,7 +5,6 @@ use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex, OnceLock, PoisonError},
     thread::{self, JoinHandle},
-    time::Duration,
 };
 
 use prometheus::IntCounter;
@@ -19,6 +18,7 @@ use super::{
     carpeta::Carpeta,
     lecturas::LecturasDeProyecciones,
     metricas::{self, Retrasos},
+    registro,
     salud::SaludDelNodo,
     siembra,
     supervisor::{HttpTask, NodeSupervisor, Parts},
@@ -34,10 +34,7 @@ use crate::{
         store::{StateStore, StoreError},
     },
     http::{self, AppState, Partes, lecturas::Lecturas},
-    log::{
-        Log,
-        embedded::{EmbeddedLog, EmbeddedLogOptions},
-    },
+    log::Log,
     projections::{Consultas, DelRegistro, Progress, ProjectionRunner, RunnerOptions, runner},
     tables::{
         Tables, TablesError,
@@ -46,8 +43,6 @@ use crate::{
     },
 };
 
-/// Name of this node on its log.
-const NODE: &str = "nodo-1";
 /// Block cache of the local store: aggregates come from it one by one.
 const STATE_CACHE_BYTES: u64 = 16 << 20;
 /// What an active aggregate weighs, about: the memory budget is turned into a number of actors with it.
@@ -68,7 +63,7 @@ pub(super) fn start(options: NodeOptions) -> Result<Node, NodeError> {
         move || open_tables(&dir)
     })?;
     let codec = open_codec(&carpeta)?;
-    let log = open_log(&carpeta, &options)?;
+    let log = registro::open_log(&carpeta, &options)?;
     let fresh = !siembra::sembrado(&*log).map_err(almacen)?;
     let runtime = runtime()?;
     let emisor = Arc::new(options.emisor.clone());
@@ -89,7 +84,7 @@ pub(super) fn start(options: NodeOptions) -> Result<Node, NodeError> {
             max_active: (options.memoria_bytes / BYTES_PER_ACTOR).max(1_024),
             ..CoreLimits::default()
         },
-        node: NODE.to_owned(),
+        node: options.nodo.clone(),
         reply_partition: 0,
         max_waiting: options.max_en_curso as u64,
     }));
@@ -204,22 +199,6 @@ fn bind(direccion: SocketAddr) -> Result<TcpListener, NodeError> {
 pub(super) fn open_codec(carpeta: &Carpeta) -> Result<Arc<Codec>, NodeError> {
     let registry = EmbeddedRegistry::open(&carpeta.esquemas()).map_err(almacen)?;
     Ok(Arc::new(Codec::new(&registry).map_err(almacen)?))
-}
-
-pub(super) fn open_log(carpeta: &Carpeta, options: &NodeOptions) -> Result<Arc<dyn Log>, NodeError> {
-    let micros = |d: Duration| i64::try_from(d.as_micros()).unwrap_or(i64::MAX);
-    let log = EmbeddedLog::open(
-        &carpeta.registro(),
-        EmbeddedLogOptions {
-            partitions: options.particiones,
-            command_retention: micros(options.retencion_comandos),
-            reply_retention: micros(options.retencion_respuestas),
-            cache_bytes: usize::try_from(options.cache_bytes / 2).unwrap_or(usize::MAX),
-            store_cache_bytes: options.cache_bytes / 2,
-            ..EmbeddedLogOptions::default()
-        },
-    );
-    Ok(log.map_err(almacen)?)
 }
 
 /// A store that opens on a thread of its own. Dropped, it waits for it, so that a start that failed leaves no folder taken.

@@ -118,3 +118,17 @@ fn las_tablas_y_el_estado_se_reconstruyen_del_registro() {
     assert!(node.wait_projections(Duration::from_secs(20)));
     assert!(node.consultas().sucursal(&Id::compuesto(&["PRINCIPAL"])).expect("tablas").is_some());
 }
+
+#[test]
+fn una_carpeta_es_de_un_solo_registro() {
+    let temporal = tempfile::tempdir().expect("carpeta");
+    let nueva = Carpeta::abrir(&temporal.path().join("a"), 3).expect("nueva");
+    nueva.es_del_registro("kafka c1 «»").expect("el primero");
+    nueva.es_del_registro("kafka c1 «»").expect("el mismo");
+    let fallo = nueva.es_del_registro("embebido").expect_err("otro");
+    assert!(matches!(&fallo, NodeError::OtroRegistro { encontrado, .. } if encontrado == "kafka c1 «»"), "{fallo}");
+    let anterior = Carpeta::abrir(&temporal.path().join("b"), 3).expect("nueva");
+    fs::create_dir(anterior.registro()).expect("como la dejó una versión sin nota");
+    anterior.es_del_registro("embebido").expect("es embebida");
+    assert!(anterior.es_del_registro("kafka c1 «»").is_err());
+}

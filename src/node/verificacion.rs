@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Carpeta, NodeError, NodeOptions, start};
+use super::{Carpeta, NodeError, NodeOptions, registro, start};
 use crate::{
     audit::invariantes::{
         ErrorVerificacion, Informe, LibroAuditoria, Opciones, Progreso, Proyeccion, Proyecciones, Sumidero, verificar,
@@ -74,7 +74,7 @@ impl Verificador {
 pub fn verificar_carpeta(options: &NodeOptions, quieto: bool, progreso: Progreso<'_>) -> Result<Informe, NodeError> {
     let carpeta = Carpeta::abrir(&options.carpeta, options.particiones)?;
     let codec = start::open_codec(&carpeta)?;
-    let log = start::open_log(&carpeta, options)?;
+    let log = registro::open_log(&carpeta, options)?;
     let tables = Arc::new(OnceLock::new());
     if options.proyecciones {
         let opened = start::open_tables(&carpeta.tablas()).map_err(start::almacen)?;

@@ -1,12 +1,13 @@
 //! What must hold once a run is at rest: the invariants over the log, the ledger of the clients, the read side.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{clients::Clients, node::Shared, sinks::ReadSide};
 use crate::{
     audit::invariantes::{LibroAuditoria, Opciones, Proyeccion, Proyecciones, Sumidero, verificar},
-    domain::Contexto,
-    log::{Log, Topic, TopicPartition, simulated::SimulatedLog},
+    contracts::{RecordedEvent, Resultado},
+    domain::{Contexto, Evento, facturacion::factura::EventoFactura},
+    log::{Log, StoredRecord, Topic, TopicPartition, simulated::SimulatedLog},
     projections::{
         auditoria::{AUDITORIA, AUDITORIA_SPEC, huella_de_flujo},
         clientes::{CLIENTES, CLIENTES_SPEC},
@@ -49,8 +50,36 @@ pub fn run(shared: &Shared, clients: &Clients, reads: &ReadSide) -> Vec<String> 
         }
         Err(error) => findings.push(format!("no se pudo verificar: {error}")),
     }
-    drop(clients.ledger());
+    findings.extend(ledger(shared, clients));
     findings
+}
+
+/// What clients were told of their invoices is what the log has.
+fn ledger(shared: &Shared, clients: &Clients) -> Vec<String> {
+    let mut issued = BTreeMap::new();
+    for stored in documents(shared) {
+        if let Ok(RecordedEvent { evento: Evento::Factura(EventoFactura::FacturaEmitida(f)), .. }) =
+            shared.codec.decode_event(&stored.record.value)
+        {
+            issued.insert(f.factura_id.clone(), (f.numero.to_string(), f.totales.total));
+        }
+    }
+    let mut findings = Vec::new();
+    for (command_id, resultado) in clients.ledger() {
+        let Resultado::Aceptado { factura: Some(told) } = resultado else { continue };
+        let found = issued.get(&told.factura_id);
+        if found.is_none_or(|(numero, total)| **numero != *told.numero || *total != told.total) {
+            findings
+                .push(format!("I1: a {command_id} se le dijo {} por {}, y en el registro está {found:?}", told.numero, told.total));
+        }
+    }
+    findings
+}
+
+fn documents(shared: &Shared) -> impl Iterator<Item = StoredRecord> {
+    let topic = Topic::Eventos(Contexto::Facturacion);
+    let of = move |partition| shared.log.read(TopicPartition::new(topic, partition), 0, usize::MAX).unwrap_or_default();
+    (0..shared.log.partitions(topic)).flat_map(of)
 }
 
 /// Invoices on the log.

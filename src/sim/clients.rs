@@ -2,9 +2,6 @@
 
 use std::{collections::BTreeMap, panic, sync::Arc};
 
-use bytes::Bytes;
-use hashbrown::HashMap;
-
 use super::{faults::Fault, node::Shared, rng::Rng, trace::Trace};
 use crate::{
     contracts::{CommandEnvelope, ConsultaRealizada, RegistroAuditoria, Respuesta, Resultado},
@@ -25,6 +22,7 @@ use crate::{
     engine::routing::{Ownership, partition_for},
     log::{Log, Position, Record, Topic, TopicPartition, simulated::Micros},
 };
+use bytes::Bytes;
 
 /// Number of the clients' connection, as requests show it.
 const CONNECTION: u32 = 1_000;
@@ -251,7 +249,8 @@ impl Clients {
                 inventario_id: self.inventory(shared),
                 stock_minimo: Cantidad::nuevo(Decimal::from(self.rng.below(20) as i64 + 1)).ok(),
             }),
-            81..=85 => client_update(&self.client(), n),
+            81..=83 => client_update(&self.client(), n),
+            84 | 85 => client_update("c-veneno", n),
             86..=88 => Comando::Cliente(ComandoCliente::InactivarCliente { cliente_id: id("c3") }),
             89..=91 => Comando::Cliente(ComandoCliente::ReactivarCliente { cliente_id: id("c3") }),
             92..=95 => Comando::Producto(ComandoProducto::CambiarPrecio {
@@ -427,7 +426,7 @@ impl Clients {
     }
 
     /// Outcomes heard, by command: what the log must agree with.
-    pub fn ledger(&self) -> HashMap<Id, &Resultado> {
+    pub fn ledger(&self) -> BTreeMap<Id, &Resultado> {
         let told = |order: &'_ Order| !order.shares_id && order.outcome.is_some();
         self.orders.iter().filter(|o| told(o)).filter_map(|o| Some((o.command_id.clone(), o.outcome.as_ref()?))).collect()
     }

@@ -46,6 +46,8 @@ pub struct Node {
     store: Arc<DiskStore>,
     suspects: Arc<Mutex<Suspects>>,
     process: Option<Box<Process>>,
+    /// Client of the processor that ended, for the one built next in the same process.
+    left: Option<Client>,
     /// Simulated time before which the process does nothing: it is dead, or frozen.
     wakes: Micros,
     /// Its wall clock against the simulated time, in µs.
@@ -79,6 +81,7 @@ impl Node {
             store: Arc::new(DiskStore::new(shared.weather.clone())),
             suspects: Arc::default(),
             process: None,
+            left: None,
             wakes: 0,
             clock_skew: 0,
             fresh_store: false,
@@ -100,7 +103,7 @@ impl Node {
     /// kill -9: what was not durable in its store may be lost; it comes back after a while.
     pub fn kill(&mut self, shared: &Shared, back_in: Micros, trace: &mut Trace) {
         trace.say(|| format!("{} muere", self.name));
-        self.process = None;
+        (self.process, self.left) = (None, None);
         self.store.crash(&mut self.rng);
         self.store.weather_the_night(&mut self.rng);
         self.wakes = shared.log.now() + back_in;
@@ -165,6 +168,7 @@ impl Node {
                 acted
             }
             Err(error) => {
+                self.left = Some(process.client.rebuilt());
                 self.ended(&error, shared, trace);
                 true
             }
@@ -193,13 +197,14 @@ impl Node {
         }
         self.builds += 1;
         trace.say(|| format!("{} arranca", self.name));
-        let mut client = shared.log.client(ClientOptions {
+        let options = ClientOptions {
             node: self.number,
             owner: self.name.clone(),
             instance: Some(self.name.clone()),
             group: GROUP.to_owned(),
             topics: Contexto::TODOS.map(Topic::Comandos).to_vec(),
-        });
+        };
+        let mut client = self.left.take().unwrap_or_else(|| shared.log.client(options));
         client.begin_claim();
         let (committing, changes) = (None, VecDeque::new());
         self.process = Some(Box::new(Process { client, lane: None, committing, changes, dirty: false }));

@@ -37,6 +37,8 @@ pub struct Plan {
     pub stock: u32,
     /// Commands that may wait for their answer at once.
     pub pressure: u32,
+    /// Time that an emission may take, ms: the short ones keep the deadlines of sagas busy.
+    pub deadline: i64,
     /// Wall clock at simulated time 0, µs since 1970.
     pub epoch_start: i64,
     pub rates: Rates,
@@ -60,6 +62,7 @@ impl Plan {
             products: rng.between(1, 4) as u32,
             stock: rng.between(4, 60) as u32,
             pressure: rng.pick(&[1, 4, 16, 64]),
+            deadline: rng.pick(&[1_000, 2_500, 30_000]),
             epoch_start: NEAR_MIDNIGHT - rng.below(120) as i64 * 1_000_000,
             rates: Rates::draw(&mut rng, settings.without),
         }
@@ -70,7 +73,7 @@ impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "semilla {} · nodos {} · particiones {} · órdenes {} · época ≤ {} · instantánea cada {} · en memoria ≤ {} · productos {} · existencias {} · presión {}",
+            "semilla {} · nodos {} · particiones {} · órdenes {} · época ≤ {} · instantánea cada {} · en memoria ≤ {} · productos {} · existencias {} · presión {} · plazo {} ms",
             self.seed,
             self.nodes,
             self.partitions,
@@ -80,7 +83,8 @@ impl fmt::Display for Plan {
             self.max_active,
             self.products,
             self.stock,
-            self.pressure
+            self.pressure,
+            self.deadline
         )?;
         f.write_str(" · fallas por 10.000:")?;
         for (fault, rate) in self.rates.present() {

@@ -94,7 +94,7 @@ pub struct ReadSide {
 
 fn open(shared: &Shared, tables: &Arc<FaultyTables>) -> Option<Sinks> {
     let options =
-        RunnerOptions { batch_records: 24, clock: FixedClock::new(Instante(shared.plan.epoch_start)), ..RunnerOptions::default() };
+        RunnerOptions { batch_records: 64, clock: FixedClock::new(Instante(shared.plan.epoch_start)), ..RunnerOptions::default() };
     let log: Arc<dyn Log> = Arc::new(shared.log.clone());
     let codec = Arc::clone(&shared.codec);
     Sinks::open(log, Arc::clone(tables) as Arc<dyn Tables>, codec, options).ok()

@@ -82,8 +82,9 @@ pub fn run(kit: &Kit, seed: u64, settings: &Settings, trace: &mut Trace) -> Outc
         request_timeout: 400_000,
         ..ClusterOptions::default()
     };
+    let emisor = Emisor { plazo_emision_ms: plan.deadline, ..(*kit.emisor).clone() };
     let log = SimulatedLog::new(options, Box::new(NoFaults));
-    let shared = Shared { log, codec: Arc::clone(&kit.codec), emisor: Arc::clone(&kit.emisor), weather, plan };
+    let shared = Shared { log, codec: Arc::clone(&kit.codec), emisor: Arc::new(emisor), weather, plan };
     let nodes = (0..shared.plan.nodes).map(|n| Node::new(n, &shared, Rng::new(seed, 100 + u64::from(n)))).collect();
     let clients = Clients::new(&shared, Rng::new(seed, 3));
     let reads = ReadSide::open(&shared);
@@ -144,7 +145,7 @@ impl World<'_> {
         let acted = match self.rng.below(16) {
             0..=2 => self.clients.act(&self.shared, self.trace),
             3 => self.clients.listen(&self.shared, self.trace),
-            4 | 5 => self.reads.step(&self.shared, &mut self.rng, self.trace),
+            4 => self.reads.step(&self.shared, &mut self.rng, self.trace),
             6 if self.rng.below(8) == 0 && !self.healed => {
                 self.clients.audit_query(&self.shared);
                 true

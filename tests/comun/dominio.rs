@@ -187,7 +187,7 @@ impl Muestras {
         }
     }
 
-    fn datos_factura(&mut self) -> DatosFactura {
+    pub fn datos_factura(&mut self) -> DatosFactura {
         DatosFactura {
             cliente_id: self.id(),
             sucursal_id: self.opcion(Self::id),

@@ -4,7 +4,8 @@ use factumarket::{
     contracts::{CodecError, Registro},
     domain::{
         Comando,
-        facturacion::factura::ComandoFactura,
+        catalogo::cliente::ComandoCliente,
+        facturacion::factura::{ComandoFactura, DatosFactura},
         valores::{Decimal, Id},
     },
 };
@@ -64,6 +65,41 @@ fn la_huella_distingue_contenidos_y_no_ceros_a_la_derecha() {
     };
     assert_eq!(precio(&mut g, "10.50"), precio(&mut g, "10.5"));
     assert_ne!(precio(&mut g, "10.50"), precio(&mut g, "10.51"));
+}
+
+#[test]
+fn la_huella_distingue_comandos_de_un_mismo_agregado_con_un_mismo_cuerpo() {
+    let mut g = Muestras::de("nombres");
+    let (id, datos) = (g.id(), Box::new(g.datos_factura()));
+    let huella = |g: &mut Muestras, comando: Comando| {
+        let sobre = g.comando(comando);
+        CODEC.decode_command(&CODEC.encode_command(&sobre).unwrap()).unwrap().huella
+    };
+    let factura = |comando: fn(Id) -> ComandoFactura| Comando::Factura(comando(id.clone()));
+    let con_datos = |comando: fn(Id, Box<DatosFactura>) -> ComandoFactura| Comando::Factura(comando(id.clone(), datos.clone()));
+    let gemelos = [
+        (
+            Comando::Cliente(ComandoCliente::InactivarCliente { cliente_id: id.clone() }),
+            Comando::Cliente(ComandoCliente::ReactivarCliente { cliente_id: id.clone() }),
+        ),
+        (
+            factura(|factura_id| ComandoFactura::EmitirFactura { factura_id, fechas: None }),
+            factura(|factura_id| ComandoFactura::QuitarLinea { factura_id, linea: 0 }),
+        ),
+        (
+            factura(|factura_id| ComandoFactura::DescartarFactura { factura_id }),
+            factura(|factura_id| ComandoFactura::EmitirFactura { factura_id, fechas: None }),
+        ),
+        (
+            con_datos(|factura_id, datos| ComandoFactura::CrearFactura { factura_id, datos }),
+            con_datos(|factura_id, datos| ComandoFactura::CrearYEmitirFactura { factura_id, datos }),
+        ),
+    ];
+    for (uno, otro) in gemelos {
+        assert_ne!(huella(&mut g, uno.clone()), huella(&mut g, otro.clone()), "{uno:?} y {otro:?}");
+        let vieja = huella(&mut g, uno);
+        assert!(!CODEC.is_fingerprint_of_older(&vieja, &otro), "{otro:?}");
+    }
 }
 
 #[test]

@@ -42,7 +42,7 @@ pub fn text(stored: &StoredRecord) -> &str {
 }
 
 /// Memory of a partition.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Shard {
     decided: u64,
     ticks: u64,
@@ -51,7 +51,7 @@ struct Shard {
     ready: bool,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
     Claiming,
     Restoring,
@@ -75,6 +75,8 @@ pub struct Nodo {
     fenced: u32,
     pub dead: bool,
     pub frozen_until: Micros,
+    /// Its timer goes.
+    pub ticking: bool,
 }
 
 impl Nodo {
@@ -100,6 +102,7 @@ impl Nodo {
             fenced: 0,
             dead: false,
             frozen_until: 0,
+            ticking: true,
         };
         nodo.rebuild();
         nodo
@@ -115,6 +118,19 @@ impl Nodo {
         self.client.begin_claim();
     }
 
+    /// For a failure's message.
+    pub fn describe(&self) -> String {
+        format!(
+            "nodo {} {:?}, {} en la mano, {:?}, {:?}, revocadas: {:?}",
+            self.number,
+            self.mode,
+            self.records.len(),
+            self.shards,
+            self.client.membership(),
+            self.revoked
+        )
+    }
+
     pub fn act(&mut self, azar: &mut Azar) {
         match self.client.step() {
             Step::Pending => return self.listen_if(azar.per_mille(300)),
@@ -123,6 +139,11 @@ impl Nodo {
                 return;
             }
             Step::Claimed(Err(_)) => return self.rebuild(),
+            Step::Done(Ok(ref c))
+                if {
+                    self.trace(format!("confirmada {c:?}"));
+                    false
+                } => {}
             Step::Done(Ok(_)) if self.stale => return self.rebuild(),
             Step::Done(Ok(_)) => {}
             Step::Done(Err(error)) => return self.failed(&error),
@@ -135,7 +156,14 @@ impl Nodo {
         }
     }
 
+    fn trace(&self, what: String) {
+        if std::env::var("TRAZA").is_ok() {
+            eprintln!("{:>9} n{} {what}", self.log.now(), self.number);
+        }
+    }
+
     fn failed(&mut self, error: &LogError) {
+        self.trace(format!("falla {error:?}"));
         if matches!(error, LogError::Fenced { .. }) {
             self.fenced += 1;
             self.dead = self.fenced >= 3;
@@ -152,7 +180,7 @@ impl Nodo {
             }
             return self.listen();
         }
-        if azar.per_mille(100) {
+        if self.ticking && azar.per_mille(100) {
             self.tick();
         }
         if !self.records.is_empty() && self.client.can_commit() && azar.per_mille(500) {
@@ -172,7 +200,7 @@ impl Nodo {
     fn listen(&mut self) {
         if let Some((partitions, _)) = self.revoked.take() {
             // The next poll acknowledges: these are somebody else's from now on.
-            partitions.iter().for_each(|partition| _ = self.shards.remove(partition));
+            self.shards.retain(|partition, _| !partitions.contains(partition));
             // What was in hand and not being committed dies, and with it the memory that had it.
             self.stale |= !self.records.is_empty();
             self.records.clear();
@@ -181,7 +209,11 @@ impl Nodo {
                 return self.rebuild();
             }
         }
-        match self.client.poll(8, usize::MAX) {
+        let told = self.client.poll(8, usize::MAX);
+        if !matches!(told, Ok(Delivery::Idle | Delivery::Records(..))) {
+            self.trace(format!("{told:?} {:?}", self.client.membership()));
+        }
+        match told {
             Ok(Delivery::Assigned(partitions)) => {
                 self.shards.extend(partitions.iter().map(|tp| (tp.partition, Shard::default())));
                 if self.mode == Mode::Running {
@@ -220,6 +252,8 @@ impl Nodo {
             shard.ticks = read.iter().filter(|stored| text(stored).starts_with("tick")).count() as u64;
             shard.decided = read.len() as u64 - shard.ticks;
             shard.ready = true;
+            let (d, t) = (shard.decided, shard.ticks);
+            self.trace(format!("restaurada {partition} en {position:?} decididas {d} avisos {t}"));
             self.client.seek(commands(partition), position.unwrap_or(0));
         }
         self.mode = Mode::Running;
@@ -259,7 +293,13 @@ impl Nodo {
     fn commit(&mut self) {
         let Some(token) = self.token.clone() else { return };
         let records = std::mem::take(&mut self.records);
-        let positions = std::mem::take(&mut self.positions).into_iter().map(|(p, next)| (commands(p), next)).collect();
+        let positions = std::mem::take(&mut self.positions).into_iter().map(|(p, next)| (commands(p), next)).collect::<Vec<_>>();
+        self.trace(format!(
+            "confirma {:?} {:?} {:?}",
+            positions,
+            records.iter().map(|(p, r)| format!("{} {}", p, String::from_utf8_lossy(&r.value))).collect::<Vec<_>>(),
+            self.client.membership().metadata()
+        ));
         let transaction = Transaction { token, group: GROUP.to_owned(), records, positions };
         if let Err(error) = self.client.begin_commit(transaction) {
             self.failed(&error);

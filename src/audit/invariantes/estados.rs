@@ -94,6 +94,9 @@ impl Estados {
             format!("{tipo} {id}: después de la versión {} viene la {}", seguido.version, sobre.aggregate_version)
         });
         seguido.version = sobre.aggregate_version;
+        informe.exigir(Codigo::I11, !seguido.en_cuarentena || matches!(evento, Evento::Cuarentena(_)), || {
+            format!("{tipo} {id} v{}: decidió {} estando en cuarentena", sobre.aggregate_version, evento.tipo())
+        });
         match (&mut seguido.estado, evento) {
             (_, Evento::Cuarentena(e)) => {
                 seguido.en_cuarentena = matches!(e, EventoCuarentena::AgregadoEnCuarentena { .. });

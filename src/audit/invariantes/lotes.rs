@@ -29,29 +29,29 @@ impl LoteModelo {
 
 /// Days of exit for which an exit is the right one, from the first to the last, inclusive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Fechas {
+pub(in crate::audit) struct Fechas {
     pub desde: i32,
     pub hasta: i32,
 }
 
 impl Fechas {
-    pub(super) const TODAS: Self = Self { desde: i32::MIN, hasta: i32::MAX };
+    pub(in crate::audit) const TODAS: Self = Self { desde: i32::MIN, hasta: i32::MAX };
 
-    pub(super) fn contiene(self, fecha: NaiveDate) -> bool {
+    pub(in crate::audit) fn contiene(self, fecha: NaiveDate) -> bool {
         (self.desde..=self.hasta).contains(&dias(fecha))
     }
 }
 
 #[derive(Debug, Default)]
-pub(super) struct ModeloLotes {
+pub(in crate::audit) struct ModeloLotes {
     /// By entry date, then by sequence.
     lotes: Vec<LoteModelo>,
-    pub(super) total: Decimal,
-    pub(super) valor: Decimal,
+    pub(in crate::audit) total: Decimal,
+    pub(in crate::audit) valor: Decimal,
 }
 
 impl ModeloLotes {
-    pub(super) fn entra(&mut self, lote: &LoteConsumido) {
+    pub(in crate::audit) fn entra(&mut self, lote: &LoteConsumido) {
         let (cantidad, costo) = (lote.cantidad.valor(), lote.costo_unitario.valor());
         self.total += cantidad;
         self.valor += cantidad * costo;
@@ -66,7 +66,7 @@ impl ModeloLotes {
     }
 
     /// Takes what the exit says it took; what its lots do not have is a failure, told in Spanish.
-    pub(super) fn sale(&mut self, lotes: &[LoteConsumido]) -> Result<(), String> {
+    pub(in crate::audit) fn sale(&mut self, lotes: &[LoteConsumido]) -> Result<(), String> {
         let mut resultado = Ok(());
         for lote in lotes {
             let (cantidad, costo) = (lote.cantidad.valor(), lote.costo_unitario.valor());
@@ -92,13 +92,13 @@ impl ModeloLotes {
     }
 
     /// Whether the exit took the oldest lots, expired or not.
-    pub(super) fn es_fifo(&self, lotes: &[LoteConsumido], cantidad: Decimal) -> bool {
+    pub(in crate::audit) fn es_fifo(&self, lotes: &[LoteConsumido], cantidad: Decimal) -> bool {
         coincide(self.lotes.iter(), lotes, cantidad)
     }
 
     /// The days of exit for which the exit took the right lots: those not expired on the day, oldest first, and only then the
     /// expired ones. `None` when there is no such day.
-    pub(super) fn fechas_de(&self, lotes: &[LoteConsumido], cantidad: Decimal) -> Option<Fechas> {
+    pub(in crate::audit) fn fechas_de(&self, lotes: &[LoteConsumido], cantidad: Decimal) -> Option<Fechas> {
         let mut cortes: Vec<NaiveDate> = self.lotes.iter().filter_map(|lote| lote.caducidad).collect();
         if cortes.is_empty() {
             return self.es_fifo(lotes, cantidad).then_some(Fechas::TODAS);

@@ -26,6 +26,7 @@ mod tests;
 
 use std::time::{Duration, Instant};
 
+pub(super) use self::lotes::{Fechas, ModeloLotes};
 use self::{
     apartes::Apartes, auditoria::Libro, corte::Corte, cruces::Cruces, desenlaces::Desenlaces, entradas::Entradas, estados::Estados,
     instantaneas::Instantaneas, lectura::Lector, proyecciones::Espera,

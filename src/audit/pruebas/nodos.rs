@@ -129,14 +129,39 @@ impl Nodos {
     }
 
     pub fn enviar(&self, sobre: &CommandEnvelope) {
+        self.colocar(sobre);
+    }
+
+    /// Appends a command; where it went.
+    fn colocar(&self, sobre: &CommandEnvelope) -> (TopicPartition, StoredRecord) {
         let value = self.codec.encode_command(sobre).expect("comando");
         let clave = Bytes::copy_from_slice(sobre.comando.destino().id.as_str().as_bytes());
-        self.enviar_bytes(self.lugar_de(&sobre.comando), clave, value);
+        let tp = self.lugar_de(&sobre.comando);
+        (tp, self.colocar_bytes(tp, clave, value))
     }
 
     pub fn enviar_bytes(&self, tp: TopicPartition, key: Bytes, value: Bytes) {
+        self.colocar_bytes(tp, key, value);
+    }
+
+    fn colocar_bytes(&self, tp: TopicPartition, key: Bytes, value: Bytes) -> StoredRecord {
         let record = Record { key, value, headers: Vec::new(), timestamp: self.ahora };
-        self.log.append(vec![(tp, record)]).and_then(|puesto| puesto.wait()).expect("registro");
+        let puesto = self.log.append(vec![(tp, record.clone())]).expect("registro");
+        StoredRecord { position: puesto.positions()[0], record }
+    }
+
+    /// The commands in this order on the first node, in epochs of these sizes, over and over.
+    pub fn en_orden(&mut self, sobres: &[CommandEnvelope], tamanos: &[usize]) {
+        let mut quedan = sobres;
+        for tamano in tamanos.iter().cycle() {
+            if quedan.is_empty() {
+                return;
+            }
+            let (estas, otras) = quedan.split_at((*tamano).clamp(1, quedan.len()));
+            quedan = otras;
+            let entradas = estas.iter().map(|sobre| self.colocar(sobre)).collect();
+            self.confirmar(0, entradas);
+        }
     }
 
     fn pendientes(&self, tp: TopicPartition) -> Vec<StoredRecord> {
@@ -157,11 +182,18 @@ impl Nodos {
                 break;
             }
         }
-        let (nodo, ahora) = (&mut self.nodos[cual], self.ahora);
+        let (nodo, ahora) = (&self.nodos[cual], self.ahora);
         let vencida = nodo.core.next_deadline().is_some_and(|plazo| plazo <= ahora);
         if entradas.is_empty() && !vencida {
             return false;
         }
+        self.confirmar(cual, entradas);
+        true
+    }
+
+    /// Decides the inputs as one epoch and commits it.
+    fn confirmar(&mut self, cual: usize, entradas: Vec<(TopicPartition, StoredRecord)>) {
+        let (nodo, ahora) = (&mut self.nodos[cual], self.ahora);
         for (from, record) in entradas {
             let decoded = self.codec.decode_command(&record.record.value);
             nodo.core.handle(Input { from, record, decoded }, ahora).expect("entrada");
@@ -172,7 +204,6 @@ impl Nodos {
         let confirmada = self.log.commit(codificada.transaction).expect("confirmación");
         nodo.store.write(codificada.rows).expect("filas");
         nodo.core.committed(codificada.number, &confirmada.ends);
-        true
     }
 
     /// Epochs of every node in turn, until none has anything to do.

@@ -9,6 +9,8 @@ use std::{
     path::Path,
 };
 
+use serde_json::json;
+
 use self::{
     informe::{falla, una},
     tanda::{Tanda, correr},
@@ -19,13 +21,16 @@ use super::{
     salida::Salida,
 };
 use crate::{
-    defectos,
+    defectos::{self, Defecto},
     sim::{self, Fault, Keep, Kit, Settings},
 };
 
 /// # Errors
 /// Class `Falla` when a seed fails; `Uso` for settings that do not exist.
 pub fn ejecutar(args: &SimArgs, salida: Salida) -> Result<(), Fallo> {
+    if args.defectos {
+        return defectos_que_hay(salida);
+    }
     let ajustes = ajustes(args)?;
     defectos::elegir(args.defecto)
         .map_err(|que| Fallo::new(Clase::Uso, que, "cada defecto tiene su número", "Vea docs/guide/simulador.md."))?;
@@ -37,6 +42,15 @@ pub fn ejecutar(args: &SimArgs, salida: Salida) -> Result<(), Fallo> {
         Some(semilla) => repetir(&kit, semilla, &ajustes, args, salida),
         None => muchas(&kit, &ajustes, args, salida),
     }
+}
+
+fn defectos_que_hay(salida: Salida) -> Result<(), Fallo> {
+    for defecto in Defecto::TODOS {
+        salida.linea(format!("{:>3}  {:<28} {}", defecto.numero(), defecto.nombre(), defecto.descripcion()));
+    }
+    let todos = Defecto::TODOS.iter().map(|d| json!({"numero": d.numero(), "nombre": d.nombre(), "descripcion": d.descripcion()}));
+    salida.resultado(&todos.collect());
+    Ok(())
 }
 
 fn ajustes(args: &SimArgs) -> Result<Settings, Fallo> {
@@ -72,7 +86,7 @@ fn muchas(kit: &Kit, ajustes: &Settings, args: &SimArgs, salida: Salida) -> Resu
         Some(archivo) => semillas_de(archivo)?,
         None => (args.desde..args.desde.saturating_add(args.cantidad)).collect(),
     };
-    let tanda = Tanda { kit, ajustes, semillas: &semillas, hilos: args.hilos.into(), detener_en: args.fallas };
+    let tanda = Tanda { kit, ajustes, semillas: &semillas, hilos: args.hilos.into(), detener_en: args.fallas, doble: args.doble };
     let resultado = correr(&tanda, salida);
     informe::mostrar(&salida, &resultado);
     for outcome in &resultado.fallidas {

@@ -24,6 +24,8 @@ pub struct Tanda<'a> {
     pub hilos: usize,
     /// Failing seeds after which no more are begun.
     pub detener_en: u32,
+    /// Each seed twice, to see that it happens the same.
+    pub doble: bool,
 }
 
 /// What a batch of seeds came to.
@@ -58,6 +60,20 @@ impl Resultado {
     }
 }
 
+impl Tanda<'_> {
+    fn una(&self, semilla: u64) -> Outcome {
+        if !self.doble {
+            return sim::run(self.kit, semilla, self.ajustes, Keep::Nothing).0;
+        }
+        let (mut outcome, _) = sim::run(self.kit, semilla, self.ajustes, Keep::Digest);
+        let (again, _) = sim::run(self.kit, semilla, self.ajustes, Keep::Digest);
+        if outcome.digest != again.digest {
+            outcome.findings.push(format!("la semilla no sucede igual dos veces: {:016x} y {:016x}", outcome.digest, again.digest));
+        }
+        outcome
+    }
+}
+
 /// Runs the seeds; the failing ones come back in order.
 pub fn correr(tanda: &Tanda<'_>, salida: Salida) -> Resultado {
     let inicio = Instant::now();
@@ -70,7 +86,7 @@ pub fn correr(tanda: &Tanda<'_>, salida: Salida) -> Resultado {
                 while !basta.load(Ordering::Relaxed)
                     && let Some(semilla) = tanda.semillas.get(siguiente.fetch_add(1, Ordering::Relaxed))
                 {
-                    let (outcome, _) = sim::run(tanda.kit, *semilla, tanda.ajustes, Keep::Nothing);
+                    let outcome = tanda.una(*semilla);
                     let mut total = total.lock().unwrap_or_else(PoisonError::into_inner);
                     total.sumar(outcome);
                     let fallidas = total.fallidas.len();

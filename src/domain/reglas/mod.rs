@@ -78,6 +78,16 @@ nombres! {
     MaxDiasFuturoValido => "la fecha de emisión está demasiado lejos en el futuro",
 }
 
+/// VersionEsperada: a command that states a version is of that version of its aggregate.
+pub fn version_esperada(esperada: u64, actual: u64) -> Option<Falla> {
+    let mensaje = || {
+        format!(
+            "el documento está en la versión {actual} y se esperaba la {esperada}; vuelva a leerlo y repita lo que aún quiera cambiar"
+        )
+    };
+    (esperada != actual).then(|| Falla::new(Regla::VersionEsperada, "", mensaje()).con("esperada", esperada).con("actual", actual))
+}
+
 impl Regla {
     pub fn de_nombre(nombre: &str) -> Option<Self> {
         Self::TODAS.iter().copied().find(|r| r.nombre() == nombre)

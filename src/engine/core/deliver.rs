@@ -29,7 +29,7 @@ use crate::{
         facturacion::factura::{self, ComandoFactura, DireccionRespuesta, Envio, EventoFactura, NotaSaga, Paso, PasoSaga},
         inventario::{self, EventoInventario},
         numeracion,
-        reglas::{Falla, Regla},
+        reglas::{Falla, version_esperada},
         valores::{Id, Instante},
     },
     engine::store::Origin,
@@ -191,6 +191,7 @@ impl Core {
     fn decide_and_apply(&mut self, message: &Message, place: Place, input: &Rc<InputContext>) -> Result<(), CoreError> {
         let slot = &mut self.slots[place];
         slot.used_in = self.number;
+        keep_what_is_observed(slot, &self.epoch.events, message);
         if let Some(stale) = stale_version(slot, message) {
             return self.refuse(message, Rechazo::de(stale), input);
         }
@@ -392,8 +393,20 @@ fn may_be_elided(evento: &Evento) -> bool {
 /// The failure of `version_esperada`, when the caller gave one and the aggregate has moved on.
 fn stale_version(slot: &Slot, message: &Message) -> Option<Falla> {
     let expected = message.client.as_ref()?.version_esperada?;
-    let version = slot.version_now();
-    (expected != version).then(|| Falla::simple(Regla::VersionEsperada, "").con("esperada", expected).con("actual", version))
+    version_esperada(expected, slot.version_now())
+}
+
+/// A reservation that another saga or command has met is observed: its refusal may come from it, or the figures that its events state.
+/// It stays, whatever follows in the epoch; so the recorded stream has every state that somebody saw.
+fn keep_what_is_observed(slot: &mut Slot, events: &[PendingEvent], message: &Message) {
+    if slot.elidable.is_empty() || slot.target.tipo != TipoAgregado::Inventario {
+        return;
+    }
+    let saga = message.paso.as_ref().map(|paso| (&paso.factura_id, paso.intento));
+    slot.elidable.retain(|at| {
+        let whose = events[*at as usize].paso.as_ref().map(|paso| (&paso.factura_id, paso.intento));
+        whose.is_some() && whose == saga
+    });
 }
 
 /// Drops what `evento` makes unobservable; how many. Of a document, only what its own command led to: an edit that came before it

@@ -1,5 +1,6 @@
 //! Scenarios of the core: commands in, epochs out, no threads and no disk.
 
+mod azar;
 mod borradores;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -17,7 +18,7 @@ use crate::{
             producto::{ComandoProducto, DatosProducto},
             sucursal::{ComandoSucursal, DatosSucursal},
         },
-        facturacion::factura::{Campo, DatosFactura, DireccionRespuesta, LineaPedida},
+        facturacion::factura::{Campo, DatosFactura, DireccionRespuesta, LineaPedida, Paso, PasoSaga},
         inventario::{ComandoInventario, MotivoEntrada, inventario_id},
         numeracion::{Autorizacion, ComandoRango, TipoDocumento, rango_id},
         reglas::Regla,
@@ -555,4 +556,52 @@ fn a_saga_over_two_nodes_ends_like_one_on_a_single_node() {
         let stock = stocked(&a, producto).or_else(|| stocked(&b, producto));
         assert_eq!(stock, Cantidad::nuevo(Decimal::from(left)).ok(), "{producto}");
     }
+}
+
+/// The step of a saga of another node, as it comes off the topic.
+fn step(node: &mut Node, factura: &str, paso: Paso, comando: ComandoInventario) {
+    let paso = PasoSaga { factura_id: id(factura), intento: 1, grupo: 0, paso };
+    let comando = Comando::Inventario(comando);
+    let key = comando.destino();
+    let envelope = CommandEnvelope {
+        command_id: paso.command_id(),
+        correlation_id: id(factura),
+        causation_id: None,
+        recibido_en: NOW,
+        usuario: None,
+        canal: None,
+        version_esperada: None,
+        responder_a: None,
+        traceparent: None,
+        paso: Some(paso),
+        comando,
+    };
+    let to = node.core.ownership.commands_of(&key);
+    node.take(to, &key.id, &envelope);
+}
+
+#[test]
+fn a_reservation_that_another_saga_met_is_recorded_though_it_is_released_in_the_same_epoch() {
+    let inventario = inventario_id(&id("p1"), &id("PRINCIPAL"));
+    let reserve = |factura: &str, cantidad: i64| ComandoInventario::ReservarStock {
+        inventario_id: inventario.clone(),
+        reserva_id: Id::de_paso(&id(factura), 1, 0, None),
+        cantidad: Cantidad::nuevo(Decimal::from(cantidad)).expect("cantidad"),
+        fecha: fecha_iso("2026-11-18").expect("fecha"),
+    };
+    let release = |factura: &str| ComandoInventario::LiberarReserva {
+        inventario_id: inventario.clone(),
+        reserva_id: Id::de_paso(&id(factura), 1, 0, None),
+        causa: "FACTURA_RECHAZADA".into(),
+    };
+    let mut node = Node::alone();
+    step(&mut node, "f1", Paso::Reservar, reserve("f1", 60));
+    step(&mut node, "f1", Paso::Reservar, reserve("f1", 60));
+    step(&mut node, "f1", Paso::Liberar, release("f1"));
+    assert_eq!(node.end_epoch(), ["ReservaLiberada"], "nadie más la vio");
+    step(&mut node, "f2", Paso::Reservar, reserve("f2", 60));
+    // Refused because of f2's: whoever reads the log must find it there.
+    step(&mut node, "f3", Paso::Reservar, reserve("f3", 60));
+    step(&mut node, "f2", Paso::Liberar, release("f2"));
+    assert_eq!(node.end_epoch(), ["StockReservado", "ReservaLiberada"]);
 }

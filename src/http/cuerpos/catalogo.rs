@@ -109,7 +109,7 @@ fn campos_cliente(lector: &mut Lector<'_, '_>, verificar_digito_ruc: bool) -> Ca
 fn correo(lector: &mut Lector<'_, '_>) -> Option<Arc<str>> {
     let texto = lector.texto_normal("correo")?;
     if !correo_valido(&texto) {
-        lector.falla("correo", Regla::CorreoValido, Regla::CorreoValido.significado());
+        lector.falla("correo", Regla::CorreoValido, "el correo lleva una @, con texto antes y un dominio con punto después");
         return None;
     }
     Some(Arc::from(texto))

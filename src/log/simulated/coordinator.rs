@@ -166,7 +166,8 @@ impl Cluster {
         }
         match found.state {
             State::Ongoing => {
-                self.stats.misdecided += u64::from(found.ordinal != meant);
+                let has_records = found.partitions.iter().any(|place| self.partitions[*place].has_open(producer.id));
+                self.stats.misdecided += u64::from(found.ordinal != meant && has_records);
                 self.decide(txn, commit);
                 Ok(Answer::Done(0))
             }

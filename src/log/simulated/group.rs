@@ -121,7 +121,8 @@ impl Group {
 
 impl Cluster {
     /// Joins, or joins again, with what is held. A new member of a known instance takes the place of the one before, without a round
-    /// while the group is settled.
+    /// while the group is settled: even when that one was to let partitions go and join again, which then are nobody's until the next
+    /// round.
     pub(super) fn join(
         &mut self,
         group: usize,

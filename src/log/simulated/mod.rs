@@ -125,7 +125,7 @@ pub struct ClusterStats {
     pub expired: u64,
     /// Open transactions aborted because their id was taken.
     pub fenced_open: u64,
-    /// EndTxn requests that decided another transaction than the one they were meant for.
+    /// EndTxn requests that decided the records of another transaction than the one they were meant for.
     pub misdecided: u64,
     /// Requests that arrived when nobody waited for them any more.
     pub late_requests: u64,

@@ -187,6 +187,11 @@ impl Partition {
         (records, next)
     }
 
+    /// Whether the producer has records of an open transaction here.
+    pub(super) fn has_open(&self, producer: u64) -> bool {
+        self.open.iter().any(|(id, _)| *id == producer)
+    }
+
     /// First position of `[from, stable)` with a readable record, or `stable`.
     pub(super) fn next_readable(&self, from: Position) -> Position {
         let stable = self.stable();

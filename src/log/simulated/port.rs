@@ -162,7 +162,11 @@ impl Log for SimulatedLog {
         let mut producer = locked(&producer);
         producer.claim(&mut self.shared.lock());
         match self.run(&mut producer, None) {
-            Outcome::Claimed(claimed) => claimed,
+            Outcome::Claimed(claimed) => {
+                let members: Vec<_> = locked(&self.locals).consumers.iter().filter_map(Weak::upgrade).collect();
+                members.iter().for_each(|member| locked(member).claimed());
+                claimed
+            }
             Outcome::Ended(_) => Err(LogError::Storage("el productor respondió por otra llamada".to_owned())),
         }
     }

@@ -14,8 +14,9 @@ use crate::{
 pub struct Membership<M> {
     group: String,
     metadata: Option<M>,
-    /// Ascending, with the position committed last, or the one reading starts from.
-    owned: Vec<(TopicPartition, Position)>,
+    /// Ascending, with the position committed last, or the one reading starts from; `None` while a commit of unknown outcome may have
+    /// moved it.
+    owned: Vec<(TopicPartition, Option<Position>)>,
     /// Times that partitions went: a transaction that was under way at one of them has no standing any more.
     losses: u64,
 }
@@ -44,9 +45,9 @@ impl<M> Membership<M> {
         self.place(partition).is_ok()
     }
 
-    /// Whether a commit of owned positions would be sent.
+    /// Whether a commit would be sent, be it of owned positions or of a timer.
     pub fn can_commit(&self) -> bool {
-        self.metadata.is_some() && !self.owned.is_empty()
+        self.metadata.is_some() && self.stand_in().is_some()
     }
 
     pub(super) fn losses(&self) -> u64 {
@@ -67,8 +68,8 @@ impl<M> Membership<M> {
     pub fn gained(&mut self, partitions: &[(TopicPartition, Position)]) {
         for (partition, position) in partitions {
             match self.place(*partition) {
-                Ok(place) => self.owned[place].1 = *position,
-                Err(place) => self.owned.insert(place, (*partition, *position)),
+                Ok(place) => self.owned[place].1 = Some(*position),
+                Err(place) => self.owned.insert(place, (*partition, Some(*position))),
             }
         }
     }
@@ -94,14 +95,25 @@ impl<M> Membership<M> {
     pub fn committed(&mut self, positions: &[(TopicPartition, Position)]) {
         for (partition, position) in positions {
             if let Ok(place) = self.place(*partition) {
-                self.owned[place].1 = *position;
+                self.owned[place].1 = Some(*position);
             }
         }
     }
 
+    /// A transaction did not end well: what it moved, if anything, has to be fetched anew once the producer is claimed again. A position
+    /// remembered from before would take the group back.
+    pub(super) fn forget_positions(&mut self) {
+        self.owned.iter_mut().for_each(|(_, position)| *position = None);
+    }
+
+    /// Whether committed positions must be fetched and told with [`Membership::gained`].
+    pub fn needs_positions(&self) -> bool {
+        self.owned.iter().any(|(_, position)| position.is_none())
+    }
+
     /// The position a transaction without any of its own carries: only with one does the broker check the generation.
     pub(super) fn stand_in(&self) -> Option<(TopicPartition, Position)> {
-        self.owned.first().copied()
+        self.owned.iter().find_map(|(partition, position)| Some((*partition, (*position)?)))
     }
 
     /// Refuses a commit that has no standing.
@@ -116,10 +128,13 @@ impl<M> Membership<M> {
         if self.owned.is_empty() {
             return refused("este miembro no tiene particiones".to_owned());
         }
-        match positions.iter().find(|(partition, _)| !self.owns(*partition)) {
-            Some((foreign, _)) => refused(format!("{foreign} no es de este miembro")),
-            None => Ok(()),
+        if let Some((foreign, _)) = positions.iter().find(|(partition, _)| !self.owns(*partition)) {
+            return refused(format!("{foreign} no es de este miembro"));
         }
+        if positions.is_empty() && self.stand_in().is_none() {
+            return refused("aún no se conocen las posiciones confirmadas".to_owned());
+        }
+        Ok(())
     }
 }
 
@@ -164,5 +179,13 @@ mod tests {
         assert_eq!(membership.stand_in(), Some((tp(1), 5)));
         membership.committed(&[(tp(1), 9), (tp(0), 100)]);
         assert_eq!(membership.stand_in(), Some((tp(1), 9)));
+        membership.forget_positions();
+        assert_eq!(membership.stand_in(), None, "una posición de antes haría retroceder al grupo");
+        assert!(membership.needs_positions() && !membership.can_commit());
+        assert!(membership.check(&[]).is_err());
+        assert!(membership.check(&[(tp(1), 10)]).is_ok());
+        membership.gained(&[(tp(1), 12), (tp(3), 4)]);
+        assert_eq!(membership.stand_in(), Some((tp(1), 12)));
+        assert!(!membership.needs_positions());
     }
 }

@@ -17,7 +17,9 @@
 //!   made again and nothing is assumed: the caller claims again, which decides the remnant, and reloads from the log;
 //! * what can only be aborted is aborted, then told: [`LogError::Aborted`](super::LogError::Aborted);
 //! * a taken place is [`LogError::Fenced`](super::LogError::Fenced);
-//! * every transaction of a member carries a position of an owned partition, moved or not: only with one does the broker check the generation;
+//! * every transaction of a member carries a position of an owned partition, moved or not: only with one does the broker check the generation.
+//!   One that is not moved is the committed one *as fetched since the last transaction that did not end well*: an older one takes the
+//!   group back to inputs whose outcomes a commit of unknown outcome did write;
 //! * a transaction that lost its standing (a revocation was acknowledged, or the group put the member out) is not committed.
 //!
 //! What is not here: time, retries of single requests and their bounds. They are the client library's, and the adapter reports a call

@@ -188,10 +188,15 @@ impl Producer {
         } else {
             course.smooth &= heard.smooth;
         }
-        match heard.result {
-            Ok(number) => self.went_well(number, membership),
-            Err(failure) => self.went_wrong(failure, membership),
+        let mut membership = membership;
+        let outcome = match heard.result {
+            Ok(number) => self.went_well(number, membership.as_deref_mut()),
+            Err(failure) => self.went_wrong(failure, membership.as_deref_mut()),
+        };
+        if let (Some(Outcome::Ended(Err(_))), Some(membership)) = (&outcome, membership) {
+            membership.forget_positions();
         }
+        outcome
     }
 
     fn heard_of_claim(&mut self, heard: Heard) -> Option<Outcome> {

@@ -281,6 +281,21 @@ fn a_timers_epoch_carries_a_position_of_an_owned_partition() {
     assert_eq!(bench.producer.positions(), Some(("g", &[(commands(0), 15)][..])), "la confirmada, no otra");
 }
 
+/// Found by the simulator: the unknown commit had moved the group, and the timer's epoch after it took it back.
+#[test]
+fn a_timers_epoch_after_an_unknown_outcome_waits_for_the_committed_positions() {
+    let mut bench = Bench::new();
+    bench.begin(&[(commands(0), 11)]).expect("empieza");
+    bench.reach(Call::Commit);
+    assert!(matches!(error(bench.fails(TIMED_OUT)), LogError::OutcomeUnknown { .. }));
+    bench.claim();
+    assert!(bench.membership.needs_positions() && !bench.membership.can_commit());
+    assert!(matches!(bench.begin(&[]), Err(LogError::NotAssigned { .. })));
+    bench.membership.gained(&[(commands(0), 11), (commands(2), 20)]);
+    bench.begin(&[]).expect("empieza");
+    assert_eq!(bench.producer.positions(), Some(("g", &[(commands(0), 11)][..])));
+}
+
 #[test]
 fn a_producer_of_no_group_needs_no_position() {
     let mut bench = Bench::new();

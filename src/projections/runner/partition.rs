@@ -92,7 +92,7 @@ impl PartitionSink {
     /// # Errors
     /// Of log or tables: nothing of the batch was kept in memory, and the next step tries it again.
     pub fn step(&mut self) -> Result<Step, SinkError> {
-        let stable = self.shared.log.watermarks(self.partition)?.stable;
+        let stable = self.shared.log.stable_ends(&[self.partition])?.first().copied().unwrap_or_default();
         let waiting: BTreeSet<Position> = self.consumers.iter().map(|c| c.next).filter(|next| *next < stable).collect();
         let Some(from) = waiting.iter().nth(self.turn % waiting.len().max(1)).copied() else {
             self.mark_caught_up();
@@ -103,7 +103,7 @@ impl PartitionSink {
         let mut records = self.shared.log.read(self.partition, from, self.shared.options.batch_bytes)?;
         records.truncate(self.shared.options.batch_records.max(1));
         records.retain(|r| r.position < until);
-        let Some(last) = records.last() else { return Ok(Step::CaughtUp) };
+        let Some(last) = records.last() else { return Ok(self.pass_over(from, until.min(stable), stable)) };
         let (next, timestamp) = (last.position + 1, last.record.timestamp);
         let count = records.len() as u64;
         let entries = self.decode(records)?;
@@ -129,6 +129,21 @@ impl PartitionSink {
         self.shared.anomalies.count_batches(1);
         self.shared.progress.announce();
         Ok(Step::Applied)
+    }
+
+    /// What is between the two positions are marks of transactions: nothing to fold, and no row to keep.
+    fn pass_over(&mut self, from: Position, to: Position, stable: Position) -> Step {
+        for consumer in self.at(from) {
+            consumer.next = to;
+            if let Some(mark) = &consumer.mark {
+                mark.advance(to, None);
+            }
+        }
+        if self.next() >= stable {
+            self.mark_caught_up();
+        }
+        self.shared.progress.announce();
+        Step::Applied
     }
 
     fn at(&mut self, position: Position) -> impl Iterator<Item = &mut Consumer> {

@@ -29,9 +29,11 @@ fn watch(handles: &[Arc<SinkHandle>], shared: &Shared) {
 fn wake_those_behind(handles: &[Arc<SinkHandle>], shared: &Shared) -> Option<Duration> {
     let now = shared.options.clock.monotonic();
     let mut look_again: Option<Duration> = None;
-    for handle in handles {
+    let partitions: Vec<_> = handles.iter().map(|handle| handle.partition).collect();
+    let stable = shared.log.stable_ends(&partitions);
+    for (place, handle) in handles.iter().enumerate() {
         // A failure of the log shows in the sink's own step.
-        let behind = shared.log.watermarks(handle.partition).map_or(1, |w| w.stable.saturating_sub(handle.next()));
+        let behind = stable.as_ref().map_or(1, |ends| ends.get(place).map_or(0, |end| end.saturating_sub(handle.next())));
         if behind == 0 {
             continue;
         }

@@ -17,6 +17,7 @@ pub use contrato::*;
 pub use decision::decidir;
 pub use estado::*;
 pub use plegado::{anotar, elidibles, evolucionar};
+pub use reglas::momentos_de_reglas;
 pub use saga::{reanudar, vencimiento};
 
 /// Most lines of an invoice.

@@ -51,6 +51,8 @@ pub(in super::super) struct Consumer {
     /// Told, not acknowledged.
     told: Vec<TopicPartition>,
     lost: bool,
+    /// Committed positions of what is owned must be fetched: the producer was claimed after a transaction that did not end well.
+    recall: bool,
     rejoin: bool,
     fenced: bool,
     next_beat: Micros,
@@ -65,21 +67,31 @@ impl Consumer {
         instance: Option<String>,
         topics: Vec<Topic>,
     ) -> Self {
+        Self::of_group(cluster.group(group), group, node, instance, topics)
+    }
+
+    /// Another consumer of the same name, which has not joined.
+    pub(in super::super) fn anew(self) -> Self {
+        Self::of_group(self.group, &self.name, self.node, self.instance, self.topics)
+    }
+
+    fn of_group(group: usize, name: &str, node: u32, instance: Option<String>, topics: Vec<Topic>) -> Self {
         Self {
             node,
-            group: cluster.group(group),
-            name: group.to_owned(),
+            group,
+            name: name.to_owned(),
             instance,
             topics,
             member: None,
             generation: 0,
             phase: Phase::Out,
-            membership: Membership::new(group),
+            membership: Membership::new(name),
             held: Vec::new(),
             gaining: Vec::new(),
             leaving: Vec::new(),
             told: Vec::new(),
             lost: false,
+            recall: false,
             rejoin: false,
             fenced: false,
             next_beat: 0,
@@ -168,7 +180,7 @@ impl Consumer {
             Phase::Joining => self.sync(cluster),
             // What was given is taken over first: it can be worked on while the others join.
             Phase::In if self.rejoin && free && self.gaining.is_empty() => self.join(cluster),
-            Phase::In => self.beat(cluster),
+            Phase::In => self.beat(cluster) || self.recall(cluster),
         }
     }
 
@@ -262,6 +274,30 @@ impl Consumer {
         let held = self.held.drain(..).map(|held| held.id).filter(|id| !self.told.contains(id));
         self.leaving = held.collect();
         self.lost = !self.leaving.is_empty() || !self.told.is_empty();
+    }
+
+    /// The producer was claimed: nothing of the lives before it can move the group any more.
+    pub(in super::super) fn claimed(&mut self) {
+        self.recall = true;
+    }
+
+    fn recall(&mut self, cluster: &mut Cluster) -> bool {
+        if !self.recall || !self.membership.needs_positions() {
+            return false;
+        }
+        let (true, true) = cluster.round_trip(Api::OffsetFetch, self.node) else { return false };
+        let owned: Vec<TopicPartition> = self.membership.owned().collect();
+        let places: Vec<usize> = owned.iter().filter_map(|partition| cluster.place(*partition).ok()).collect();
+        let Some(positions) = cluster.groups[self.group].stable_positions(&places) else {
+            cluster.stats.unstable_fetches += 1;
+            return false;
+        };
+        let known = owned.into_iter().zip(places).zip(positions).map(|((partition, place), committed)| {
+            (partition, committed.unwrap_or_else(|| cluster.partitions[place].watermarks().first))
+        });
+        self.membership.gained(&known.collect::<Vec<_>>());
+        self.recall = false;
+        true
     }
 
     /// Stable committed positions of what was gained; `None` while a transaction holds one back.

@@ -58,6 +58,14 @@ impl Client {
         Self { shared, producer, consumer }
     }
 
+    /// The client of the processor that is built after one ended in the same process: the producer goes on with what it knows of itself,
+    /// as a process's does, and the group is joined anew.
+    pub fn rebuilt(self) -> Self {
+        let Self { shared, producer, consumer } = self;
+        let consumer = consumer.anew();
+        Self { shared, producer, consumer }
+    }
+
     /// Starts to take the owner's place, whatever was under way; [`Client::step`] goes on with it.
     pub fn begin_claim(&mut self) {
         self.producer.claim(&mut self.shared.lock());
@@ -82,6 +90,9 @@ impl Client {
             None if self.producer.is_idle() => Step::Idle,
             None => Step::Pending,
             Some(outcome) => {
+                if let Outcome::Claimed(Ok(_)) = outcome {
+                    self.consumer.claimed();
+                }
                 self.shared.announce();
                 match outcome {
                     Outcome::Claimed(claimed) => Step::Claimed(claimed),
@@ -118,7 +129,8 @@ impl Client {
         self.consumer.seek(partition, position);
     }
 
-    /// Whether a commit would be sent: there is an assignment and it has partitions.
+    /// Whether a commit would be sent: there is an assignment, it has partitions, and their committed positions are known. After a
+    /// transaction that did not end well they are not, until a claim and a few steps or polls later.
     pub fn can_commit(&self) -> bool {
         self.consumer.membership.can_commit()
     }

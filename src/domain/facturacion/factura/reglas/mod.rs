@@ -84,6 +84,13 @@ const IMPORTES: &[Especificacion<DeImportes>] = &[
     Especificacion::new(Regla::LimiteCreditoValido, E, importes::limite_credito_valido),
 ];
 
+/// The rules of an invoice and their moments, for the catalogue of rules.
+pub fn momentos_de_reglas() -> impl Iterator<Item = (Regla, Momentos)> {
+    let cabecera = CABECERA.iter().map(|e| (e.regla, e.cuando));
+    let lineas = LINEA.iter().map(|e| (e.regla, e.cuando));
+    cabecera.chain(lineas).chain(IMPORTES.iter().map(|e| (e.regla, e.cuando)))
+}
+
 /// Amounts of each line, and the sums.
 pub type Importes = (Vec<ImportesLinea>, TotalesFactura);
 

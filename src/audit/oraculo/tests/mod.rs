@@ -1,0 +1,4 @@
+//! The oracles against the production core.
+
+mod comercio;
+mod serial;

@@ -1,0 +1,277 @@
+//! A small shop that decides with the domain's own code: what the examples of the rules are made with.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+use chrono::NaiveDate;
+
+use crate::domain::{
+    Comando, ContextoDecision, Rechazo, ResultadoPaso,
+    catalogo::{
+        Catalogo,
+        bodega::{self, Bodega, ComandoBodega, DatosBodega},
+        cliente::{self, Cliente, ComandoCliente},
+        descuento::{self, ComandoDescuento, Descuento},
+        producto::{self, ComandoProducto, Producto},
+        sucursal::{self, ComandoSucursal, DatosSucursal, Sucursal},
+    },
+    emisor::Emisor,
+    facturacion::factura::{self, ComandoFactura, Envio, EventoFactura, Factura, Paso},
+    inventario::{self, ComandoInventario, Inventario, MotivoEntrada, inventario_id},
+    numeracion::{self, Autorizacion, ComandoRango, RangoNumeracion, TipoDocumento, rango_id},
+    reglas::Falla,
+    valores::{Decimal, Id, Instante, fecha_iso},
+};
+
+/// 2026-11-23 at noon in Bogotá: the day of every example.
+pub const AHORA: Instante = Instante(1_795_453_200_000_000);
+
+/// The shop: a client, two products (one with stock, 5 units in PRINCIPAL; one inactive), a discount, a range of 2026.
+pub struct Tienda {
+    pub emisor: Emisor,
+    clientes: BTreeMap<Id, Cliente>,
+    productos: BTreeMap<Id, Producto>,
+    descuentos: BTreeMap<Id, Descuento>,
+    sucursales: BTreeMap<Id, Sucursal>,
+    bodegas: BTreeMap<Id, Bodega>,
+    inventarios: BTreeMap<Id, Inventario>,
+    rangos: BTreeMap<Id, RangoNumeracion>,
+}
+
+impl Catalogo for Tienda {
+    fn cliente(&self, id: &Id) -> Option<&Cliente> {
+        self.clientes.get(id)
+    }
+
+    fn producto(&self, id: &Id) -> Option<&Producto> {
+        self.productos.get(id)
+    }
+
+    fn descuento(&self, id: &Id) -> Option<&Descuento> {
+        self.descuentos.get(id)
+    }
+
+    fn sucursal(&self, id: &Id) -> Option<&Sucursal> {
+        self.sucursales.get(id)
+    }
+
+    fn bodega(&self, id: &Id) -> Option<&Bodega> {
+        self.bodegas.get(id)
+    }
+
+    fn bodega_de(&self, sucursal: &Id) -> Option<Id> {
+        self.bodegas.values().find(|b| b.datos.sucursal_id == *sucursal).map(|b| b.bodega_id.clone())
+    }
+
+    fn rangos_vigentes(&self, sucursal: &Id, tipo: TipoDocumento, fecha: NaiveDate) -> Vec<Id> {
+        let sirve = |r: &&RangoNumeracion| {
+            let a = &r.autorizacion;
+            r.sucursal_id == *sucursal && r.tipo_documento == tipo && a.vigente_desde <= fecha && fecha <= a.vigente_hasta
+        };
+        self.rangos.values().filter(sirve).map(|r| r.rango_id.clone()).collect()
+    }
+}
+
+fn id(texto: &str) -> Id {
+    Id::compuesto(&[texto])
+}
+
+/// A day written in this file; a wrong one would fail the test that makes the page.
+fn dia(texto: &str) -> NaiveDate {
+    fecha_iso(texto).unwrap_or_default()
+}
+
+/// Folds the events of a command that the shop itself gives: it is always right, and the page's test sees it if it is not.
+fn plegar<S, E>(estado: &mut Option<S>, decidido: Result<Vec<E>, Rechazo>, evolucionar: fn(&mut Option<S>, &E)) {
+    for evento in decidido.unwrap_or_default() {
+        evolucionar(estado, &evento);
+    }
+}
+
+impl Tienda {
+    /// The shop as every example finds it.
+    pub fn abrir() -> Self {
+        let mut tienda = Self {
+            emisor: Emisor::co(),
+            clientes: BTreeMap::new(),
+            productos: BTreeMap::new(),
+            descuentos: BTreeMap::new(),
+            sucursales: BTreeMap::new(),
+            bodegas: BTreeMap::new(),
+            inventarios: BTreeMap::new(),
+            rangos: BTreeMap::new(),
+        };
+        let datos = DatosSucursal { nombre: Arc::from("Principal"), direccion: None };
+        tienda.dar(&Comando::Sucursal(ComandoSucursal::CrearSucursal { sucursal_id: id("PRINCIPAL"), datos }));
+        let datos = DatosBodega { sucursal_id: id("PRINCIPAL"), nombre: Arc::from("Principal"), direccion: None };
+        tienda.dar(&Comando::Bodega(ComandoBodega::CrearBodega { bodega_id: id("PRINCIPAL"), datos }));
+        tienda.numerar();
+        tienda
+    }
+
+    fn numerar(&mut self) {
+        let rango_id = rango_id(&id("PRINCIPAL"), TipoDocumento::Factura, "F");
+        let autorizacion = Autorizacion {
+            desde: 1,
+            hasta: 1_000,
+            vigente_desde: dia("2026-01-01"),
+            vigente_hasta: dia("2026-12-31"),
+            resolucion: Arc::from(""),
+            fecha_resolucion: None,
+        };
+        let crear = ComandoRango::CrearRango {
+            rango_id,
+            sucursal_id: id("PRINCIPAL"),
+            tipo_documento: TipoDocumento::Factura,
+            prefijo: Arc::from("F"),
+            autorizacion,
+        };
+        self.dar(&Comando::Rango(crear));
+    }
+
+    /// Five units of a product in the main warehouse.
+    pub fn surtir(&mut self, producto_id: &str) {
+        let (producto_id, bodega_id) = (id(producto_id), id("PRINCIPAL"));
+        let inventario_id = inventario_id(&producto_id, &bodega_id);
+        let crear =
+            ComandoInventario::CrearInventario { inventario_id: inventario_id.clone(), producto_id, bodega_id, stock_minimo: None };
+        self.dar(&Comando::Inventario(crear));
+        self.dar(&Comando::Inventario(ComandoInventario::RegistrarEntrada {
+            inventario_id,
+            movimiento_id: id("e1"),
+            motivo: MotivoEntrada::Compra,
+            cantidad: Decimal::from(5),
+            costo_unitario: Decimal::from(600),
+            fecha_ingreso: dia("2026-11-01"),
+            fecha_caducidad: None,
+            referencia: None,
+        }));
+    }
+
+    fn con_contexto<R>(&self, decidir: impl FnOnce(&ContextoDecision<'_>) -> R) -> R {
+        decidir(&ContextoDecision::new(AHORA, &self.emisor, self))
+    }
+
+    /// Decides a command, folds what it leaves, and gives the failures of its refusal: those of the command, or of the invoice's
+    /// attempt.
+    pub fn dar(&mut self, comando: &Comando) -> Vec<Falla> {
+        match comando {
+            Comando::Factura(c) => self.facturar(None, c).1,
+            otro => self.dar_a_otro(otro).err().map(|r| r.errores).unwrap_or_default(),
+        }
+    }
+
+    fn dar_a_otro(&mut self, comando: &Comando) -> Result<Option<ResultadoPaso>, Rechazo> {
+        let clave = comando.destino().id;
+        match comando {
+            Comando::Cliente(c) => {
+                let mut estado = self.clientes.remove(&clave);
+                let decidido = self.con_contexto(|ctx| cliente::decidir(estado.as_ref(), c, ctx));
+                plegar(&mut estado, decidido.clone(), cliente::evolucionar);
+                self.clientes.extend(estado.map(|e| (clave, e)));
+                decidido.map(|_| None)
+            }
+            Comando::Producto(c) => {
+                let mut estado = self.productos.remove(&clave);
+                let decidido = self.con_contexto(|ctx| producto::decidir(estado.as_ref(), c, ctx));
+                plegar(&mut estado, decidido.clone(), producto::evolucionar);
+                self.productos.extend(estado.map(|e| (clave, e)));
+                decidido.map(|_| None)
+            }
+            Comando::Descuento(c) => {
+                let mut estado = self.descuentos.remove(&clave);
+                let decidido = self.con_contexto(|ctx| descuento::decidir(estado.as_ref(), c, ctx));
+                plegar(&mut estado, decidido.clone(), descuento::evolucionar);
+                self.descuentos.extend(estado.map(|e| (clave, e)));
+                decidido.map(|_| None)
+            }
+            Comando::Sucursal(c) => {
+                let mut estado = self.sucursales.remove(&clave);
+                let decidido = self.con_contexto(|ctx| sucursal::decidir(estado.as_ref(), c, ctx));
+                plegar(&mut estado, decidido.clone(), sucursal::evolucionar);
+                self.sucursales.extend(estado.map(|e| (clave, e)));
+                decidido.map(|_| None)
+            }
+            Comando::Bodega(c) => {
+                let mut estado = self.bodegas.remove(&clave);
+                let decidido = self.con_contexto(|ctx| bodega::decidir(estado.as_ref(), c, ctx));
+                plegar(&mut estado, decidido.clone(), bodega::evolucionar);
+                self.bodegas.extend(estado.map(|e| (clave, e)));
+                decidido.map(|_| None)
+            }
+            Comando::Inventario(c) => {
+                let mut estado = self.inventarios.remove(&clave);
+                let decidido = self.con_contexto(|ctx| inventario::decidir(estado.as_ref(), c, ctx));
+                plegar(&mut estado, decidido.clone().map(|d| d.eventos), inventario::evolucionar);
+                self.inventarios.extend(estado.map(|e| (clave, e)));
+                decidido.map(|d| d.resultado)
+            }
+            Comando::Rango(c) => {
+                let mut estado = self.rangos.remove(&clave);
+                let decidido = self.con_contexto(|ctx| numeracion::decidir(estado.as_ref(), c, ctx));
+                plegar(&mut estado, decidido.clone().map(|d| d.eventos), numeracion::evolucionar);
+                self.rangos.extend(estado.map(|e| (clave, e)));
+                decidido.map(|d| d.resultado)
+            }
+            Comando::Factura(_) => Ok(None),
+        }
+    }
+
+    /// A command of an invoice with its whole saga; the invoice and the failures.
+    pub fn facturar(&mut self, estado: Option<Factura>, comando: &ComandoFactura) -> (Option<Factura>, Vec<Falla>) {
+        let mut estado = estado;
+        let mut fallas = Vec::new();
+        let mut pendientes: VecDeque<Envio> = self.decidir_factura(&mut estado, comando, &mut fallas).into();
+        while let Some(envio) = pendientes.pop_front() {
+            let resultado = match self.dar_a_otro(&envio.comando) {
+                Ok(Some(resultado)) if envio.paso.paso != Paso::Liberar => resultado,
+                Ok(_) => continue,
+                Err(Rechazo { errores }) => ResultadoPaso::Rechazado { errores },
+            };
+            let respuesta = ComandoFactura::RespuestaPaso {
+                factura_id: envio.paso.factura_id,
+                intento: envio.paso.intento,
+                grupo: envio.paso.grupo,
+                paso: envio.paso.paso,
+                resultado,
+            };
+            pendientes.extend(self.decidir_factura(&mut estado, &respuesta, &mut fallas));
+        }
+        (estado, fallas)
+    }
+
+    fn decidir_factura(&self, estado: &mut Option<Factura>, comando: &ComandoFactura, fallas: &mut Vec<Falla>) -> Vec<Envio> {
+        let decision = match self.con_contexto(|ctx| factura::decidir(estado.as_ref(), comando, None, ctx)) {
+            Ok(decision) => decision,
+            Err(rechazo) => {
+                fallas.extend(rechazo.errores);
+                return Vec::new();
+            }
+        };
+        for evento in &decision.eventos {
+            if let EventoFactura::FacturaRechazada { errores, .. } = evento {
+                fallas.extend(errores.iter().cloned());
+            }
+            factura::evolucionar(estado, evento);
+        }
+        if let Some(factura) = estado {
+            decision.notas.into_iter().for_each(|nota| factura::anotar(factura, nota));
+        }
+        decision.envios
+    }
+
+    /// Makes a client or a product inactive.
+    pub fn inactivar_cliente(&mut self, cliente_id: &str) {
+        self.dar(&Comando::Cliente(ComandoCliente::InactivarCliente { cliente_id: id(cliente_id) }));
+    }
+
+    pub fn inactivar_producto(&mut self, producto_id: &str) {
+        self.dar(&Comando::Producto(ComandoProducto::InactivarProducto { producto_id: id(producto_id) }));
+    }
+
+    pub fn inactivar_descuento(&mut self, descuento_id: &str) {
+        self.dar(&Comando::Descuento(ComandoDescuento::InactivarDescuento { descuento_id: id(descuento_id) }));
+    }
+}

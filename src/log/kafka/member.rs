@@ -1,0 +1,492 @@
+//! A member of a consumer group. Changes of hands are deferred: the library tells of them in its callback, `poll` delivers them, and the
+//! poll after that acknowledges.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    mem,
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use rdkafka::{
+    ClientContext, Message, Offset, TopicPartitionList,
+    config::{FromClientConfigAndContext, RDKafkaLogLevel},
+    consumer::{BaseConsumer, Consumer, ConsumerContext},
+    error::{KafkaError, RDKafkaErrorCode},
+    types::RDKafkaRespErr,
+};
+
+use super::{
+    client::Context,
+    convert,
+    raw::{self, GroupMetadata},
+    settings::{CALL, KafkaOptions, explain, is_passing, patiently},
+};
+use crate::log::{Delivery, LogError, Position, StoredRecord, Subscription, Topic, TopicPartition, transactional::Membership};
+
+/// Records and bytes taken from the library and not delivered yet, beyond which no more are taken.
+const MAX_HELD_RECORDS: usize = 4_096;
+const MAX_HELD_BYTES: usize = 4 << 20;
+/// How long that may last before the partitions are paused, so that the group is still listened to.
+const FULL: Duration = Duration::from_secs(1);
+/// Longest wait for the committed positions at an assignment; they are asked again at the next poll.
+const POSITIONS: Duration = Duration::from_secs(5);
+
+/// What a member may commit, shared with whoever commits for it.
+pub struct Standing {
+    membership: Mutex<Membership<GroupMetadata>>,
+    changed: Condvar,
+}
+
+impl Standing {
+    fn new(group: &str) -> Self {
+        Self { membership: Mutex::new(Membership::new(group)), changed: Condvar::new() }
+    }
+
+    pub fn membership(&self) -> MutexGuard<'_, Membership<GroupMetadata>> {
+        self.membership.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Membership<GroupMetadata>)) {
+        change(&mut self.membership());
+        self.changed.notify_all();
+    }
+
+    /// Between a revocation and the assignment that follows there is no metadata, and nothing can be committed: waits for it.
+    pub fn wait_for_metadata(&self, patience: Duration) {
+        let between = |m: &mut Membership<GroupMetadata>| m.metadata().is_none() && m.owned().next().is_some();
+        drop(self.changed.wait_timeout_while(self.membership(), patience, between));
+    }
+}
+
+/// A change of hands as the library tells it.
+struct Change {
+    assigned: bool,
+    partitions: Vec<(String, i32)>,
+    /// The group put this member out: others may have the partitions already.
+    lost: bool,
+    metadata: Option<GroupMetadata>,
+}
+
+#[derive(Default)]
+struct Callbacks {
+    context: Context,
+    changes: Mutex<VecDeque<Change>>,
+    /// The consumer closes: nobody will acknowledge.
+    closing: AtomicBool,
+}
+
+impl Callbacks {
+    fn next_change(&self) -> Option<Change> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+}
+
+impl ClientContext for Callbacks {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.context.log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.context.error(error, reason);
+    }
+}
+
+impl ConsumerContext for Callbacks {
+    /// Only noted: the group waits for the call that acknowledges, while heartbeats go on.
+    fn rebalance(&self, consumer: &BaseConsumer<Self>, code: RDKafkaRespErr, list: &mut TopicPartitionList) {
+        let assigned = code == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+        if self.closing.load(Ordering::Acquire) {
+            let acknowledged = if assigned { consumer.incremental_assign(list) } else { consumer.incremental_unassign(list) };
+            if let Err(error) = acknowledged {
+                tracing::debug!(evento = "cierre_miembro", "{error}");
+            }
+            return;
+        }
+        // `elements` panics on the empty list of a rebalance that changed nothing.
+        let partitions = if list.count() == 0 {
+            Vec::new()
+        } else {
+            list.elements().iter().map(|e| (e.topic().to_owned(), e.partition())).collect()
+        };
+        let change = Change {
+            assigned,
+            partitions,
+            lost: consumer.assignment_lost(),
+            // Until the change is acknowledged the library joins no other generation: this one is the change's own.
+            metadata: raw::group_metadata(consumer.client()),
+        };
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner).push_back(change);
+    }
+}
+
+/// A partition that is this member's.
+#[derive(Default)]
+struct Held {
+    records: VecDeque<StoredRecord>,
+    /// Records before this one are of before a seek.
+    next: Position,
+}
+
+/// See the module.
+pub struct Member {
+    consumer: BaseConsumer<Callbacks>,
+    options: KafkaOptions,
+    group: String,
+    standing: Arc<Standing>,
+    held: BTreeMap<TopicPartition, Held>,
+    held_records: usize,
+    held_bytes: usize,
+    /// Delivered as revoked, not acknowledged; whether they were lost.
+    returning: Option<(Vec<TopicPartition>, bool)>,
+    /// Assigned, and their positions not known yet.
+    gaining: Vec<TopicPartition>,
+    /// The last partition that had its turn.
+    turn: Option<TopicPartition>,
+    full_since: Option<Instant>,
+    paused: bool,
+    failure: Option<LogError>,
+}
+
+impl Member {
+    /// Joins; the assignment is delivered by a later poll.
+    ///
+    /// # Errors
+    /// When a setting is wrong.
+    pub fn join(options: &KafkaOptions, group: &str, topics: &[Topic], instance: Option<&str>) -> Result<Self, LogError> {
+        let consumer: BaseConsumer<Callbacks> =
+            BaseConsumer::from_config_and_context(&options.member(group, instance), Callbacks::default())
+                .map_err(|e| LogError::Storage(explain(&e)))?;
+        let names: Vec<String> = topics.iter().map(|topic| options.topology.named(&topic.nombre())).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        consumer.subscribe(&names).map_err(|e| LogError::Storage(explain(&e)))?;
+        Ok(Self {
+            consumer,
+            options: options.clone(),
+            group: group.to_owned(),
+            standing: Arc::new(Standing::new(group)),
+            held: BTreeMap::new(),
+            held_records: 0,
+            held_bytes: 0,
+            returning: None,
+            gaining: Vec::new(),
+            turn: None,
+            full_since: None,
+            paused: false,
+            failure: None,
+        })
+    }
+
+    pub fn standing(&self) -> Arc<Standing> {
+        Arc::clone(&self.standing)
+    }
+
+    fn name(&self, partition: TopicPartition) -> String {
+        self.options.topology.named(&partition.topic.nombre())
+    }
+
+    fn failed(&self, what: &str, error: &KafkaError) -> LogError {
+        let troubles = &self.consumer.context().context.troubles;
+        LogError::Storage(troubles.with_last(format!("grupo «{}»: {what}: {}", self.group, explain(error))))
+    }
+
+    fn known(&self, partitions: &[(String, i32)]) -> Vec<TopicPartition> {
+        let topics = &self.options.topology.topics;
+        let mut known: Vec<TopicPartition> = partitions
+            .iter()
+            .filter_map(|(name, number)| {
+                let spec = topics.iter().find(|spec| spec.name == *name)?;
+                Some(TopicPartition::new(spec.topic, u16::try_from(*number).ok()?))
+            })
+            .collect();
+        known.sort_unstable();
+        known
+    }
+
+    fn list(&self, partitions: &[(TopicPartition, Offset)]) -> Result<TopicPartitionList, LogError> {
+        let mut list = TopicPartitionList::with_capacity(partitions.len());
+        for (partition, offset) in partitions {
+            list.add_partition_offset(&self.name(*partition), i32::from(partition.partition), *offset)
+                .map_err(|e| self.failed("lista de particiones", &e))?;
+        }
+        Ok(list)
+    }
+
+    fn plain_list(&self, partitions: &[TopicPartition]) -> Result<TopicPartitionList, LogError> {
+        let unset: Vec<_> = partitions.iter().map(|p| (*p, Offset::Invalid)).collect();
+        self.list(&unset)
+    }
+
+    /// Polling again says that what was revoked has been let go.
+    fn acknowledge(&mut self) -> Result<(), LogError> {
+        let Some((partitions, lost)) = self.returning.take() else { return Ok(()) };
+        if !lost {
+            // Before the call: after it they may be somebody else's.
+            self.standing.change(|m| m.released(&partitions));
+        }
+        let list = self.plain_list(&partitions)?;
+        self.consumer.incremental_unassign(&list).map_err(|e| self.failed("no se pudieron devolver las particiones", &e))
+    }
+
+    /// The next change of hands to deliver, if one is due.
+    fn change_of_hands(&mut self) -> Result<Option<Delivery>, LogError> {
+        if !self.gaining.is_empty() {
+            return self.gain();
+        }
+        while let Some(change) = self.consumer.context().next_change() {
+            let partitions = self.known(&change.partitions);
+            if !change.assigned {
+                return Ok(Some(self.revoked(partitions, &change)));
+            }
+            if let Some(metadata) = change.metadata {
+                self.standing.change(|m| m.refreshed(metadata));
+            }
+            if partitions.is_empty() {
+                // Nothing gained; the group waits for the call all the same.
+                let none = TopicPartitionList::new();
+                self.consumer.incremental_assign(&none).map_err(|e| self.failed("no se pudo aceptar la asignación", &e))?;
+                continue;
+            }
+            self.gaining = partitions;
+            return self.gain();
+        }
+        Ok(None)
+    }
+
+    fn revoked(&mut self, partitions: Vec<TopicPartition>, change: &Change) -> Delivery {
+        self.standing.change(|m| match (&change.metadata, change.lost) {
+            (_, true) => m.lost(),
+            (Some(metadata), false) => m.refreshed(metadata.clone()),
+            (None, false) => {}
+        });
+        for partition in &partitions {
+            if let Some(held) = self.held.remove(partition) {
+                self.forget(&held.records);
+            }
+        }
+        self.returning = Some((partitions.clone(), change.lost));
+        Delivery::Revoked(partitions)
+    }
+
+    fn forget(&mut self, records: &VecDeque<StoredRecord>) {
+        self.held_records -= records.len();
+        self.held_bytes -= records.iter().map(weight).sum::<usize>();
+    }
+
+    /// Learns the stable committed positions, and takes the partitions at them.
+    fn gain(&mut self) -> Result<Option<Delivery>, LogError> {
+        let asked = self.plain_list(&self.gaining)?;
+        let committed = match self.consumer.committed_offsets(asked, POSITIONS) {
+            Ok(committed) => committed,
+            Err(error) if passes(&error) => {
+                tracing::info!(evento = "posiciones_por_conocer", causa = %error, "se vuelven a pedir las posiciones confirmadas");
+                return Ok(None);
+            }
+            Err(error) => return Err(self.failed("no se pudieron leer las posiciones confirmadas", &error)),
+        };
+        let mut positions = Vec::with_capacity(self.gaining.len());
+        for partition in &self.gaining {
+            let found = committed.find_partition(&self.name(*partition), i32::from(partition.partition));
+            match found.map(|element| (element.error(), element.offset())) {
+                Some((Ok(()), Offset::Offset(offset))) => {
+                    positions.push((*partition, u64::try_from(offset).unwrap_or_default()));
+                }
+                Some((Err(error), _)) if passes(&error) => return Ok(None),
+                Some((Err(error), _)) => return Err(self.failed("no se pudieron leer las posiciones confirmadas", &error)),
+                _ => positions.push((*partition, self.start_of(*partition)?)),
+            }
+        }
+        let offsets: Vec<_> = positions
+            .iter()
+            .map(|(partition, position)| (*partition, Offset::Offset(i64::try_from(*position).unwrap_or(i64::MAX))))
+            .collect();
+        let list = self.list(&offsets)?;
+        self.consumer.incremental_assign(&list).map_err(|e| self.failed("no se pudo aceptar la asignación", &e))?;
+        for (partition, position) in &positions {
+            self.held.insert(*partition, Held { records: VecDeque::new(), next: *position });
+        }
+        self.standing.change(|m| m.gained(&positions));
+        Ok(Some(Delivery::Assigned(mem::take(&mut self.gaining))))
+    }
+
+    /// Where a partition that was never consumed starts. Records that went before anybody consumed them are not passed over in silence.
+    fn start_of(&self, partition: TopicPartition) -> Result<Position, LogError> {
+        let name = self.name(partition);
+        let marks = patiently(|| self.consumer.fetch_watermarks(&name, i32::from(partition.partition), CALL));
+        let (first, _) = marks.map_err(|e| self.failed(&format!("el broker no da las marcas de {partition}"), &e))?;
+        let first = u64::try_from(first).unwrap_or_default();
+        if first > 0 {
+            return Err(LogError::PositionGone { partition, wanted: 0, first });
+        }
+        Ok(0)
+    }
+
+    /// Takes what the library has, waiting at most `wait` for the first of it; whether anything came.
+    fn take(&mut self, wait: Duration) -> Result<bool, LogError> {
+        let mut wait = wait;
+        let mut came = false;
+        while self.paused || !self.is_full() {
+            let Some(polled) = self.consumer.poll(wait) else { break };
+            wait = Duration::ZERO;
+            match polled {
+                Ok(message) => {
+                    came = true;
+                    let Some(partition) = self.known(&[(message.topic().to_owned(), message.partition())]).pop() else { continue };
+                    let record = convert::stored(&message);
+                    drop(message);
+                    self.keep(partition, record);
+                }
+                Err(error) => self.complaint(&error)?,
+            }
+        }
+        Ok(came)
+    }
+
+    fn keep(&mut self, partition: TopicPartition, record: StoredRecord) {
+        // Not held: revoked meanwhile. Before `next`: of before a seek.
+        let Some(held) = self.held.get_mut(&partition).filter(|held| record.position >= held.next) else { return };
+        held.next = record.position + 1;
+        self.held_records += 1;
+        self.held_bytes += weight(&record);
+        held.records.push_back(record);
+    }
+
+    fn is_full(&self) -> bool {
+        self.held_records >= MAX_HELD_RECORDS || self.held_bytes >= MAX_HELD_BYTES
+    }
+
+    fn complaint(&self, error: &KafkaError) -> Result<(), LogError> {
+        if passes(error) {
+            tracing::debug!(evento = "consumidor", "{error}");
+            return Ok(());
+        }
+        match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::FencedInstanceId | RDKafkaErrorCode::Fenced) => {
+                Err(LogError::Fenced { owner: self.options.node.clone(), held: 0, found: 1 })
+            }
+            Some(RDKafkaErrorCode::OffsetOutOfRange | RDKafkaErrorCode::AutoOffsetReset) => Err(self.failed(
+                "una posición confirmada ya no está en su tema: se borraron comandos que nadie consumió; revise la retención y el retraso",
+                error,
+            )),
+            _ => Err(self.failed("no se pueden leer los comandos", error)),
+        }
+    }
+
+    /// Pauses what has been full for long, so that polling only listens to the group; resumes at half.
+    fn relieve(&mut self) -> Result<(), LogError> {
+        let low = self.held_records <= MAX_HELD_RECORDS / 2 && self.held_bytes <= MAX_HELD_BYTES / 2;
+        if self.paused && low {
+            let held: Vec<_> = self.held.keys().copied().collect();
+            let list = self.plain_list(&held)?;
+            self.consumer.resume(&list).map_err(|e| self.failed("no se pudo reanudar la lectura", &e))?;
+            self.paused = false;
+        }
+        if !self.is_full() {
+            self.full_since = None;
+            return Ok(());
+        }
+        let since = *self.full_since.get_or_insert_with(Instant::now);
+        if !self.paused && since.elapsed() >= FULL {
+            let held: Vec<_> = self.held.keys().copied().collect();
+            let list = self.plain_list(&held)?;
+            self.consumer.pause(&list).map_err(|e| self.failed("no se pudo pausar la lectura", &e))?;
+            self.paused = true;
+        }
+        Ok(())
+    }
+
+    /// Records of the partition whose turn it is, up to the limits and at least one.
+    fn deliver(&mut self, max_records: usize, max_bytes: usize) -> Option<Delivery> {
+        let full = |(partition, held): (&TopicPartition, &Held)| (!held.records.is_empty()).then_some(*partition);
+        let after = |turn: TopicPartition| {
+            let after = (std::ops::Bound::Excluded(turn), std::ops::Bound::Unbounded);
+            self.held.range(after).find_map(full)
+        };
+        let next = self.turn.and_then(after).or_else(|| self.held.iter().find_map(full))?;
+        self.turn = Some(next);
+        let records = &mut self.held.get_mut(&next)?.records;
+        let (mut taken, mut bytes) = (Vec::new(), 0);
+        while let Some(record) = records.front() {
+            let more = taken.len() < max_records && bytes + record.record.value.len() <= max_bytes;
+            if !taken.is_empty() && !more {
+                break;
+            }
+            bytes += record.record.value.len();
+            taken.extend(records.pop_front());
+        }
+        self.held_records -= taken.len();
+        self.held_bytes -= taken.iter().map(weight).sum::<usize>();
+        Some(Delivery::Records(next, taken))
+    }
+}
+
+/// What a record that waits weighs: its bytes, and what keeping it costs.
+fn weight(record: &StoredRecord) -> usize {
+    record.record.value.len() + record.record.key.len() + 128
+}
+
+fn passes(error: &KafkaError) -> bool {
+    error.rdkafka_error_code().is_some_and(is_passing)
+}
+
+impl Subscription for Member {
+    fn poll(&mut self, max_records: usize, max_bytes: usize, timeout: Duration) -> Result<Delivery, LogError> {
+        if let Some(failure) = self.failure.take() {
+            return Err(failure);
+        }
+        let deadline = Instant::now() + timeout;
+        self.acknowledge()?;
+        self.relieve()?;
+        // Whatever is there already: it decides whose turn it is, and a change of hands may be among it.
+        self.take(Duration::ZERO)?;
+        loop {
+            if let Some(change) = self.change_of_hands()? {
+                return Ok(change);
+            }
+            if let Some(records) = self.deliver(max_records, max_bytes) {
+                return Ok(records);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(Delivery::Idle);
+            }
+            self.take(left)?;
+        }
+    }
+
+    fn seek(&mut self, partition: TopicPartition, position: Position) {
+        let name = self.name(partition);
+        let Some(held) = self.held.get_mut(&partition) else { return };
+        let dropped = mem::take(&mut held.records);
+        held.next = position;
+        self.forget(&dropped);
+        let offset = Offset::Offset(i64::try_from(position).unwrap_or(i64::MAX));
+        if let Err(error) = self.consumer.seek(&name, i32::from(partition.partition), offset, CALL) {
+            self.failure = Some(self.failed(&format!("no se pudo volver a {position} en {partition}"), &error));
+        }
+    }
+}
+
+impl Drop for Member {
+    /// Leaves: a dynamic member's partitions go to others at once, a static one's wait for its return.
+    fn drop(&mut self) {
+        self.standing.change(Membership::lost);
+        let callbacks = self.consumer.context();
+        callbacks.closing.store(true, Ordering::Release);
+        // Changes that nobody will hear of any more still hold the group up.
+        while let Some(change) = callbacks.next_change() {
+            let mut list = TopicPartitionList::new();
+            for (topic, partition) in &change.partitions {
+                list.add_partition(topic, *partition);
+            }
+            let acknowledged =
+                if change.assigned { self.consumer.incremental_assign(&list) } else { self.consumer.incremental_unassign(&list) };
+            if let Err(error) = acknowledged {
+                tracing::debug!(evento = "cierre_miembro", "{error}");
+            }
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! A broker for tests: started by `deploy/local/servicios arriba kafka`, each use under a prefix of its own.
+
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use std::{
+    sync::atomic::{AtomicU32, Ordering},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use factumarket::log::{
+    kafka::{KafkaOptions, admin::Admin},
+    topology::{Sizes, Topology},
+};
+
+/// Where the broker answers: `FACTUMARKET_KAFKA`, or the port of `deploy/local`.
+pub fn brokers() -> String {
+    std::env::var("FACTUMARKET_KAFKA").unwrap_or_else(|_| "127.0.0.1:9092".to_owned())
+}
+
+/// A prefix that nobody else has.
+fn prefix(what: &str) -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("reloj").as_micros();
+    format!("{what}{now}-{}.", NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Settings of the program for this broker, under a prefix of its own.
+pub fn ajustes(what: &str) -> Vec<String> {
+    let ajustes = [
+        ("registro.tipo", "kafka".to_owned()),
+        ("kafka.brokers", brokers()),
+        ("kafka.prefijo", prefix(what)),
+        ("kafka.replicas", "1".to_owned()),
+        ("kafka.min_en_sincronia", "1".to_owned()),
+    ];
+    ajustes.into_iter().flat_map(|(nombre, valor)| ["--set".to_owned(), format!("{nombre}={valor}")]).collect()
+}
+
+/// Options under a prefix that nobody else has, with its topics made. Dynamic members: a member that goes is gone.
+pub fn fresh(partitions: u16) -> KafkaOptions {
+    let sizes = Sizes { partitions, reply_partitions: 4, replicas: 1, min_insync: 1, prefix: prefix("t") };
+    let options = KafkaOptions {
+        brokers: brokers(),
+        node: "prueba".to_owned(),
+        topology: Topology::bundled(&sizes).expect("topología"),
+        extra: Default::default(),
+        session: Duration::from_secs(6),
+        static_membership: false,
+        transaction: Duration::from_secs(10),
+    };
+    let admin = Admin::open(&options).expect("ajustes");
+    admin.create_missing().expect("sin Kafka no hay prueba: deploy/local/servicios arriba kafka");
+    options
+}
+
+/// Lets the broker forget the topics.
+pub fn forget(options: &KafkaOptions) {
+    Admin::open(options).and_then(|admin| admin.delete_topics()).expect("se borran los temas");
+}

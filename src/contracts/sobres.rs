@@ -9,7 +9,10 @@ use crate::{
     domain::{
         Comando, Evento, TipoAgregado,
         catalogo::{bodega::Bodega, cliente::Cliente, producto::Producto, sucursal::Sucursal},
-        facturacion::factura::{DireccionRespuesta, Factura, PasoSaga},
+        facturacion::{
+            factura::{DireccionRespuesta, Factura, PasoSaga},
+            nota_credito::NotaCredito,
+        },
         inventario::Inventario,
         numeracion::RangoNumeracion,
         reglas::Falla,
@@ -86,6 +89,7 @@ pub enum EstadoAgregado {
     Inventario(Box<Inventario>),
     Rango(Box<RangoNumeracion>),
     Factura(Box<Factura>),
+    NotaCredito(Box<NotaCredito>),
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -201,6 +205,21 @@ pub struct ResumenFactura {
     pub total: Dinero,
 }
 
+/// Amounts of an issued credit note, enough for the body of a 201.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ResumenNota {
+    pub factura_id: Id,
+    pub nota_id: Id,
+    pub numero: Arc<str>,
+    /// `EMITIDA`.
+    pub estado: Arc<str>,
+    pub fecha_emision: chrono::NaiveDate,
+    pub moneda: Arc<str>,
+    pub subtotal: Dinero,
+    pub impuestos: Dinero,
+    pub total: Dinero,
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub enum Resultado {
     Aceptado {
@@ -216,6 +235,10 @@ pub enum Resultado {
     },
     /// The same command is still in course (its saga is open).
     EnCurso,
+    /// It issued a credit note.
+    NotaAceptada {
+        nota: Box<ResumenNota>,
+    },
 }
 
 /// Version of an aggregate that a command touched.

@@ -60,7 +60,7 @@ macro_rules! registros {
     };
 }
 
-use TipoAgregado::{Bodega, Cliente, Factura, Inventario, Producto, RangoNumeracion, Sucursal};
+use TipoAgregado::{Bodega, Cliente, Factura, Inventario, NotaCredito, Producto, RangoNumeracion, Sucursal};
 
 registros! {
     Clase::Comando(Cliente) => CrearCliente ActualizarCliente InactivarCliente ReactivarCliente;
@@ -68,9 +68,12 @@ registros! {
     Clase::Comando(Sucursal) => CrearSucursal ActualizarSucursal InactivarSucursal;
     Clase::Comando(Bodega) => CrearBodega ActualizarBodega InactivarBodega;
     Clase::Comando(Inventario) => CrearInventario RegistrarEntrada RegistrarSalida ReservarStock ConfirmarReserva LiberarReserva
-        CambiarStockMinimo;
+        CambiarStockMinimo DevolverStock VerificarInventario;
     Clase::Comando(RangoNumeracion) => CrearRango AsignarNumero RenovarRango InutilizarNumero;
-    Clase::Comando(Factura) => CrearYEmitirFactura RespuestaPaso;
+    Clase::Comando(Factura) => CrearYEmitirFactura RespuestaPaso ReservarCredito AplicarCredito LiberarCredito AnularFactura
+        RegistrarRespuestaDian;
+    Clase::Comando(NotaCredito) => CrearNotaCredito AgregarLineaNotaCredito EmitirNotaCredito CrearYEmitirNotaCredito
+        RespuestaPasoNota;
     Clase::Evento(Cliente) => ClienteCreado ClienteActualizado ClienteInactivado ClienteReactivado;
     Clase::Evento(Producto) => ProductoCreado ProductoActualizado PrecioCambiado ProductoInactivado;
     Clase::Evento(Sucursal) => SucursalCreada SucursalActualizada SucursalInactivada;
@@ -79,7 +82,10 @@ registros! {
         StockMinimoCambiado StockBajo;
     Clase::Evento(RangoNumeracion) => RangoCreado NumeroAsignado RangoRenovado RangoPorAgotarse NumeroInutilizado;
     Clase::Evento(Factura) => FacturaCreada LineaAgregada EmisionIniciada StockAsegurado NumeracionRecibida FacturaEmitida
-        FacturaRechazada;
+        FacturaRechazada CreditoReservado CreditoAplicado CreditoLiberado AnulacionIniciada AnulacionAsegurada FacturaAnulada
+        AnulacionRechazada RespuestaDianRegistrada;
+    Clase::Evento(NotaCredito) => NotaCreditoCreada LineaNotaCreditoAgregada EmisionNotaCreditoIniciada
+        NumeracionNotaCreditoRecibida NotaCreditoEmitida NotaCreditoRechazada;
     Clase::Cuarentena => AgregadoEnCuarentena CuarentenaLevantada;
     Clase::Instantanea(Cliente) => InstantaneaCliente;
     Clase::Instantanea(Producto) => InstantaneaProducto;
@@ -88,6 +94,7 @@ registros! {
     Clase::Instantanea(Inventario) => InstantaneaInventario;
     Clase::Instantanea(RangoNumeracion) => InstantaneaRango;
     Clase::Instantanea(Factura) => InstantaneaFactura;
+    Clase::Instantanea(NotaCredito) => InstantaneaNotaCredito;
     Clase::Respuesta => Respuesta;
     Clase::Auditoria => ComandoRechazado ConsultaRealizada;
     Clase::Dlq => RegistroDlq;
@@ -104,6 +111,7 @@ impl Registro {
             Inventario => Self::InstantaneaInventario,
             RangoNumeracion => Self::InstantaneaRango,
             Factura => Self::InstantaneaFactura,
+            NotaCredito => Self::InstantaneaNotaCredito,
         }
     }
 }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     contracts::{ComandoRechazado, RecordedEvent, RegistroAuditoria, RegistroDlq},
-    domain::{Contexto, Evento, facturacion::factura::EventoFactura, valores::Id},
+    domain::{Contexto, Evento, facturacion::{factura::EventoFactura, nota_credito::EventoNotaCredito}, valores::Id},
     log::{Position, Topic},
     tables::{Row, Table, TablesError, Value, Write},
 };
@@ -157,7 +157,10 @@ fn is_step(command_id: &Id) -> bool {
 
 fn outcome(evento: &Evento) -> (Rank, &'static str, Option<Json>) {
     match evento {
-        Evento::Factura(EventoFactura::FacturaRechazada { errores, .. }) => {
+        Evento::Factura(
+            EventoFactura::FacturaRechazada { errores, .. } | EventoFactura::AnulacionRechazada { errores, .. },
+        )
+        | Evento::NotaCredito(EventoNotaCredito::NotaCreditoRechazada { errores, .. }) => {
             (Rank::Decidido, "RECHAZADO", Some(json::fallas(errores)))
         }
         Evento::Factura(
@@ -165,7 +168,12 @@ fn outcome(evento: &Evento) -> (Rank, &'static str, Option<Json>) {
             | EventoFactura::LineaAgregada { .. }
             | EventoFactura::EmisionIniciada(_)
             | EventoFactura::StockAsegurado { .. }
-            | EventoFactura::NumeracionRecibida { .. },
+            | EventoFactura::NumeracionRecibida { .. }
+            | EventoFactura::AnulacionIniciada(_)
+            | EventoFactura::AnulacionAsegurada { .. },
+        )
+        | Evento::NotaCredito(
+            EventoNotaCredito::EmisionNotaCreditoIniciada(_) | EventoNotaCredito::NumeracionNotaCreditoRecibida { .. },
         ) => (Rank::EnCurso, "EN_CURSO", None),
         Evento::Cuarentena(_) => (Rank::Apartado, "APARTADO", None),
         _ => (Rank::Decidido, "ACEPTADO", None),

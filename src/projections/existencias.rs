@@ -164,7 +164,7 @@ fn read_state(id: &Id, columns: &Columns<'_>, rows: &dyn RowReader) -> Result<Op
         Some(from) => read_lots(&stock_key(id), from, rows)?,
         None => BTreeMap::new(),
     };
-    let (confirmadas, liberadas) = (VecDeque::new(), VecDeque::new());
+    let (confirmadas, liberadas, devueltas) = (VecDeque::new(), VecDeque::new(), VecDeque::new());
     Ok(Some(Inventario {
         inventario_id: id.clone(),
         producto_id: columns.id("producto_id")?,
@@ -174,11 +174,12 @@ fn read_state(id: &Id, columns: &Columns<'_>, rows: &dyn RowReader) -> Result<Op
         stock: quantity(stock)?,
         reservado: columns.limited("reservado", Cantidad::nuevo)?,
         reservas,
-        resumen: Resumen::de(&lotes, &confirmadas, &liberadas),
+        resumen: Resumen::de(&lotes, &confirmadas, &liberadas, &devueltas),
         lotes,
         // What answers repeated steps serves decisions only.
         confirmadas,
         liberadas,
+        devueltas,
         bajo_minimo: columns.boolean("bajo_minimo")?,
     }))
 }

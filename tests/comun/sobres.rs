@@ -3,7 +3,7 @@
 use factumarket::{
     contracts::{
         ComandoRechazado, CommandEnvelope, ConsultaRealizada, Entrada, EstadoAgregado, EtapaDlq, EventEnvelope, Instantanea,
-        RegistroAuditoria, RegistroDlq, Respuesta, Resultado, ResumenFactura, VersionAgregado,
+        RegistroAuditoria, RegistroDlq, Respuesta, Resultado, ResumenFactura, ResumenNota, VersionAgregado,
     },
     domain::{
         Comando, TipoAgregado,
@@ -26,7 +26,7 @@ impl Muestras {
             version_esperada: self.opcion(Self::entero),
             responder_a: self.opcion(Self::direccion_respuesta),
             traceparent: self.opcion(Self::texto),
-            paso: self.opcion(|g| PasoSaga { factura_id: g.id(), intento: g.u32(), grupo: g.u16(), paso: g.uno(&Paso::TODOS) }),
+            paso: self.opcion(|g| PasoSaga { documento_id: g.id(), intento: g.u32(), grupo: g.u16(), paso: g.uno(&Paso::TODOS) }),
             comando,
         }
     }
@@ -89,6 +89,10 @@ impl Muestras {
                 self.aparte("factura");
                 EstadoAgregado::Factura(Box::new(self.factura()))
             },
+            {
+                self.aparte("nota");
+                EstadoAgregado::NotaCredito(Box::new(self.nota_credito()))
+            },
         ];
         let con_tipo = TipoAgregado::TODOS.into_iter().zip(estados);
         con_tipo
@@ -118,12 +122,27 @@ impl Muestras {
         }
     }
 
+    fn resumen_nota(&mut self) -> ResumenNota {
+        ResumenNota {
+            factura_id: self.id(),
+            nota_id: self.id(),
+            numero: self.texto(),
+            estado: self.texto(),
+            fecha_emision: self.fecha(),
+            moneda: self.texto(),
+            subtotal: self.dinero(),
+            impuestos: self.dinero(),
+            total: self.dinero(),
+        }
+    }
+
     pub fn respuesta(&mut self) -> Respuesta {
-        let resultado = match self.hasta(4) {
+        let resultado = match self.hasta(5) {
             0 => Resultado::Aceptado { factura: self.opcion(Self::resumen) },
             1 => Resultado::Rechazado { errores: self.lista(Self::falla) },
             2 => Resultado::Apartado { codigo: self.texto(), causa: self.texto() },
-            _ => Resultado::EnCurso,
+            3 => Resultado::EnCurso,
+            _ => Resultado::NotaAceptada { nota: Box::new(self.resumen_nota()) },
         };
         Respuesta {
             peticion: self.entero(),

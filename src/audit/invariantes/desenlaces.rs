@@ -15,8 +15,11 @@ use super::{
 use crate::{
     contracts::{Codec, ComandoRechazado, DecodedCommand, EventEnvelope, Huella, RegistroAuditoria, RegistroDlq},
     domain::{
-        Comando, Contexto, Evento, TipoAgregado,
-        facturacion::factura::{ComandoFactura, EventoFactura},
+        Comando, Contexto, Evento,
+        facturacion::{
+            factura::{ComandoFactura, EventoFactura},
+            nota_credito::{ComandoNotaCredito, EventoNotaCredito},
+        },
         reglas::Regla,
     },
     log::{Log, Position, StoredRecord, Topic, TopicPartition},
@@ -156,8 +159,17 @@ impl Desenlaces {
     pub(super) fn evento(&mut self, sobre: &EventEnvelope, evento: &Evento, informe: &mut Informe) {
         let Some(huella) = sobre.huella.filter(|_| !matches!(evento, Evento::Cuarentena(_))) else { return };
         let clase = match evento {
-            Evento::Factura(EventoFactura::FacturaEmitida(_) | EventoFactura::FacturaRechazada { .. }) => Clase::Decidido,
-            Evento::Factura(_) => Clase::EnCurso,
+            Evento::Factura(
+                EventoFactura::FacturaEmitida(_)
+                | EventoFactura::FacturaRechazada { .. }
+                | EventoFactura::FacturaAnulada(_)
+                | EventoFactura::AnulacionRechazada { .. }
+                | EventoFactura::RespuestaDianRegistrada { .. },
+            )
+            | Evento::NotaCredito(EventoNotaCredito::NotaCreditoEmitida(_) | EventoNotaCredito::NotaCreditoRechazada { .. }) => {
+                Clase::Decidido
+            }
+            Evento::Factura(_) | Evento::NotaCredito(_) => Clase::EnCurso,
             _ => Clase::Decidido,
         };
         let clave = clave_comando(sobre.aggregate_tipo, &sobre.aggregate_id, &sobre.command_id);
@@ -168,7 +180,7 @@ impl Desenlaces {
             huella: corta(&huella),
             segundo: sobre.ocurrido_en.micros() / 1_000_000,
         };
-        if sobre.aggregate_tipo == TipoAgregado::Factura {
+        if sobre.aggregate_tipo.es_documento() {
             self.anotar_documento(clave, desenlace, sobre, evento, informe);
         } else {
             self.anotar(clave, desenlace, evento.tipo(), informe);
@@ -287,11 +299,13 @@ impl Desenlaces {
             return;
         };
         let misma = desenlace.clase == Clase::Apartado || desenlace.huella == corta(&comando.huella);
-        let suyo = desenlace.entrada == lugar || (destino.tipo == TipoAgregado::Factura && !desenlace.visto);
+        let suyo = desenlace.entrada == lugar || (destino.tipo.es_documento() && !desenlace.visto);
         match (suyo && !desenlace.visto, misma) {
             (true, true) => {
                 desenlace.visto = true;
                 match desenlace.clase {
+                    // What a draft's command does is done with its event.
+                    Clase::EnCurso if es_de_borrador(&comando.envelope.comando) => informe.decididos += 1,
                     Clase::EnCurso => informe.en_curso += 1,
                     Clase::Apartado => informe.apartados += 1,
                     Clase::Decidido | Clase::Rechazado => informe.decididos += 1,
@@ -325,5 +339,16 @@ impl Desenlaces {
 }
 
 fn es_paso(comando: &DecodedCommand) -> bool {
-    comando.envelope.paso.is_some() || matches!(comando.envelope.comando, Comando::Factura(ComandoFactura::RespuestaPaso { .. }))
+    let respuesta = matches!(
+        comando.envelope.comando,
+        Comando::Factura(ComandoFactura::RespuestaPaso { .. }) | Comando::NotaCredito(ComandoNotaCredito::RespuestaPasoNota { .. })
+    );
+    comando.envelope.paso.is_some() || respuesta
+}
+
+fn es_de_borrador(comando: &Comando) -> bool {
+    matches!(
+        comando,
+        Comando::NotaCredito(ComandoNotaCredito::CrearNotaCredito { .. } | ComandoNotaCredito::AgregarLineaNotaCredito { .. })
+    )
 }

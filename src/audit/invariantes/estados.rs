@@ -5,12 +5,13 @@ use hashbrown::HashMap;
 use super::{
     cruces::Cruces,
     facturas::FacturaSeguida,
+    notas::NotaSeguida,
     informe::{Codigo, Informe},
     inventarios::InventarioSeguido,
     rangos::RangoSeguido,
 };
 use crate::{
-    contracts::{EstadoAgregado, RecordedEvent},
+    contracts::{Codec, EstadoAgregado, RecordedEvent},
     domain::{
         Evento, TipoAgregado,
         catalogo::{
@@ -22,7 +23,23 @@ use crate::{
         emisor::Emisor,
         valores::Id,
     },
+    log::{Log, Position, TopicPartition},
 };
+
+/// Reads again what was let go: the document of an invoice, when something happens to it after its issue.
+pub(super) struct Relector<'a> {
+    pub log: &'a dyn Log,
+    pub codec: &'a Codec,
+    pub particion: TopicPartition,
+}
+
+impl Relector<'_> {
+    /// The event at a position of the partition; `None` when it cannot be read.
+    pub(super) fn evento(&self, posicion: Position) -> Option<Evento> {
+        let registro = self.log.read(self.particion, posicion, 1).ok()?.into_iter().next()?;
+        self.codec.decode_event(&registro.record.value).ok().map(|registrado| registrado.evento)
+    }
+}
 
 pub(super) enum Estado {
     Cliente(Option<Box<Cliente>>),
@@ -32,6 +49,7 @@ pub(super) enum Estado {
     Inventario(Box<InventarioSeguido>),
     Rango(Box<RangoSeguido>),
     Factura(FacturaSeguida),
+    NotaCredito(NotaSeguida),
 }
 
 impl Estado {
@@ -44,6 +62,7 @@ impl Estado {
             TipoAgregado::Inventario => Self::Inventario(Box::default()),
             TipoAgregado::RangoNumeracion => Self::Rango(Box::default()),
             TipoAgregado::Factura => Self::Factura(FacturaSeguida::default()),
+            TipoAgregado::NotaCredito => Self::NotaCredito(NotaSeguida::default()),
         }
     }
 
@@ -57,6 +76,7 @@ impl Estado {
             Self::Inventario(seguido) => seguido.estado.clone().map(|e| EstadoAgregado::Inventario(Box::new(e))),
             Self::Rango(seguido) => seguido.estado.clone().map(|e| EstadoAgregado::Rango(Box::new(e))),
             Self::Factura(seguida) => seguida.estado.clone().map(EstadoAgregado::Factura),
+            Self::NotaCredito(seguida) => seguida.estado.clone().map(EstadoAgregado::NotaCredito),
         }
     }
 }
@@ -76,6 +96,7 @@ impl Estados {
     pub(super) fn plegar(
         &mut self,
         registrado: &RecordedEvent,
+        lugar: (Position, &Relector<'_>),
         emisor: Option<&Emisor>,
         cruces: &mut Cruces,
         informe: &mut Informe,
@@ -99,8 +120,9 @@ impl Estados {
             }
             (Estado::Rango(seguido), Evento::Rango(e)) => seguido.plegar(sobre, e, cruces, informe),
             (Estado::Factura(seguida), Evento::Factura(e)) => {
-                seguida.plegar(sobre, e, emisor.map(|emisor| &emisor.redondeo), cruces, informe);
+                seguida.plegar(sobre, e, lugar, emisor.map(|emisor| &emisor.redondeo), cruces, informe);
             }
+            (Estado::NotaCredito(seguida), Evento::NotaCredito(e)) => seguida.plegar(sobre, e, cruces, informe),
             (_, otro) => informe.falla(Codigo::I7, || format!("{tipo} {id}: tiene un evento ajeno, {}", otro.tipo())),
         }
         seguido
@@ -120,6 +142,7 @@ impl Estados {
                 Estado::Inventario(seguido) => seguido.terminar(cruces, informe),
                 Estado::Rango(seguido) => seguido.terminar(cruces),
                 Estado::Factura(seguida) => seguida.terminar(cruces),
+                Estado::NotaCredito(_) => {}
                 Estado::Cliente(_) | Estado::Producto(_) | Estado::Sucursal(_) | Estado::Bodega(_) => {}
             }
         }

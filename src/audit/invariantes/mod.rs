@@ -15,6 +15,7 @@ mod instantaneas;
 mod inventarios;
 mod lectura;
 mod lotes;
+mod notas;
 mod proyecciones;
 mod rangos;
 #[cfg(test)]
@@ -26,7 +27,7 @@ use self::{
     corte::Corte,
     cruces::Cruces,
     desenlaces::{Apartes, Desenlaces},
-    estados::Estados,
+    estados::{Estados, Relector},
     instantaneas::Instantaneas,
     lectura::Lector,
 };
@@ -83,7 +84,6 @@ pub fn verificar(
     let corte = Corte::tomar(log, opciones.grupo)?;
     let mut informe = Informe::new();
     informe.corte_exacto = corte.exacto;
-    informe.nota(Codigo::I5, "aún no hay notas crédito: nada que revisar");
     if opciones.proyecciones.is_none() {
         informe.nota(Codigo::I9, "sin tablas que comparar");
     }
@@ -139,7 +139,8 @@ impl Verificador<'_> {
             };
             informe.eventos += 1;
             desenlaces.evento(&registrado.sobre, &registrado.evento, informe);
-            let seguido = estados.plegar(&registrado, opciones.emisor, cruces, informe);
+            let relector = Relector { log, codec, particion: eventos };
+            let seguido = estados.plegar(&registrado, (registro.position, &relector), opciones.emisor, cruces, informe);
             let sobre = &registrado.sobre;
             let version = (sobre.aggregate_tipo, &sobre.aggregate_id, sobre.aggregate_version);
             if instantaneas.hay(version) {

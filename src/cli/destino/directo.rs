@@ -148,6 +148,7 @@ fn desenlace(respuesta: Respuesta) -> Result<Desenlace, Fallo> {
                 moneda: f.moneda.to_string(),
             }),
         }),
+        Resultado::NotaAceptada { .. } => Ok(Desenlace::Aceptada { repetida: respuesta.repetido, factura: None }),
         Resultado::Rechazado { errores } => Ok(Desenlace::Rechazada(errores.iter().map(Motivo::from).collect())),
         Resultado::Apartado { codigo, causa } => Ok(Desenlace::Rechazada(vec![Motivo::new(&codigo, causa.as_ref())])),
         Resultado::EnCurso => Ok(Desenlace::Rechazada(vec![Motivo::new(

@@ -3,7 +3,7 @@
 use super::macros::wire_family;
 use crate::domain::{
     catalogo::{bodega::ComandoBodega, cliente::ComandoCliente, producto::ComandoProducto, sucursal::ComandoSucursal},
-    facturacion::factura::ComandoFactura,
+    facturacion::{factura::ComandoFactura, nota_credito::ComandoNotaCredito},
     inventario::ComandoInventario,
     numeracion::ComandoRango,
 };
@@ -47,6 +47,8 @@ wire_family!(ComandoInventario {
     ConfirmarReserva { inventario_id, reserva_id, movimiento_id, referencia },
     LiberarReserva { inventario_id, reserva_id, causa },
     CambiarStockMinimo { inventario_id, stock_minimo },
+    DevolverStock(devolucion),
+    VerificarInventario { inventario_id },
 });
 wire_family!(ComandoRango {
     CrearRango { rango_id, sucursal_id, tipo_documento, prefijo, autorizacion },
@@ -57,4 +59,16 @@ wire_family!(ComandoRango {
 wire_family!(ComandoFactura {
     CrearYEmitirFactura { factura_id, datos },
     RespuestaPaso { factura_id, intento, grupo, paso, resultado },
+    ReservarCredito { factura_id, solicitud },
+    AplicarCredito { factura_id, nota_id, intento },
+    LiberarCredito { factura_id, nota_id, intento },
+    AnularFactura { factura_id, motivo },
+    RegistrarRespuestaDian { factura_id, respuesta },
 } internal: VencioPlazo);
+wire_family!(ComandoNotaCredito {
+    CrearNotaCredito { factura_id, nota_id, datos },
+    AgregarLineaNotaCredito { factura_id, nota_id, linea },
+    EmitirNotaCredito { factura_id, nota_id, fechas },
+    CrearYEmitirNotaCredito { factura_id, nota_id, datos },
+    RespuestaPasoNota { factura_id, nota_id, intento, grupo, paso, resultado },
+} internal: ReanudarNota);

@@ -37,12 +37,13 @@ wire_record!(Inventario {
     confirmadas,
     liberadas,
     bajo_minimo,
-} derivado resumen = resumen(lotes, confirmadas, liberadas));
+    devueltas,
+} derivado resumen = resumen(lotes, confirmadas, liberadas, devueltas));
 
-wire_record!(Factura { factura_id, estado, cabecera, lineas, intento, emision, emitida, errores });
+wire_record!(Factura { factura_id, estado, cabecera, lineas, intento, emision, emitida, errores, posterior });
 
 /// A sorted map: an array of records, key fields first.
-mod tabla {
+pub(super) mod tabla {
     use super::{BTreeMap, CodecError, Reader, Wire, Writer, write_items};
 
     pub fn write<K: Wire, V: Wire>(tabla: &BTreeMap<K, V>, w: &mut Writer) {
@@ -87,10 +88,11 @@ fn resumen(
     lotes: &BTreeMap<PuestoLote, Lote>,
     confirmadas: &VecDeque<Confirmacion>,
     liberadas: &VecDeque<Id>,
+    devueltas: &VecDeque<Id>,
 ) -> Result<Resumen, CodecError> {
-    let indexed = lotes.len().saturating_add(confirmadas.len()).saturating_add(liberadas.len());
+    let indexed = lotes.len().saturating_add(confirmadas.len()).saturating_add(liberadas.len()).saturating_add(devueltas.len());
     r.charge(indexed.saturating_mul(3 * size_of::<Id>()))?;
-    Ok(Resumen::de(lotes, confirmadas, liberadas))
+    Ok(Resumen::de(lotes, confirmadas, liberadas, devueltas))
 }
 
 /// A sorted set: an array.
@@ -131,6 +133,7 @@ pub(in crate::contracts) fn write_estado(estado: &EstadoAgregado, w: &mut Writer
         EstadoAgregado::Inventario(e) => e.write(w),
         EstadoAgregado::Rango(e) => e.write(w),
         EstadoAgregado::Factura(e) => e.write(w),
+        EstadoAgregado::NotaCredito(e) => e.write(w),
     }
 }
 
@@ -143,5 +146,6 @@ pub(in crate::contracts) fn read_estado(tipo: TipoAgregado, r: &mut Reader<'_>) 
         TipoAgregado::Inventario => EstadoAgregado::Inventario(Wire::read(r)?),
         TipoAgregado::RangoNumeracion => EstadoAgregado::Rango(Wire::read(r)?),
         TipoAgregado::Factura => EstadoAgregado::Factura(Wire::read(r)?),
+        TipoAgregado::NotaCredito => EstadoAgregado::NotaCredito(Wire::read(r)?),
     })
 }

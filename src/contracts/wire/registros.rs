@@ -76,7 +76,7 @@ wire_record!(DatosFactura {
     lineas,
 });
 wire_record!(DireccionRespuesta { particion, peticion });
-wire_record!(PasoSaga { factura_id, intento, grupo, paso });
+wire_record!(PasoSaga { documento_id, intento, grupo, paso });
 wire_record!(LineaFactura { numero, producto_id, bodega_id, descripcion, cantidad, precio_unitario, impuesto });
 wire_record!(LineaEmitida { linea, bruto, descuento, descuento_documento, subtotal, impuesto });
 wire_record!(TotalImpuesto { impuesto, base, valor });
@@ -118,6 +118,10 @@ wire_union!(ResultadoPaso, "resultado de un paso":
     2 => ReservaLiberada {},
     3 => NumeroAsignado { numero },
     4 => Rechazado { errores },
+    5 => InventarioVerificado {},
+    6 => StockDevuelto {},
+    7 => CreditoReservado { credito },
+    8 => CreditoAplicado {},
 );
 
 impl<M: Wire> Wire for Movimiento<M> {

@@ -22,9 +22,12 @@ pub struct Resumen {
     pub(super) por_caducidad: BTreeMap<NaiveDate, Cantidad>,
     pub(super) confirmadas: ConjuntoDeIds,
     pub(super) liberadas: ConjuntoDeIds,
+    pub(super) devueltas: ConjuntoDeIds,
     /// Confirmations pushed out of the memory, newest last: `elidir_reserva` takes back the one that an elided
     /// confirmation displaced. No decision reads it, so equality ignores it.
     pub(super) expulsadas: VecDeque<Confirmacion>,
+    /// The same for returns and `cerrar_devolucion`.
+    pub(super) devueltas_expulsadas: VecDeque<Id>,
 }
 
 impl PartialEq for Resumen {
@@ -33,15 +36,22 @@ impl PartialEq for Resumen {
             && self.por_caducidad == otro.por_caducidad
             && self.confirmadas == otro.confirmadas
             && self.liberadas == otro.liberadas
+            && self.devueltas == otro.devueltas
     }
 }
 
 impl Resumen {
     /// The summary of a state read from a snapshot.
-    pub fn de(lotes: &BTreeMap<PuestoLote, Lote>, confirmadas: &VecDeque<Confirmacion>, liberadas: &VecDeque<Id>) -> Self {
+    pub fn de(
+        lotes: &BTreeMap<PuestoLote, Lote>,
+        confirmadas: &VecDeque<Confirmacion>,
+        liberadas: &VecDeque<Id>,
+        devueltas: &VecDeque<Id>,
+    ) -> Self {
         let mut resumen = Self {
             confirmadas: confirmadas.iter().map(|c| c.reserva_id.clone()).collect(),
             liberadas: liberadas.iter().cloned().collect(),
+            devueltas: devueltas.iter().cloned().collect(),
             ..Self::default()
         };
         for lote in lotes.values() {

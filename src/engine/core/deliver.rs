@@ -10,6 +10,7 @@ use bytes::Bytes;
 
 use super::{
     Core, CoreError,
+    documents::{self, Role, is_answer, is_of_an_attempt, waiting_address},
     epoch::{Cause, InputContext, PendingEvent, RemoteMessage},
     replicas::Replicas,
     slot::{Slot, SlotState},
@@ -21,7 +22,10 @@ use crate::{
         Comando, ContextoDecision, Direccionado, Evento, EventoCuarentena, Rechazo, ResultadoPaso, TipoAgregado,
         catalogo::{bodega, cliente, producto, sucursal},
         emisor::Emisor,
-        facturacion::factura::{self, ComandoFactura, DireccionRespuesta, Envio, EventoFactura, NotaSaga, Paso, PasoSaga},
+        facturacion::{
+            factura::{self, ComandoFactura, DireccionRespuesta, Envio, EventoFactura, NotaSaga, Paso, PasoSaga},
+            nota_credito::{self, EventoNotaCredito, NotaSagaCredito},
+        },
         inventario::{self, EventoInventario},
         numeracion,
         reglas::{Falla, Regla},
@@ -73,8 +77,7 @@ impl Message {
 
     pub fn from_command(command: DecodedCommand, raw: Option<Bytes>) -> Self {
         let DecodedCommand { envelope, huella } = command;
-        let from_saga =
-            envelope.paso.is_some() || matches!(envelope.comando, Comando::Factura(ComandoFactura::RespuestaPaso { .. }));
+        let from_saga = envelope.paso.is_some() || is_answer(&envelope.comando);
         let client =
             (!from_saga).then_some(ClientCall { responder_a: envelope.responder_a, version_esperada: envelope.version_esperada });
         let origin = Origin {
@@ -101,9 +104,18 @@ impl Message {
 #[derive(Default)]
 pub struct Decision {
     pub eventos: Vec<Evento>,
-    pub notas: Vec<NotaSaga>,
+    pub notas: Notes,
     pub envios: Vec<Envio>,
     pub resultado: Option<ResultadoPaso>,
+}
+
+/// What a document only remembers.
+#[derive(Default)]
+pub enum Notes {
+    #[default]
+    None,
+    Factura(Vec<NotaSaga>),
+    NotaCredito(Vec<NotaSagaCredito>),
 }
 
 impl Core {
@@ -165,10 +177,7 @@ impl Core {
             return self.refuse(message, Rechazo::de(stale), input);
         }
         match decide(&self.emisor, &self.replicas, slot, message) {
-            Ok(Ok(decision)) => {
-                self.apply(message, place, decision, input);
-                Ok(())
-            }
+            Ok(Ok(decision)) => self.apply(message, place, decision, input),
             Ok(Err(rechazo)) => self.refuse(message, rechazo, input),
             Err(cause) => {
                 self.poison(message, place, &cause, input);
@@ -177,22 +186,25 @@ impl Core {
         }
     }
 
-    fn apply(&mut self, message: &Message, place: Place, decision: Decision, input: &Rc<InputContext>) {
+    fn apply(
+        &mut self,
+        message: &Message,
+        place: Place,
+        decision: Decision,
+        input: &Rc<InputContext>,
+    ) -> Result<(), CoreError> {
         let Decision { eventos, notas, envios, resultado } = decision;
-        let slot = &mut self.slots[place];
-        let origin = origin_for(slot, message, !eventos.is_empty());
-        let waiting = waiting_address(slot, message);
+        let role = self.role_of(message, place, &eventos)?;
+        let origin = self.origin_for(message, place, role);
+        let waiting = waiting_address(&self.slots[place], message, role);
         let mut cause = message.cause;
-        let mut finished = false;
+        let mut finished = None;
         for evento in eventos {
-            finished |= self.ends_a_document(&evento);
-            cause = self.push_event(place, evento, message, &origin, input);
+            finished = self.ends_a_document(&evento).or(finished);
+            let its_origin = if role == Role::Aside && !is_of_an_attempt(&evento) { &message.origin } else { &origin };
+            cause = self.push_event(place, evento, message, its_origin, input);
         }
-        if let SlotState::Factura(Some(state)) = &mut self.slots[place].state {
-            for nota in notas {
-                factura::anotar(state, nota);
-            }
-        }
+        self.note(place, notas);
         for Envio { paso, comando } in envios {
             let target = comando.destino();
             self.queue.push_back(Message::internal(target, comando, Some(paso), cause, Rc::clone(&origin), message.ahora));
@@ -200,17 +212,21 @@ impl Core {
         if let (Some(paso), Some(resultado)) = (&message.paso, resultado) {
             self.answer_step(paso, resultado, cause, message);
         }
-        self.settle(message, place, &origin, waiting, finished);
+        self.settle(message, place, &origin, waiting, role, finished);
+        Ok(())
     }
 
-    /// Whether an event ends its document's attempt; counts it.
-    fn ends_a_document(&mut self, evento: &Evento) -> bool {
-        match evento {
-            Evento::Factura(EventoFactura::FacturaEmitida(_)) => self.stats.issued += 1,
-            Evento::Factura(EventoFactura::FacturaRechazada { .. }) => self.stats.refused_invoices += 1,
-            _ => return false,
+    /// What a document only remembers of its open saga.
+    fn note(&mut self, place: Place, notes: Notes) {
+        match (&mut self.slots[place].state, notes) {
+            (SlotState::Factura(Some(state)), Notes::Factura(notes)) => {
+                notes.into_iter().for_each(|note| factura::anotar(state, note));
+            }
+            (SlotState::NotaCredito(Some(state)), Notes::NotaCredito(notes)) => {
+                notes.into_iter().for_each(|note| nota_credito::anotar(state, note));
+            }
+            _ => {}
         }
-        true
     }
 
     /// Records an event and folds it, dropping what it makes unobservable.
@@ -229,7 +245,9 @@ impl Core {
             self.epoch.touched.push(place);
         }
         slot.fold(&mut self.replicas, &evento);
-        self.stats.elided += elide(slot, &mut self.epoch.events, &evento);
+        self.stats.elided += elide(slot, &mut self.epoch.events, &evento, origin);
+        self.close_returns(&evento);
+        let slot = &mut self.slots[place];
         if may_be_elided(&evento) {
             slot.elidable.push(at);
         }
@@ -253,20 +271,14 @@ impl Core {
         if paso.paso == Paso::Liberar {
             return;
         }
-        let comando = Comando::Factura(ComandoFactura::RespuestaPaso {
-            factura_id: paso.factura_id.clone(),
-            intento: paso.intento,
-            grupo: paso.grupo,
-            paso: paso.paso,
-            resultado,
-        });
-        let target = Direccionado::new(TipoAgregado::Factura, paso.factura_id.clone());
+        let target = Direccionado::documento(paso.documento_id.clone());
+        let comando = documents::answer(&target, paso, resultado);
         self.queue.push_back(Message::internal(target, comando, None, cause, Rc::clone(&message.origin), message.ahora));
     }
 
     /// Hands a message over to the node that owns its target, through that target's topic.
     fn send_away(&mut self, message: &Message, input: &Rc<InputContext>) {
-        let answer = matches!(message.comando, Comando::Factura(ComandoFactura::RespuestaPaso { .. }));
+        let answer = is_answer(&message.comando);
         let command_id = message.command_id();
         let envelope = CommandEnvelope {
             // An answer's id derives from its step's, so that it is the same however often it is given.
@@ -297,25 +309,6 @@ impl Core {
     }
 }
 
-/// Whose command the events belong to: a document's own attempt, or the message's command.
-fn origin_for(slot: &mut Slot, message: &Message, with_events: bool) -> Rc<Origin> {
-    if message.target.tipo != TipoAgregado::Factura {
-        return Rc::clone(&message.origin);
-    }
-    if message.client.is_some() && with_events {
-        slot.origin = Some(Rc::clone(&message.origin));
-    }
-    slot.origin.clone().unwrap_or_else(|| Rc::clone(&message.origin))
-}
-
-/// Who waits for the document's outcome: the caller, or whoever began the attempt.
-fn waiting_address(slot: &Slot, message: &Message) -> Option<DireccionRespuesta> {
-    if let Some(client) = &message.client {
-        return client.responder_a.clone();
-    }
-    slot.factura()?.emision.as_ref()?.inicio.responder_a.clone()
-}
-
 fn index(length: usize) -> u32 {
     u32::try_from(length).unwrap_or_else(|_| unreachable!("una época no llega a 2^32 eventos"))
 }
@@ -324,7 +317,21 @@ fn index(length: usize) -> u32 {
 fn may_be_elided(evento: &Evento) -> bool {
     match evento {
         Evento::Inventario(EventoInventario::StockReservado { .. }) => true,
-        Evento::Factura(e) => !matches!(e, EventoFactura::FacturaEmitida(_) | EventoFactura::FacturaRechazada { .. }),
+        // Not dropped, but its mark may still go: see `close_returns`.
+        Evento::Inventario(EventoInventario::StockIncrementado(m)) => m.reserva_id.is_some(),
+        Evento::Factura(e) => !matches!(
+            e,
+            EventoFactura::FacturaEmitida(_)
+                | EventoFactura::FacturaRechazada { .. }
+                | EventoFactura::FacturaAnulada(_)
+                | EventoFactura::AnulacionRechazada { .. }
+                | EventoFactura::CreditoAplicado { .. }
+                | EventoFactura::CreditoLiberado { .. }
+                | EventoFactura::RespuestaDianRegistrada { .. }
+        ),
+        Evento::NotaCredito(e) => {
+            !matches!(e, EventoNotaCredito::NotaCreditoEmitida(_) | EventoNotaCredito::NotaCreditoRechazada { .. })
+        }
         _ => false,
     }
 }
@@ -337,14 +344,19 @@ fn stale_version(slot: &Slot, message: &Message) -> Option<Falla> {
 }
 
 /// Drops what `evento` makes unobservable; how many.
-fn elide(slot: &mut Slot, events: &mut [PendingEvent], evento: &Evento) -> u64 {
+fn elide(slot: &mut Slot, events: &mut [PendingEvent], evento: &Evento, origin: &Rc<Origin>) -> u64 {
     if slot.elidable.is_empty() {
         return 0;
     }
+    // A command of its own leaves an event of its own.
+    let alike = |e: &PendingEvent| Rc::ptr_eq(&e.origin, origin) || e.origin.command_id == origin.command_id;
     match evento {
-        Evento::Factura(later) => {
-            elide_where(slot, events, |e| matches!(e, Evento::Factura(earlier) if factura::elidibles(later, earlier)))
-        }
+        Evento::Factura(later) => elide_where(slot, events, |pending, e| {
+            matches!(e, Evento::Factura(earlier) if factura::elidibles(later, earlier)) && alike(pending)
+        }),
+        Evento::NotaCredito(later) => elide_where(slot, events, |pending, e| {
+            matches!(e, Evento::NotaCredito(earlier) if nota_credito::elidibles(later, earlier)) && alike(pending)
+        }),
         Evento::Inventario(EventoInventario::StockReducido(m)) => {
             m.reserva_id.as_ref().map_or(0, |id| elide_reservation(slot, events, id))
         }
@@ -357,7 +369,7 @@ fn elide_reservation(slot: &mut Slot, events: &mut [PendingEvent], id: &Id) -> u
     let dropped = elide_where(
         slot,
         events,
-        |e| matches!(e, Evento::Inventario(EventoInventario::StockReservado { reserva_id, .. }) if reserva_id == id),
+        |_, e| matches!(e, Evento::Inventario(EventoInventario::StockReservado { reserva_id, .. }) if reserva_id == id),
     );
     if dropped > 0
         && let SlotState::Inventario(Some(state)) = &mut slot.state
@@ -367,11 +379,11 @@ fn elide_reservation(slot: &mut Slot, events: &mut [PendingEvent], id: &Id) -> u
     dropped
 }
 
-fn elide_where(slot: &mut Slot, events: &mut [PendingEvent], unobservable: impl Fn(&Evento) -> bool) -> u64 {
+fn elide_where(slot: &mut Slot, events: &mut [PendingEvent], unobservable: impl Fn(&PendingEvent, &Evento) -> bool) -> u64 {
     let before = slot.elidable.len();
     slot.elidable.retain(|at| {
         let pending = &mut events[*at as usize];
-        let drop = pending.evento.as_ref().is_some_and(&unobservable);
+        let drop = pending.evento.as_ref().is_some_and(|evento| unobservable(pending, evento));
         if drop {
             pending.evento = None;
         }
@@ -414,7 +426,14 @@ fn decide_by_kind(ctx: &ContextoDecision<'_>, replicas: &Replicas, slot: &Slot, 
         (Comando::Factura(c), SlotState::Factura(state)) => {
             let responder_a = message.client.as_ref().and_then(|client| client.responder_a.as_ref());
             let d = factura::decidir(state.as_ref(), c, responder_a, ctx)?;
-            Ok(Decision { eventos: wrap(d.eventos, Evento::Factura), notas: d.notas, envios: d.envios, resultado: None })
+            let notas = Notes::Factura(d.notas);
+            Ok(Decision { eventos: wrap(d.eventos, Evento::Factura), notas, envios: d.envios, resultado: d.resultado })
+        }
+        (Comando::NotaCredito(c), SlotState::NotaCredito(state)) => {
+            let responder_a = message.client.as_ref().and_then(|client| client.responder_a.as_ref());
+            let d = nota_credito::decidir(state.as_ref(), c, responder_a, ctx)?;
+            let notas = Notes::NotaCredito(d.notas);
+            Ok(Decision { eventos: wrap(d.eventos, Evento::NotaCredito), notas, envios: d.envios, resultado: None })
         }
         _ => unreachable!("el comando y el actor son de la misma clase: lo da su destino"),
     }

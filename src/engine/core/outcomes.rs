@@ -7,16 +7,16 @@ use bytes::Bytes;
 use super::{
     Core, CoreError, SERVICE,
     deliver::{ClientCall, Message},
+    documents::{Role, document_outcome},
     epoch::{InputContext, PendingReply, event_id},
     fitting,
-    slot::Slot,
     slots::Place,
 };
 use crate::{
-    contracts::{ComandoRechazado, EtapaDlq, RegistroAuditoria, RegistroDlq, Respuesta, Resultado, ResumenFactura},
+    contracts::{ComandoRechazado, EtapaDlq, RegistroAuditoria, RegistroDlq, Respuesta, Resultado},
     domain::{
-        Direccionado, Rechazo, ResultadoPaso, TipoAgregado,
-        facturacion::factura::{DireccionRespuesta, EstadoFactura, Factura},
+        Direccionado, Rechazo, ResultadoPaso,
+        facturacion::factura::DireccionRespuesta,
         reglas::{Falla, Regla},
         valores::Id,
     },
@@ -56,6 +56,12 @@ impl Core {
             }
             Remembered::Row(MemoryRow { outcome: MemoryOutcome::Refused(bytes), .. }) => {
                 self.decode_refusal(&message.target, &bytes)?
+            }
+            Remembered::Row(MemoryRow { outcome: MemoryOutcome::Replied(bytes), .. }) => {
+                let decoded = self.codec.decode_reply(&bytes);
+                let reply = decoded.map_err(|cause| CoreError::State { target: message.target.id.to_string(), cause })?;
+                version = reply.versiones.first().map_or(version, |v| v.version);
+                reply.resultado
             }
         };
         self.reply(address.clone(), message, resultado, true, Some(version));
@@ -105,19 +111,29 @@ impl Core {
         place: Place,
         origin: &Rc<Origin>,
         waiting: Option<DireccionRespuesta>,
-        finished: bool,
+        role: Role,
+        finished: Option<&'static str>,
     ) {
-        if message.target.tipo == TipoAgregado::Factura {
-            if finished {
-                let refused = matches!(document_outcome(&self.slots[place]), Resultado::Rechazado { .. });
-                self.count_command("CrearYEmitirFactura", if refused { "rejected" } else { "accepted" });
-            }
-            if let (true, Some(address)) = (finished, waiting) {
-                let resultado = document_outcome(&self.slots[place]);
+        if let Some(command) = finished {
+            let resultado = document_outcome(&self.slots[place]);
+            let refused = matches!(resultado, Resultado::Rechazado { .. });
+            self.count_command(command, if refused { "rejected" } else { "accepted" });
+            if let Some(address) = waiting.clone() {
                 self.reply_to(address, &origin.command_id, &message.target, resultado, false, None);
             }
-            return;
         }
+        match role {
+            Role::Attempt | Role::Saga => {}
+            Role::Aside => {
+                let address = message.client.as_ref().and_then(|client| client.responder_a.clone());
+                self.settle_at_once(message, place, &message.origin, address);
+            }
+            Role::Foreign => self.settle_at_once(message, place, origin, waiting),
+        }
+    }
+
+    /// A command that is done: remembered and answered.
+    fn settle_at_once(&mut self, message: &Message, place: Place, origin: &Origin, waiting: Option<DireccionRespuesta>) {
         if message.client.is_none() {
             return;
         }
@@ -175,7 +191,7 @@ impl Core {
         refusal
     }
 
-    fn remember(&mut self, target: &Direccionado, origin: &Origin, outcome: MemoryOutcome) {
+    pub(super) fn remember(&mut self, target: &Direccionado, origin: &Origin, outcome: MemoryOutcome) {
         let Some(slot) = self.slots.get_mut(target) else { return };
         if !slot.stored && slot.version_now() == 0 {
             // Nothing but outcomes is known of it: its row says that there are some to look for.
@@ -235,7 +251,7 @@ impl Core {
         let valor = message.raw.clone().unwrap_or_else(|| self.encode_step(message));
         let dead = RegistroDlq {
             entrada: input.entrada,
-            clave: Bytes::copy_from_slice(message.target.id.as_str().as_bytes()),
+            clave: Bytes::copy_from_slice(message.target.clave().as_bytes()),
             valor: fitting(&valor),
             command_id: Some(message.command_id()),
             correlation_id: Some(message.origin.correlation_id.clone()),
@@ -276,32 +292,6 @@ impl Core {
         };
         self.codec.encode_command(&envelope).unwrap_or_default()
     }
-}
-
-/// What a document's own state says of the command it worked on.
-fn document_outcome(slot: &Slot) -> Resultado {
-    let Some(factura) = slot.factura() else { return Resultado::EnCurso };
-    match factura.estado {
-        EstadoFactura::Emitida => Resultado::Aceptado { factura: summary(factura) },
-        EstadoFactura::Rechazada => Resultado::Rechazado { errores: factura.errores.clone() },
-        EstadoFactura::Borrador | EstadoFactura::EnEmision => Resultado::EnCurso,
-    }
-}
-
-/// Amounts of an issued invoice for its answer.
-fn summary(factura: &Factura) -> Option<ResumenFactura> {
-    let emitida = factura.emitida.as_ref()?;
-    let impuestos = emitida.totales.impuestos.iter().map(|i| i.valor.valor()).sum();
-    Some(ResumenFactura {
-        factura_id: factura.factura_id.clone(),
-        numero: Arc::from(emitida.numero.to_string()),
-        estado: Arc::from(factura.estado.nombre()),
-        fecha_emision: emitida.cabecera.fecha_emision,
-        moneda: Arc::clone(&emitida.cabecera.moneda),
-        subtotal: emitida.totales.subtotal,
-        impuestos: crate::domain::valores::Dinero::nuevo(impuestos).unwrap_or_default(),
-        total: emitida.totales.total,
-    })
 }
 
 /// The reply as it goes on the wire.

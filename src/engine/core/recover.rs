@@ -5,11 +5,16 @@ use std::rc::Rc;
 use bytes::Bytes;
 use hashbrown::HashSet;
 
-use super::{Core, CoreError, Slot, origin_of};
+use super::{
+    Core, CoreError, Slot,
+    documents::{is_of_an_attempt, names_a_document},
+    origin_of,
+    slots::Place,
+};
 use crate::{
     contracts::{ComandoRechazado, EventEnvelope, Instantanea, RegistroAuditoria},
     domain::{
-        Direccionado, TipoAgregado,
+        Direccionado,
         valores::{Id, Instante},
     },
     engine::store::{self, AggregateRow, MemoryOutcome, MemoryRow, Payload, Positions, StoreWrite},
@@ -83,7 +88,7 @@ impl Core {
         let slot = &mut self.slots[place];
         if sobre.aggregate_version <= slot.version {
             refold.skipped += 1;
-            if target.tipo != TipoAgregado::Factura {
+            if !target.tipo.es_documento() {
                 // A snapshot carries the state, not the outcomes that clients may ask for again.
                 self.remember_refolded(refold, &target, &sobre);
             }
@@ -98,18 +103,43 @@ impl Core {
             });
         }
         refold.events += 1;
-        if body.tipo() == "FacturaEmitida" && !slot.quarantined {
+        if target.tipo.es_documento() && sobre.huella.is_some() {
+            self.refold_origin(refold, place, &sobre)?;
+        }
+        let slot = &mut self.slots[place];
+        if names_a_document(body.tipo()) && !slot.quarantined {
             return self.refold_document(refold, target, sobre.aggregate_version, value);
         }
         let evento = body.decode().map_err(unreadable)?;
         slot.version = sobre.aggregate_version;
         slot.fold(&mut self.replicas, &evento);
-        if target.tipo == TipoAgregado::Factura {
-            slot.origin = Some(Rc::new(origin_of(&sobre)));
-        } else {
+        if !target.tipo.es_documento() {
             self.remember_refolded(refold, &target, &sobre);
+        } else if sobre.huella.is_some() {
+            if is_of_an_attempt(&evento) {
+                self.slots[place].origin = Some(Rc::new(origin_of(&sobre)));
+            } else {
+                self.remember_refolded(refold, &target, &sobre);
+            }
         }
         self.mark_dirty(&target);
+        Ok(())
+    }
+
+    /// As when it was decided: another command changes the document, so the outcome of the one before it is written down.
+    fn refold_origin(&mut self, refold: &mut Refold, place: Place, sobre: &EventEnvelope) -> Result<(), CoreError> {
+        let slot = &self.slots[place];
+        let Some(origin) = slot.origin.as_ref().filter(|o| o.command_id != sobre.command_id && !slot.has_open_saga()) else {
+            return Ok(());
+        };
+        if origin.recibido_en >= refold.remember_from {
+            let outcome = MemoryOutcome::Replied(self.encode_outcome(slot, origin)?);
+            let row = MemoryRow { huella: origin.huella, recibido_en: origin.recibido_en, outcome };
+            refold.rows.push((store::memory_key(&slot.target, &origin.command_id), Some(row.encode())));
+        }
+        let slot = &mut self.slots[place];
+        slot.origin = None;
+        slot.stored = true;
         Ok(())
     }
 
@@ -206,7 +236,7 @@ impl Core {
     }
 
     fn release_if_untouched(&mut self, target: &Direccionado) {
-        if target.tipo == TipoAgregado::Factura && self.slots.get(target).is_some_and(|slot| !slot.dirty) {
+        if target.tipo.es_documento() && self.slots.get(target).is_some_and(|slot| !slot.dirty) {
             self.slots.remove(target);
         }
     }
@@ -217,17 +247,14 @@ impl Core {
     /// Those of the local store.
     pub fn arm_open_sagas(&mut self, ids: Vec<Id>) -> Result<usize, CoreError> {
         for id in ids {
-            self.activate(&Direccionado::new(TipoAgregado::Factura, id))?;
+            self.activate(&Direccionado::documento(id))?;
         }
-        let mut open: Vec<(Id, u32)> = self
-            .slots
-            .iter()
-            .filter_map(|slot| slot.factura().filter(|_| slot.has_open_saga()).map(|f| (slot.target.id.clone(), f.intento)))
-            .collect();
+        let deadline = |slot: &Slot| slot.deadline().map(|(_, intento)| (slot.target.clone(), intento));
+        let mut open: Vec<(Direccionado, u32)> = self.slots.iter().filter_map(deadline).collect();
         open.sort();
-        for (id, intento) in &open {
-            self.timers.insert((Instante(0), id.clone()), *intento);
-            if let Some(slot) = self.slots.get_mut(&Direccionado::new(TipoAgregado::Factura, id.clone())) {
+        for (target, intento) in &open {
+            self.timers.insert((Instante(0), target.clone()), *intento);
+            if let Some(slot) = self.slots.get_mut(target) {
                 slot.timer = Some(Instante(0));
             }
         }
@@ -247,7 +274,7 @@ impl Core {
             slot.dirty = false;
             slot.stored = true;
             let open = slot.has_open_saga();
-            if target.tipo == TipoAgregado::Factura {
+            if target.tipo.es_documento() {
                 refold.rows.push((store::open_saga_key(&target.id), open.then(Vec::new)));
                 if !open {
                     self.slots.remove(&target);

@@ -11,6 +11,7 @@ use crate::{
         clientes::CLIENTES,
         existencias::EXISTENCIAS,
         facturas::FACTURAS,
+        notas::NOTAS,
         numeracion::NUMERACION,
         productos::PRODUCTOS,
         rows::{id_value, text_value},
@@ -32,6 +33,7 @@ impl Consultas {
             TipoAgregado::Bodega => (&BODEGAS, vec![id_value(id)]),
             TipoAgregado::RangoNumeracion => (&NUMERACION, vec![id_value(id)]),
             TipoAgregado::Factura => (&FACTURAS, vec![id_value(id)]),
+            TipoAgregado::NotaCredito => (&NOTAS, vec![id_value(id)]),
             TipoAgregado::Inventario => {
                 let Some((producto, bodega)) = id.as_str().split_once(':') else { return Ok(None) };
                 (&EXISTENCIAS, vec![text_value(producto), text_value(bodega)])

@@ -139,7 +139,7 @@ fn de_factura(emision: &Emision, indice: usize, falla: &Falla) -> Falla {
 fn rechazar(factura: &Factura, emision: &Emision, errores: Vec<Falla>) -> DecisionFactura {
     let rechazada =
         EventoFactura::FacturaRechazada { factura_id: factura.factura_id.clone(), intento: emision.inicio.intento, errores };
-    DecisionFactura { eventos: vec![rechazada], notas: Vec::new(), envios: liberar_todos(&emision.inicio) }
+    DecisionFactura { eventos: vec![rechazada], envios: liberar_todos(&emision.inicio), ..Default::default() }
 }
 
 /// A refused range: the next one, or the end. Only the range that was asked last can refuse.
@@ -150,7 +150,7 @@ fn numero_negado(factura: &Factura, emision: &Emision, rango: u16, errores: &[Fa
     }
     if let Some(envio) = numerar(&emision.inicio, factura.cabecera.fecha_emision, negados.len() + 1) {
         let nota = NotaSaga::NumeroNegado { errores: errores.to_vec() };
-        return DecisionFactura { eventos: Vec::new(), notas: vec![nota], envios: vec![envio] };
+        return DecisionFactura { notas: vec![nota], envios: vec![envio], ..Default::default() };
     }
     let todas = negados.iter().flatten().chain(errores).map(|falla| Falla { campo: String::new(), ..falla.clone() });
     rechazar(factura, emision, todas.collect())

@@ -10,6 +10,7 @@ mod contexto;
 mod demo;
 mod destino;
 mod doctor;
+mod dominio;
 mod ejemplo;
 mod ejemplos;
 mod emitir;
@@ -17,6 +18,7 @@ mod espanol;
 mod fallo;
 mod formato;
 mod importar;
+mod modificar;
 mod nodo;
 mod peticion;
 mod salida;
@@ -27,7 +29,7 @@ mod vista;
 
 use std::{net::SocketAddr, process::ExitCode};
 
-use args::{Cli, ConfigAccion, EjemplosAccion, Orden};
+use args::{Cli, ConfigAccion, DominioAccion, EjemplosAccion, Orden};
 use contexto::Contexto;
 use espanol::Pedido;
 use fallo::Fallo;
@@ -74,6 +76,12 @@ fn ejecutar(cli: Cli, salida: Salida) -> Result<(), Fallo> {
         Orden::Importar(args) => importar::ejecutar(&con(Vec::new())?, &args),
         Orden::Emitir(args) => emitir::ejecutar(&con(Vec::new())?, &args),
         Orden::Factura(args) => consultar::factura(&con(Vec::new())?, &args),
+        Orden::Nota(args) => modificar::nota(&con(Vec::new())?, &args),
+        Orden::Anular(args) => modificar::anular(&con(Vec::new())?, &args),
+        Orden::Dominio(args) => {
+            let DominioAccion::Explicar(args) = args.accion;
+            dominio::explicar(&con(Vec::new())?, &args)
+        }
         Orden::Stock(args) => consultar::stock(&con(Vec::new())?, &args),
         Orden::Config(args) => {
             let ConfigAccion::Ver { origen } = args.accion;

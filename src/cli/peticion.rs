@@ -17,6 +17,10 @@ pub enum Recurso {
     /// The body names `producto_id` and `bodega_id`.
     Entrada,
     Factura,
+    /// The body names `factura_id`.
+    Nota,
+    /// The body names `factura_id`.
+    Anulacion,
 }
 
 /// One POST of the API. The same key and body may be sent again at any time with no further effect.
@@ -79,9 +83,10 @@ pub fn motivos_de_cuerpo(errores: &ErroresCuerpo) -> Vec<Motivo> {
     forma.chain(errores.valores.iter().map(Motivo::from)).collect()
 }
 
-/// An issued invoice, as the answer to its order tells it.
+/// An issued invoice or note, or an annulled invoice, as the answer to its order tells it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FacturaHecha {
+    /// Of a note, its own id.
     pub factura_id: String,
     pub numero: String,
     pub total: Dinero,

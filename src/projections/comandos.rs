@@ -11,7 +11,11 @@ use super::{
 };
 use crate::{
     contracts::{ComandoRechazado, RecordedEvent, RegistroAuditoria, RegistroDlq},
-    domain::{Contexto, Evento, facturacion::{factura::EventoFactura, nota_credito::EventoNotaCredito}, valores::Id},
+    domain::{
+        Contexto, Evento,
+        facturacion::{factura::EventoFactura, nota_credito::EventoNotaCredito},
+        valores::Id,
+    },
     log::{Position, Topic},
     tables::{Row, Table, TablesError, Value, Write},
 };
@@ -157,9 +161,7 @@ fn is_step(command_id: &Id) -> bool {
 
 fn outcome(evento: &Evento) -> (Rank, &'static str, Option<Json>) {
     match evento {
-        Evento::Factura(
-            EventoFactura::FacturaRechazada { errores, .. } | EventoFactura::AnulacionRechazada { errores, .. },
-        )
+        Evento::Factura(EventoFactura::FacturaRechazada { errores, .. } | EventoFactura::AnulacionRechazada { errores, .. })
         | Evento::NotaCredito(EventoNotaCredito::NotaCreditoRechazada { errores, .. }) => {
             (Rank::Decidido, "RECHAZADO", Some(json::fallas(errores)))
         }

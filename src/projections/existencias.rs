@@ -155,7 +155,11 @@ fn touch(evento: &EventoInventario, version: u64, touched: &mut BTreeMap<PuestoL
     }
 }
 
-fn read_state(id: &Id, columns: &Columns<'_>, rows: &dyn RowReader) -> Result<Option<Inventario>, TablesError> {
+/// The state of an Inventario as its rows say it; `None` when there is none.
+///
+/// # Errors
+/// `Corrupt`, or of the tables.
+pub fn read_state(id: &Id, columns: &Columns<'_>, rows: &dyn RowReader) -> Result<Option<Inventario>, TablesError> {
     let Some(stock) = columns.optional_decimal("stock")? else { return Ok(None) };
     let corrupt = |what: &str| TablesError::Corrupt { table: EXISTENCIAS.name, what: what.to_owned() };
     let quantity = |valor: Decimal| Cantidad::nuevo(valor).map_err(|_| corrupt("cantidad fuera de sus límites"));

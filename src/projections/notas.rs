@@ -313,12 +313,7 @@ impl NotasFold {
         let by_id = vec![id_value(&summary.nota_id), id_value(&summary.factura_id)];
         out.push(Write::Insert { table: &NOTAS_POR_ID, row: Row { key: by_id, values: Vec::new(), version: 1 } });
         if let (Some(cliente), EstadoNota::Emitida) = (&summary.cliente_id, summary.estado) {
-            let key = vec![
-                id_value(cliente),
-                Value::Date(summary.fecha_emision),
-                Value::Timestamp(creado_en),
-                id_value(clave),
-            ];
+            let key = vec![id_value(cliente), Value::Date(summary.fecha_emision), Value::Timestamp(creado_en), id_value(clave)];
             let values = vec![
                 optional_text(summary.numero.as_ref()),
                 optional_text(summary.moneda.as_ref()),

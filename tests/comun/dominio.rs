@@ -15,10 +15,10 @@ use factumarket::domain::{
     },
     facturacion::{
         factura::{
-        CabeceraFactura, Campo, ComandoFactura, DatosFactura, DireccionRespuesta, Emision, EmisionIniciada, EstadoFactura,
-        EventoFactura, Factura, FacturaEmitida, FaseEmision, FormaPago, FormaPagoTipo, GrupoEmision, GrupoEmitido, LineaEmitida,
-        LineaFactura, LineaPedida, Paso, Progreso, TotalImpuesto, TotalesFactura,
-    },
+            CabeceraFactura, Campo, ComandoFactura, DatosFactura, DireccionRespuesta, Emision, EmisionIniciada, EstadoFactura,
+            EventoFactura, Factura, FacturaEmitida, FaseEmision, FormaPago, FormaPagoTipo, GrupoEmision, GrupoEmitido,
+            LineaEmitida, LineaFactura, LineaPedida, Paso, Progreso, TotalImpuesto, TotalesFactura,
+        },
         nota_credito::{ComandoNotaCredito, EventoNotaCredito},
     },
     inventario::{

@@ -224,11 +224,7 @@ impl Muestras {
     }
 
     pub fn respuesta_dian(&mut self) -> RespuestaDian {
-        RespuestaDian {
-            estado: self.uno(&EstadoDian::TODOS),
-            codigo: self.opcion(Self::texto),
-            mensaje: self.opcion(Self::texto),
-        }
+        RespuestaDian { estado: self.uno(&EstadoDian::TODOS), codigo: self.opcion(Self::texto), mensaje: self.opcion(Self::texto) }
     }
 
     pub fn inicio_anulacion(&mut self) -> Arc<AnulacionIniciada> {

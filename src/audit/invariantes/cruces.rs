@@ -90,7 +90,9 @@ impl Cruces {
         informe.revisado(Codigo::I4);
         let documento = &sobre.aggregate_id;
         match self.devoluciones.remove(&clave(&[movimiento_id.as_str()])) {
-            None => informe.falla(Codigo::I4, || format!("{documento}: dice que volvió {movimiento_id} y ninguna existencia subió")),
+            None => {
+                informe.falla(Codigo::I4, || format!("{documento}: dice que volvió {movimiento_id} y ninguna existencia subió"))
+            }
             Some((huella, _)) => informe.exigir(Codigo::I4, huella == huella_devolucion(textos, costo), || {
                 format!("{documento}: el costo o el lugar de {movimiento_id} no son los que volvieron")
             }),

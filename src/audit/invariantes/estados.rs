@@ -5,9 +5,9 @@ use hashbrown::HashMap;
 use super::{
     cruces::Cruces,
     facturas::FacturaSeguida,
-    notas::NotaSeguida,
     informe::{Codigo, Informe},
     inventarios::InventarioSeguido,
+    notas::NotaSeguida,
     rangos::RangoSeguido,
 };
 use crate::{

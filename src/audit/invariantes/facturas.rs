@@ -14,9 +14,7 @@ use crate::{
         Evento,
         emisor::{ModoRedondeo, NivelRedondeo, PoliticaRedondeo},
         facturacion::{
-            factura::{
-                EstadoFactura, EventoFactura, Factura, FacturaEmitida, GrupoEmitido, credito::EstadoCredito, evolucionar,
-            },
+            factura::{EstadoFactura, EventoFactura, Factura, FacturaEmitida, GrupoEmitido, credito::EstadoCredito, evolucionar},
             nota_credito::clave_nota,
             totales::{Partida, calcular},
         },
@@ -94,7 +92,9 @@ impl FacturaSeguida {
             return;
         }
         let mut estado = self.estado.take().map(|estado| *estado);
-        if estado.is_none() && let Some(Evento::Factura(emitida)) = relector.evento(resumen.posicion) {
+        if estado.is_none()
+            && let Some(Evento::Factura(emitida)) = relector.evento(resumen.posicion)
+        {
             evolucionar(&mut estado, &emitida);
         }
         evolucionar(&mut estado, evento);
@@ -164,12 +164,9 @@ fn revisar_credito(factura: &Factura, informe: &mut Informe) {
     for cargo in credito.lineas.values() {
         informe.revisado(Codigo::I5);
         let linea = cargo.linea.checked_sub(1).and_then(|i| documento.lineas.get(usize::from(i)));
-        let cabe = linea.is_some_and(|l| {
-            cargo.cantidad <= l.linea.cantidad && cargo.subtotal <= l.subtotal && cargo.impuesto <= l.impuesto
-        });
-        informe.exigir(Codigo::I5, cabe, || {
-            format!("{}: sus notas acreditan más de su línea {}", factura.factura_id, cargo.linea)
-        });
+        let cabe = linea
+            .is_some_and(|l| cargo.cantidad <= l.linea.cantidad && cargo.subtotal <= l.subtotal && cargo.impuesto <= l.impuesto);
+        informe.exigir(Codigo::I5, cabe, || format!("{}: sus notas acreditan más de su línea {}", factura.factura_id, cargo.linea));
         let devuelto: Decimal = cargo.lotes.iter().map(|l| l.cantidad.valor()).sum();
         informe.exigir(Codigo::I5, devuelto <= cargo.cantidad.valor(), || {
             format!("{}: de su línea {} vuelven {devuelto} y se acreditan {}", factura.factura_id, cargo.linea, cargo.cantidad)

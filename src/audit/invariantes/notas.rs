@@ -44,9 +44,10 @@ impl NotaSeguida {
 
 fn revisar(sobre: &EventEnvelope, documento: &NotaCreditoEmitida, informe: &mut Informe) {
     let nota = &sobre.aggregate_id;
-    let (subtotal, impuestos) = documento.lineas.iter().fold((Decimal::ZERO, Decimal::ZERO), |(s, i), linea| {
-        (s + linea.subtotal.valor(), i + linea.valor_impuesto.valor())
-    });
+    let (subtotal, impuestos) = documento
+        .lineas
+        .iter()
+        .fold((Decimal::ZERO, Decimal::ZERO), |(s, i), linea| (s + linea.subtotal.valor(), i + linea.valor_impuesto.valor()));
     let totales = &documento.totales;
     let detalle: Decimal = totales.impuestos.iter().map(|i| i.valor.valor()).sum();
     let cuadra = subtotal == totales.subtotal.valor() && impuestos == detalle && subtotal + impuestos == totales.total.valor();

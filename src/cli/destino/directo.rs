@@ -102,6 +102,8 @@ impl Directo {
             Recurso::Inventario => Comando::Inventario(cuerpos::cuerpo_inventario(cuerpo)?),
             Recurso::Entrada => Comando::Inventario(cuerpos::cuerpo_entrada(cuerpo, None, &contexto)?),
             Recurso::Factura => Comando::Factura(cuerpos::cuerpo_factura(cuerpo, &contexto)?),
+            Recurso::Nota => Comando::NotaCredito(cuerpos::cuerpo_nota(cuerpo, None, true, &contexto)?),
+            Recurso::Anulacion => Comando::Factura(cuerpos::cuerpo_anular(cuerpo, None)?),
         };
         let command_id: Id = ids::comando_de_clave(&peticion.clave);
         Ok(NewCommand {
@@ -148,7 +150,15 @@ fn desenlace(respuesta: Respuesta) -> Result<Desenlace, Fallo> {
                 moneda: f.moneda.to_string(),
             }),
         }),
-        Resultado::NotaAceptada { .. } => Ok(Desenlace::Aceptada { repetida: respuesta.repetido, factura: None }),
+        Resultado::NotaAceptada { nota } => Ok(Desenlace::Aceptada {
+            repetida: respuesta.repetido,
+            factura: Some(FacturaHecha {
+                factura_id: nota.nota_id.as_str().to_owned(),
+                numero: nota.numero.to_string(),
+                total: nota.total,
+                moneda: nota.moneda.to_string(),
+            }),
+        }),
         Resultado::Rechazado { errores } => Ok(Desenlace::Rechazada(errores.iter().map(Motivo::from).collect())),
         Resultado::Apartado { codigo, causa } => Ok(Desenlace::Rechazada(vec![Motivo::new(&codigo, causa.as_ref())])),
         Resultado::EnCurso => Ok(Desenlace::Rechazada(vec![Motivo::new(

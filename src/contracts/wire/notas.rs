@@ -14,15 +14,16 @@ use crate::{
     domain::{
         facturacion::{
             factura::{
-                AnulacionEnCurso, AnulacionIniciada, FacturaAnulada, MovimientoAnulacion, Posterior, ProgresoAnulacion, RespuestaDian,
+                AnulacionEnCurso, AnulacionIniciada, FacturaAnulada, MovimientoAnulacion, Posterior, ProgresoAnulacion,
+                RespuestaDian,
                 credito::{
                     Acreditado, CargoLinea, CreditoConcedido, CreditoFactura, CreditoNota, EstadoCredito, FacturaModificada,
                     GrupoDevolucion, LineaAcreditada, LineaNotaCredito, NotaDeFactura, SolicitudCredito,
                 },
             },
             nota_credito::{
-                CabeceraNota, DatosNotaCredito, EmisionNota, EmisionNotaCreditoIniciada, FechasNota, GrupoDevuelto, LineaNotaPedida,
-                NotaCredito, NotaCreditoEmitida, ProgresoNota,
+                CabeceraNota, DatosNotaCredito, EmisionNota, EmisionNotaCreditoIniciada, FechasNota, GrupoDevuelto,
+                LineaNotaPedida, NotaCredito, NotaCreditoEmitida, ProgresoNota,
             },
         },
         inventario::DevolucionPedida,
@@ -39,15 +40,7 @@ wire_record!(LineaNotaCredito { numero, linea_factura, acreditado, afecta_invent
 wire_record!(LineaNotaPedida { linea_factura, cantidad, monto, afecta_inventario, bodega_id });
 wire_record!(FechasNota { fecha_emision, fecha_autorizacion, fecha_caducidad });
 wire_record!(DatosNotaCredito { sucursal_id, concepto, motivo, politica_retorno, fechas, lineas });
-wire_record!(CabeceraNota {
-    sucursal_id,
-    concepto,
-    motivo,
-    politica_retorno,
-    fecha_emision,
-    fecha_autorizacion,
-    fecha_caducidad,
-});
+wire_record!(CabeceraNota { sucursal_id, concepto, motivo, politica_retorno, fecha_emision, fecha_autorizacion, fecha_caducidad });
 
 wire_record!(SolicitudCredito { nota_id, intento, sucursal_id, politica, fecha_emision, lineas });
 wire_record!(LineaAcreditada { linea, producto_id, descripcion, precio_unitario, impuesto, subtotal, valor_impuesto });

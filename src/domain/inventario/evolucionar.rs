@@ -45,14 +45,14 @@ pub fn elidir_reserva(estado: &mut Inventario, reserva_id: &Id) {
 /// (`reserva_id`) off its StockIncrementado, so that folding the log gives the same state.
 /// Call it in the epoch of the return, before 4,096 more returns of the same Inventario are folded.
 pub fn cerrar_devolucion(estado: &mut Inventario, movimiento_id: &Id) {
-    if !estado.resumen.devueltas.remove(movimiento_id) {
+    if !estado.resumen.devueltas.ids.remove(movimiento_id) {
         return;
     }
     if let Some(i) = estado.devueltas.iter().rposition(|id| id == movimiento_id) {
         estado.devueltas.remove(i);
     }
-    if let Some(repuesta) = estado.resumen.devueltas_expulsadas.pop_back() {
-        estado.resumen.devueltas.insert(repuesta.clone());
+    if let Some(repuesta) = estado.resumen.devueltas.expulsadas.pop_back() {
+        estado.resumen.devueltas.ids.insert(repuesta.clone());
         estado.devueltas.push_front(repuesta);
     }
 }
@@ -227,7 +227,7 @@ impl Inventario {
     }
 
     fn recordar_devuelta(&mut self, movimiento_id: &Id) {
-        if !self.resumen.devueltas.insert(movimiento_id.clone()) {
+        if !self.resumen.devueltas.ids.insert(movimiento_id.clone()) {
             return;
         }
         self.devueltas.push_back(movimiento_id.clone());
@@ -235,10 +235,10 @@ impl Inventario {
             return;
         }
         let Some(expulsada) = self.devueltas.pop_front() else { return };
-        self.resumen.devueltas.remove(&expulsada);
-        self.resumen.devueltas_expulsadas.push_back(expulsada);
-        if self.resumen.devueltas_expulsadas.len() > MEMORIA_DE_RESERVAS {
-            self.resumen.devueltas_expulsadas.pop_front();
+        self.resumen.devueltas.ids.remove(&expulsada);
+        self.resumen.devueltas.expulsadas.push_back(expulsada);
+        if self.resumen.devueltas.expulsadas.len() > MEMORIA_DE_RESERVAS {
+            self.resumen.devueltas.expulsadas.pop_front();
         }
     }
 

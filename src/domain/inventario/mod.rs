@@ -10,7 +10,7 @@ mod resumen;
 
 pub use consultas::SimulacionSalida;
 pub use contrato::*;
-pub use decidir::{DecisionInventario, decidir};
+pub use decidir::{DecisionInventario, decidir, explicar_salida};
 pub use estado::*;
 pub use evolucionar::{cerrar_devolucion, elidir_reserva, evolucionar};
 pub use fifo::{MAX_LOTES_POR_SALIDA, atribuir};

@@ -186,13 +186,7 @@ impl Core {
         }
     }
 
-    fn apply(
-        &mut self,
-        message: &Message,
-        place: Place,
-        decision: Decision,
-        input: &Rc<InputContext>,
-    ) -> Result<(), CoreError> {
+    fn apply(&mut self, message: &Message, place: Place, decision: Decision, input: &Rc<InputContext>) -> Result<(), CoreError> {
         let Decision { eventos, notas, envios, resultado } = decision;
         let role = self.role_of(message, place, &eventos)?;
         let origin = self.origin_for(message, place, role);

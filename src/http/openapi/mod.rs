@@ -126,7 +126,8 @@ fn respuestas(ruta: &Ruta) -> Value {
 
 /// POSTs to a collection create; POSTs that act on one thing answer 200.
 fn es_creacion(ruta: &Ruta) -> bool {
-    let accion = ["/reactivar", "/renovar", "/inutilizar"].iter().any(|fin| ruta.patron.ends_with(fin));
+    let accion =
+        ["/reactivar", "/renovar", "/inutilizar", "/anular", "/emitir", "/lineas"].iter().any(|fin| ruta.patron.ends_with(fin));
     ruta.metodo == Metodo::Post && !accion
 }
 

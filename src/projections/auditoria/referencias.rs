@@ -67,8 +67,6 @@ fn de_paso(command_id: &Id) -> Option<&str> {
         [factura, intento, grupo, letra] | [factura, _, intento, grupo, letra] => (factura, intento, grupo, letra),
         _ => return None,
     };
-    let de_saga = intento.parse::<u32>().is_ok()
-        && grupo.parse::<u16>().is_ok()
-        && Paso::de_letra(letra).is_some();
+    let de_saga = intento.parse::<u32>().is_ok() && grupo.parse::<u16>().is_ok() && Paso::de_letra(letra).is_some();
     de_saga.then_some(factura)
 }

@@ -3,7 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    cifra, datos_cliente, dinero, eventos::numero, fallas, fecha, fecha_opcional, impuesto, lote_consumido, texto_opcional, totales, unir,
+    cifra, datos_cliente, dinero, eventos::numero, fallas, fecha, fecha_opcional, impuesto, lote_consumido, texto_opcional,
+    totales, unir,
 };
 use crate::domain::{
     facturacion::{

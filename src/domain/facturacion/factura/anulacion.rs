@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use super::{
-    AnulacionEnCurso, AnulacionIniciada, DecisionFactura, DireccionRespuesta, Envio, EstadoDian, EstadoFactura, EventoFactura, Factura,
-    FacturaAnulada, FacturaEmitida, GrupoEmitido, MovimientoAnulacion, NotaSaga, Paso, PasoSaga, RespuestaDian,
+    AnulacionEnCurso, AnulacionIniciada, DecisionFactura, DireccionRespuesta, Envio, EstadoDian, EstadoFactura, EventoFactura,
+    Factura, FacturaAnulada, FacturaEmitida, GrupoEmitido, MovimientoAnulacion, NotaSaga, Paso, PasoSaga, RespuestaDian,
 };
 use crate::domain::{
     Comando, ContextoDecision, Rechazo, ResultadoPaso,
@@ -249,17 +249,15 @@ fn devolver(documento: &FacturaEmitida, inicio: &AnulacionIniciada, falta: impl 
 ///
 /// # Errors
 /// FacturaExiste, EstadoValido, TextoValido.
-pub fn registrar_dian(
-    estado: Option<&Factura>,
-    factura_id: &Id,
-    respuesta: &RespuestaDian,
-) -> Result<DecisionFactura, Rechazo> {
+pub fn registrar_dian(estado: Option<&Factura>, factura_id: &Id, respuesta: &RespuestaDian) -> Result<DecisionFactura, Rechazo> {
     let factura = existente(estado, factura_id)?;
     let mut fallas = Vec::new();
     if !matches!(factura.estado, EstadoFactura::Emitida | EstadoFactura::EnAnulacion | EstadoFactura::Anulada) {
         fallas.push(estado_invalido(factura, "la DIAN sólo responde a facturas emitidas"));
     }
-    for (campo, texto, maximo) in [("codigo", &respuesta.codigo, CODIGO_DIAN_MAX), ("mensaje", &respuesta.mensaje, MENSAJE_DIAN_MAX)] {
+    for (campo, texto, maximo) in
+        [("codigo", &respuesta.codigo, CODIGO_DIAN_MAX), ("mensaje", &respuesta.mensaje, MENSAJE_DIAN_MAX)]
+    {
         if texto.as_ref().is_some_and(|t| !texto_valido(t, maximo)) {
             let mensaje = format!("el {campo} tiene de 1 a {maximo} caracteres, sin caracteres de control");
             fallas.push(Falla::new(Regla::TextoValido, format!("/{campo}"), mensaje));

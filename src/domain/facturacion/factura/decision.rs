@@ -1,7 +1,8 @@
 //! What a message means to an invoice.
 
 use super::{
-    ComandoFactura, DecisionFactura, DireccionRespuesta, Envio, EstadoFactura, Factura, anulacion, creacion::crear_y_emitir, credito, saga,
+    ComandoFactura, DecisionFactura, DireccionRespuesta, Envio, EstadoFactura, Factura, anulacion, creacion::crear_y_emitir,
+    credito, saga,
 };
 use crate::domain::{
     ContextoDecision, Rechazo,
@@ -31,16 +32,16 @@ pub fn decidir(
             }
             saga::responder(factura, *intento, *grupo, *paso, resultado, ctx)
         }
-        ComandoFactura::VencioPlazo { intento, .. } => {
-            Ok(estado.map(|factura| vencer(factura, *intento, ctx)).unwrap_or_default())
-        }
+        ComandoFactura::VencioPlazo { intento, .. } => Ok(estado.map(|factura| vencer(factura, *intento, ctx)).unwrap_or_default()),
         ComandoFactura::ReservarCredito { factura_id, solicitud } => credito::reservar(estado, factura_id, solicitud, ctx),
         ComandoFactura::AplicarCredito { factura_id, nota_id, intento } => credito::aplicar(estado, factura_id, nota_id, *intento),
         ComandoFactura::LiberarCredito { factura_id, nota_id, intento } => {
             Ok(credito::liberar(estado, factura_id, nota_id, *intento))
         }
         ComandoFactura::AnularFactura { factura_id, motivo } => anulacion::anular(estado, factura_id, motivo, responder_a, ctx),
-        ComandoFactura::RegistrarRespuestaDian { factura_id, respuesta } => anulacion::registrar_dian(estado, factura_id, respuesta),
+        ComandoFactura::RegistrarRespuestaDian { factura_id, respuesta } => {
+            anulacion::registrar_dian(estado, factura_id, respuesta)
+        }
     }
 }
 

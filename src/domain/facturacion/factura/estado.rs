@@ -109,13 +109,27 @@ impl Factura {
 /// A fact of the saga that is not recorded (see [`Progreso`]).
 #[derive(Debug, Clone, PartialEq)]
 pub enum NotaSaga {
-    ReservaRespondida { grupo: u16, resultado: Result<(), Vec<Falla>> },
-    NumeroNegado { errores: Vec<Falla> },
-    ReservaConfirmada { grupo: u16, lotes: Arc<[LoteConsumido]>, costo_total: CostoTotal },
+    ReservaRespondida {
+        grupo: u16,
+        resultado: Result<(), Vec<Falla>>,
+    },
+    NumeroNegado {
+        errores: Vec<Falla>,
+    },
+    ReservaConfirmada {
+        grupo: u16,
+        lotes: Arc<[LoteConsumido]>,
+        costo_total: CostoTotal,
+    },
     /// Of an annulment.
-    GrupoVerificado { grupo: u16, resultado: Result<(), Vec<Falla>> },
+    GrupoVerificado {
+        grupo: u16,
+        resultado: Result<(), Vec<Falla>>,
+    },
     /// Of an annulment.
-    GrupoDevuelto { grupo: u16 },
+    GrupoDevuelto {
+        grupo: u16,
+    },
 }
 
 /// What a Factura decides on one message: facts to record, facts to remember, messages to send.

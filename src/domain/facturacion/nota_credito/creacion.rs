@@ -73,12 +73,7 @@ fn eventos_de_borrador(factura_id: &Id, nota_id: &Id, cabecera: Arc<CabeceraNota
 ///
 /// # Errors
 /// Every failure of the draft at once.
-pub fn crear(
-    factura_id: &Id,
-    nota_id: &Id,
-    datos: &DatosNotaCredito,
-    ctx: &ContextoDecision<'_>,
-) -> Result<DecisionNota, Rechazo> {
+pub fn crear(factura_id: &Id, nota_id: &Id, datos: &DatosNotaCredito, ctx: &ContextoDecision<'_>) -> Result<DecisionNota, Rechazo> {
     let (cabecera, lineas) = borrador(datos, ctx)?;
     Ok(DecisionNota::con_eventos(eventos_de_borrador(factura_id, nota_id, cabecera, &lineas)))
 }

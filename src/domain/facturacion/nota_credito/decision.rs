@@ -20,10 +20,9 @@ pub fn decidir(
     ctx: &ContextoDecision<'_>,
 ) -> Result<DecisionNota, Rechazo> {
     match (comando, estado) {
-        (
-            ComandoNotaCredito::CrearNotaCredito { .. } | ComandoNotaCredito::CrearYEmitirNotaCredito { .. },
-            Some(nota),
-        ) => Err(estado_invalido(nota, "ya existe; use otro id para crear otra")),
+        (ComandoNotaCredito::CrearNotaCredito { .. } | ComandoNotaCredito::CrearYEmitirNotaCredito { .. }, Some(nota)) => {
+            Err(estado_invalido(nota, "ya existe; use otro id para crear otra"))
+        }
         (ComandoNotaCredito::CrearNotaCredito { factura_id, nota_id, datos }, None) => {
             creacion::crear(factura_id, nota_id, datos, ctx)
         }
@@ -47,7 +46,9 @@ pub fn decidir(
         (ComandoNotaCredito::ReanudarNota { .. }, Some(nota)) => {
             Ok(DecisionNota { envios: saga::reanudar(nota), ..DecisionNota::default() })
         }
-        (ComandoNotaCredito::RespuestaPasoNota { .. } | ComandoNotaCredito::ReanudarNota { .. }, None) => Ok(DecisionNota::default()),
+        (ComandoNotaCredito::RespuestaPasoNota { .. } | ComandoNotaCredito::ReanudarNota { .. }, None) => {
+            Ok(DecisionNota::default())
+        }
     }
 }
 

@@ -19,14 +19,8 @@ use crate::domain::{
 type ReglaCabecera = fn(&CabeceraNota, &ContextoDecision<'_>, &mut Vec<Falla>);
 
 /// Of the head; at its creation and at its issue.
-const DE_CABECERA: &[ReglaCabecera] = &[
-    motivo,
-    sucursal_valida,
-    fecha_emision_valida,
-    max_dias_futuro_valido,
-    fecha_autorizacion_valida,
-    fecha_caducidad_valida,
-];
+const DE_CABECERA: &[ReglaCabecera] =
+    &[motivo, sucursal_valida, fecha_emision_valida, max_dias_futuro_valido, fecha_autorizacion_valida, fecha_caducidad_valida];
 
 /// Applies every rule of the head.
 pub fn revisar_cabecera(cabecera: &CabeceraNota, ctx: &ContextoDecision<'_>, fallas: &mut Vec<Falla>) {

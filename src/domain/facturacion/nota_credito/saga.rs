@@ -203,7 +203,8 @@ fn documento(
     let costo_devuelto = CostoTotal::nuevo(costo).map_err(|_| {
         Rechazo::de(Falla::new(Regla::PrecisionExcedida, "", "el costo de lo devuelto llega a 10^16; revise los costos"))
     })?;
-    let devuelto = |(i, grupo): (usize, &Arc<_>)| GrupoDevuelto { grupo: Arc::clone(grupo), movimiento_id: movimiento_id(inicio, i) };
+    let devuelto =
+        |(i, grupo): (usize, &Arc<_>)| GrupoDevuelto { grupo: Arc::clone(grupo), movimiento_id: movimiento_id(inicio, i) };
     Ok(EventoNotaCredito::NotaCreditoEmitida(Arc::new(NotaCreditoEmitida {
         factura_id: nota.factura_id.clone(),
         nota_id: nota.nota_id.clone(),

@@ -6,8 +6,8 @@ use super::{DecisionInventario, existente, falla_de_cifras, falla_sin_inventario
 use crate::domain::{
     ContextoDecision, Rechazo, ResultadoPaso,
     inventario::{
-        DevolucionPedida, EventoInventario, Inventario, LoteConsumido, MAX_LOTES_POR_SALIDA, Movimiento, PoliticaRetorno, costo, sumar,
-        sumar_costo,
+        DevolucionPedida, EventoInventario, Inventario, LoteConsumido, MAX_LOTES_POR_SALIDA, Movimiento, PoliticaRetorno, costo,
+        sumar, sumar_costo,
     },
     reglas::{Falla, Regla},
     valores::{Cantidad, CostoTotal, Decimal, Id},
@@ -38,7 +38,7 @@ pub(super) fn devolver(
     ctx: &ContextoDecision<'_>,
 ) -> Result<DecisionInventario, Rechazo> {
     let inventario = existente(estado, &devolucion.inventario_id)?;
-    if inventario.resumen.devueltas.contains(&devolucion.movimiento_id) {
+    if inventario.resumen.devueltas.ids.contains(&devolucion.movimiento_id) {
         return Ok(DecisionInventario::responde(Vec::new(), ResultadoPaso::StockDevuelto));
     }
     let cifras = cifras(inventario, &devolucion.lotes)?;

@@ -3,8 +3,11 @@
 mod devoluciones;
 mod entradas;
 mod existencia;
+mod explicar;
 mod reservas;
 mod salidas;
+
+pub use explicar::explicar_salida;
 
 use super::{ComandoInventario, EventoInventario, Inventario, restar};
 use crate::domain::{

@@ -123,10 +123,7 @@ fn a_note_on_one_node_leaves_only_what_somebody_could_observe() {
     let mut node = vendida();
     node.give("nota", note("f1", "n1", vec![por_cantidad(1, "15")]));
     let names = node.end_epoch();
-    assert_eq!(
-        names,
-        ["NumeroAsignado", "LoteCreado", "LoteCreado", "StockIncrementado", "CreditoAplicado", "NotaCreditoEmitida"]
-    );
+    assert_eq!(names, ["NumeroAsignado", "LoteCreado", "LoteCreado", "StockIncrementado", "CreditoAplicado", "NotaCreditoEmitida"]);
     let Resultado::NotaAceptada { nota } = &node.last_reply().resultado else { panic!("{:?}", node.last_reply()) };
     assert_eq!((&*nota.numero, nota.total.to_string().as_str(), nota.nota_id.as_str()), ("NC1", "15000.00", "n1"));
     // Ten of the last lot and five of the one before, at what they cost.

@@ -132,7 +132,11 @@ fn whoever_dies_wherever_the_note_is_it_ends_once() {
             for _ in 0..paso {
                 distintos += un_turno(&mut a, &mut b);
             }
-            if muere_b { morir(&mut b, true) } else { morir(&mut a, false) }
+            if muere_b {
+                morir(&mut b, true)
+            } else {
+                morir(&mut a, false)
+            }
             settle(&mut a, &mut b);
             let notas = todas_emitidas(&a, &b);
             assert_eq!(notas.len(), 1, "paso {paso}, muere {}: {notas:?}", if muere_b { "b" } else { "a" });
@@ -220,7 +224,11 @@ fn whoever_dies_wherever_the_annulment_is_it_ends_once() {
             for _ in 0..paso {
                 un_turno(&mut a, &mut b);
             }
-            if muere_b { morir(&mut b, true) } else { morir(&mut a, false) }
+            if muere_b {
+                morir(&mut b, true)
+            } else {
+                morir(&mut a, false)
+            }
             settle(&mut a, &mut b);
             assert_eq!(estado_de(&mut a, &mut b, &factura), EstadoFactura::Anulada, "paso {paso}");
             assert_eq!(stock(&a, &b, "p1"), "100", "paso {paso}");

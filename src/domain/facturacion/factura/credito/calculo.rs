@@ -88,9 +88,11 @@ impl<'a> Acreditacion<'a> {
     ) -> Vec<LoteConsumido> {
         let numero = emitida.linea.numero;
         let documento = self.documento;
-        let hallado = documento.grupos.iter().enumerate().find_map(|(i, g)| {
-            g.grupo.lineas.iter().position(|l| *l == numero).map(|lugar| (i, lugar, g))
-        });
+        let hallado = documento
+            .grupos
+            .iter()
+            .enumerate()
+            .find_map(|(i, g)| g.grupo.lineas.iter().position(|l| *l == numero).map(|lugar| (i, lugar, g)));
         let Some((indice, lugar, grupo)) = hallado else { return Vec::new() };
         let atribuidos = self.atribuidos.entry(indice).or_insert_with(|| atribuir_grupo(documento, grupo));
         let lotes = en_reversa(&atribuidos[lugar], &previo.lotes, cantidad);
@@ -151,11 +153,9 @@ impl<'a> Acreditacion<'a> {
                     t.base = sumar(t.base, linea.subtotal);
                     t.valor = sumar(t.valor, linea.valor_impuesto);
                 }
-                None => impuestos.push(TotalImpuesto {
-                    impuesto: impuesto.clone(),
-                    base: linea.subtotal,
-                    valor: linea.valor_impuesto,
-                }),
+                None => {
+                    impuestos.push(TotalImpuesto { impuesto: impuesto.clone(), base: linea.subtotal, valor: linea.valor_impuesto })
+                }
             }
         }
         impuestos.sort_by(|a, b| (&a.impuesto.codigo, a.impuesto.tarifa).cmp(&(&b.impuesto.codigo, b.impuesto.tarifa)));
@@ -204,7 +204,12 @@ fn por_cantidad(
 }
 
 /// A subtotal and its proportional tax, cumulatively: what is credited in all of the subtotal carries its share of the tax.
-fn por_monto(politica: &PoliticaRedondeo, emitida: &LineaEmitida, previo: &CargoLinea, monto: Dinero) -> Result<CargoLinea, Exceso> {
+fn por_monto(
+    politica: &PoliticaRedondeo,
+    emitida: &LineaEmitida,
+    previo: &CargoLinea,
+    monto: Dinero,
+) -> Result<CargoLinea, Exceso> {
     let queda = restar(emitida.subtotal, previo.subtotal);
     if monto > queda {
         return Err(Exceso::Monto { queda });

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use super::{
-    CreditoConcedido, CreditoFactura, CreditoNota, EstadoCredito, FacturaModificada, NOTAS_MAX, SolicitudCredito, calculo::Acreditacion, reglas,
+    CreditoConcedido, CreditoFactura, CreditoNota, EstadoCredito, FacturaModificada, NOTAS_MAX, SolicitudCredito,
+    calculo::Acreditacion, reglas,
 };
 use crate::domain::{
     ContextoDecision, Rechazo, ResultadoPaso,
@@ -110,9 +111,9 @@ pub fn aplicar(estado: Option<&Factura>, factura_id: &Id, nota_id: &Id, intento:
         };
         return Ok(DecisionFactura { eventos: vec![evento], resultado, ..DecisionFactura::default() });
     }
-    let aplicado = credito.and_then(|c| c.notas.get(nota_id)).is_some_and(|nota| {
-        nota.intento == intento && matches!(nota.estado, EstadoCredito::Aplicado {})
-    });
+    let aplicado = credito
+        .and_then(|c| c.notas.get(nota_id))
+        .is_some_and(|nota| nota.intento == intento && matches!(nota.estado, EstadoCredito::Aplicado {}));
     if aplicado {
         return Ok(DecisionFactura { resultado, ..DecisionFactura::default() });
     }

@@ -12,8 +12,8 @@ use crate::domain::{
         tests::mundo::{MEDIODIA, Mundo, fecha, id, linea, pedido},
     },
     inventario::{
-        ComandoInventario, DevolucionPedida, EventoInventario, Inventario, LoteConsumido, MotivoEntrada, PoliticaRetorno, Referencia,
-        decidir as decidir_inventario, evolucionar as evolucionar_inventario,
+        ComandoInventario, DevolucionPedida, EventoInventario, Inventario, LoteConsumido, MotivoEntrada, PoliticaRetorno,
+        Referencia, decidir as decidir_inventario, evolucionar as evolucionar_inventario,
     },
     numeracion::NumeroDocumento,
     reglas::Regla,

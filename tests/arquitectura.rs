@@ -9,7 +9,7 @@ use std::{
 
 /// Height of each top-level module: a module may use only strictly lower ones, so two of one height are independent.
 /// `tables` stands on `log` because a sink keeps the log's positions beside its rows; `log` knows nothing of tables.
-const HEIGHTS: [(&str, u8); 10] = [
+const HEIGHTS: [(&str, u8); 11] = [
     ("cli", 9),
     ("node", 8),
     ("http", 7),
@@ -20,6 +20,7 @@ const HEIGHTS: [(&str, u8); 10] = [
     ("log", 2),
     ("tables", 3),
     ("domain", 1),
+    ("defectos", 0),
 ];
 
 /// `config` stands beside the list: these read it, and it reads the domain (the issuer it describes).

@@ -32,6 +32,17 @@ async fn lo_que_existe_y_lo_que_no() {
     }
     assert_eq!(borde.get("/api/v1/inventarios/1/b/stock").await.status, 200);
     borde.get("/api/v1/inventarios/2/b/stock").await.es_problema(404);
+    for ruta in
+        ["notas-credito/1", "facturas/9/notas-credito/1", "clientes/1/estado-de-cuenta", "inventarios/1/b/explicacion?cantidad=2.5"]
+    {
+        assert_eq!(borde.get(&format!("/api/v1/{ruta}")).await.status, 200, "{ruta}");
+    }
+    assert_eq!(borde.get("/api/v1/notas-credito/repetida").await.es_problema(409).codigo(), "IdAmbiguo");
+    borde.get("/api/v1/notas-credito/2").await.es_problema(404);
+    for cantidad in ["", "?cantidad=0", "?cantidad=-1", "?cantidad=1.0000001", "?cantidad=1&fecha=2026-02-30"] {
+        borde.get(&format!("/api/v1/inventarios/1/b/explicacion{cantidad}")).await.es_problema(400);
+    }
+    borde.get("/api/v1/clientes/1/estado-de-cuenta?fechaInicio=2026-01-01").await.es_problema(400);
     assert_eq!(borde.pedir("HEAD", "/api/v1/clientes/1", &[], Body::empty()).await.status, 200);
 }
 
@@ -177,11 +188,14 @@ async fn la_portada_no_pide_nada_a_nadie() {
 #[tokio::test]
 async fn la_verificacion_es_de_quien_la_pone() {
     borde().pedir("POST", "/api/v1/verificacion", &[], "").await.es_problema(404);
-    let verificacion: factumarket::http::Verificacion = Arc::new(|| Ok(json!({"hallazgos": 0})));
+    let verificacion: factumarket::http::Verificacion = Arc::new(|quieto| Ok(json!({"hallazgos": 0, "quieto": quieto})));
     let borde = borde_con(Ajustes { verificacion: Some(verificacion), ..Ajustes::default() });
     let r = borde.pedir("POST", "/api/v1/verificacion", &[], "").await;
-    assert_eq!((r.status.as_u16(), r.json()), (200, json!({"hallazgos": 0})));
-    let mala: factumarket::http::Verificacion = Arc::new(|| panic!("de prueba"));
+    assert_eq!((r.status.as_u16(), r.json()), (200, json!({"hallazgos": 0, "quieto": false})));
+    let r = borde.pedir("POST", "/api/v1/verificacion?quieto=true", &[], "").await;
+    assert_eq!((r.status.as_u16(), r.json()), (200, json!({"hallazgos": 0, "quieto": true})));
+    borde.pedir("POST", "/api/v1/verificacion?quieto=tal-vez", &[], "").await.es_problema(400);
+    let mala: factumarket::http::Verificacion = Arc::new(|_| panic!("de prueba"));
     let borde = borde_con(Ajustes { verificacion: Some(mala), ..Ajustes::default() });
     borde.pedir("POST", "/api/v1/verificacion", &[], "").await.es_problema(503);
     borde.pedir("POST", "/api/v1/verificacion", &[], "").await.es_problema(503);

@@ -1,10 +1,11 @@
-//! The embedded log keeps every law of the port, with its cache and without it.
+//! Every adapter keeps every law of the port: the embedded log with its cache and without it, the simulated log without faults.
 
 use std::sync::{Arc, Mutex};
 
 use factumarket::log::{
     Log, conformance,
     embedded::{EmbeddedLog, EmbeddedLogOptions},
+    simulated::{ClusterOptions, NoFaults, SimulatedLog},
 };
 
 fn run(options: &EmbeddedLogOptions) {
@@ -25,4 +26,9 @@ fn embedded() {
 #[test]
 fn embedded_reading_from_the_store_only() {
     run(&EmbeddedLogOptions { cache_bytes: 0, ..EmbeddedLogOptions::default() });
+}
+
+#[test]
+fn simulated_without_faults() {
+    conformance::run_all(&|| -> Arc<dyn Log> { Arc::new(SimulatedLog::new(ClusterOptions::default(), Box::new(NoFaults))) });
 }

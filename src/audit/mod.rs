@@ -2,3 +2,5 @@
 //! tell the story of every document are a read model like the others: `projections::auditoria`.
 
 pub mod invariantes;
+#[cfg(test)]
+mod pruebas;

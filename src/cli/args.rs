@@ -336,7 +336,11 @@ pub enum ConfigAccion {
                   Salida: 0 sano · 1 hay fallas · 6 no se pudo revisar\n\n\
                   Ejemplo:\n  factumarket verificar --datos datos"
 )]
-pub struct VerificarArgs {}
+pub struct VerificarArgs {
+    /// Exige además que no quede nada por hacer: sin retraso, sin sagas abiertas, sin comandos en curso (I12)
+    #[arg(long)]
+    pub quieto: bool,
+}
 
 #[derive(Debug, Args)]
 #[command(override_usage = "factumarket doctor [OPCIONES]", after_help = "Ejemplo:\n  factumarket doctor --datos datos")]

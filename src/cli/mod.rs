@@ -88,7 +88,7 @@ fn ejecutar(cli: Cli, salida: Salida) -> Result<(), Fallo> {
             config_ver::ver(&con(Vec::new())?, origen)
         }
         Orden::Banco(args) => banco::ejecutar(&con(Vec::new())?, &args),
-        Orden::Verificar(_) => verificar::ejecutar(&con(Vec::new())?),
+        Orden::Verificar(args) => verificar::ejecutar(&con(Vec::new())?, args.quieto),
         Orden::Doctor(_) => doctor::ejecutar(&global, salida),
         Orden::Ejemplos(args) => match args.accion {
             EjemplosAccion::Generar { archivo } => ejemplos::generar(&archivo, salida),

@@ -22,10 +22,10 @@ const CLAVE: &str = "verificar";
 
 /// # Errors
 /// Class `Falla` when an invariant does not hold; `Servicio` when that could not be found out.
-pub fn ejecutar(contexto: &Contexto) -> Result<(), Fallo> {
+pub fn ejecutar(contexto: &Contexto, quieto: bool) -> Result<(), Fallo> {
     let informe = match contexto.url.clone().or_else(|| en_marcha(contexto)) {
-        Some(url) => por_api(&url)?,
-        None => directo(contexto)?,
+        Some(url) => por_api(&url, quieto)?,
+        None => directo(contexto, quieto)?,
     };
     mostrar(&contexto.salida, &informe);
     contexto.salida.resultado(&informe);
@@ -35,13 +35,14 @@ pub fn ejecutar(contexto: &Contexto) -> Result<(), Fallo> {
     Err(Fallo::dicho(Clase::Falla, "hay invariantes que no se cumplen"))
 }
 
-fn por_api(url: &str) -> Result<Value, Fallo> {
+fn por_api(url: &str, quieto: bool) -> Result<Value, Fallo> {
     let cliente = ClienteHttp::con_plazo(url, PLAZO);
-    let respuesta = cliente.post("/api/v1/verificacion", CLAVE, &Value::Object(serde_json::Map::new()))?;
+    let respuesta =
+        cliente.post(&format!("/api/v1/verificacion?quieto={quieto}"), CLAVE, &Value::Object(serde_json::Map::new()))?;
     if respuesta.estado == 200 { Ok(respuesta.cuerpo) } else { Err(cliente.mal_estado(&respuesta)) }
 }
 
-fn directo(contexto: &Contexto) -> Result<Value, Fallo> {
+fn directo(contexto: &Contexto, quieto: bool) -> Result<Value, Fallo> {
     let carpeta = contexto.carpeta();
     if matches!(node::inspeccionar(&carpeta), Ok(EstadoCarpeta::Nueva)) {
         return Err(Fallo::new(
@@ -53,7 +54,7 @@ fn directo(contexto: &Contexto) -> Result<Value, Fallo> {
     }
     contexto.salida.nota(format!("Nadie atiende la carpeta {}: se lee directamente.", carpeta.display()));
     let barra = barra(&contexto.salida);
-    let verificado = node::verificar_carpeta(&NodeOptions::new(&contexto.configuracion), &mut |hechos, total| {
+    let verificado = node::verificar_carpeta(&NodeOptions::new(&contexto.configuracion), quieto, &mut |hechos, total| {
         barra.set_length(total);
         barra.set_position(hechos);
     });
@@ -75,7 +76,7 @@ fn barra(salida: &Salida) -> ProgressBar {
 fn mostrar(salida: &Salida, informe: &Value) {
     let numero = |puntero: &str| entero(informe.pointer(puntero).and_then(Value::as_u64).unwrap_or_default());
     salida.linea(format!(
-        "{} eventos · {} comandos ({} repetidos, {} en curso, {} pendientes) · {} facturas emitidas · {} instantáneas",
+        "{} eventos · {} comandos ({} repetidos, {} en curso, {} pendientes) · {} facturas emitidas · {} instantáneas · {} filas de auditoría",
         numero("/eventos"),
         numero("/comandos/total"),
         numero("/comandos/repetidos"),
@@ -83,6 +84,7 @@ fn mostrar(salida: &Salida, informe: &Value) {
         numero("/comandos/pendientes"),
         numero("/facturas/emitidas"),
         numero("/instantaneas"),
+        numero("/auditoria/filas"),
     ));
     salida.linea("");
     for invariante in lista(informe, "/invariantes") {
@@ -109,7 +111,7 @@ fn fila(salida: &Salida, invariante: &Value) {
     let numero = |campo: &str| invariante.get(campo).and_then(Value::as_u64).unwrap_or_default();
     let marca = if numero("fallas") > 0 { salida.rojo("✖") } else { salida.verde("✔") };
     let cuenta = format!("{:>11} revisados {:>6} fallas", entero(numero("revisados")), entero(numero("fallas")));
-    salida.linea(format!("  {marca} {:<2} {cuenta}  {}", texto("codigo"), texto("nombre")));
+    salida.linea(format!("  {marca} {:<3} {cuenta}  {}", texto("codigo"), texto("nombre")));
     if !texto("nota").is_empty() {
         salida.linea(format!("       {}", texto("nota")));
     }

@@ -91,7 +91,7 @@ pub trait QueryAudit: Send + Sync + 'static {
 }
 
 /// Runs the verification of the whole log and gives its report; blocks for as long as it takes.
-pub type Verificacion = Arc<dyn Fn() -> Result<Value, String> + Send + Sync>;
+pub type Verificacion = Arc<dyn Fn(bool) -> Result<Value, String> + Send + Sync>;
 
 /// What the node hands over.
 pub struct Partes {

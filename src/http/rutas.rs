@@ -97,7 +97,7 @@ pub static RUTAS: &[Ruta] = &[
     ruta!(Get "/salud/arranque", Servicio, "La primera carga terminó", [], salud::arranque),
     ruta!(Get "/metrics", Servicio, "Métricas en el formato de Prometheus", [], salud::metrics),
     ruta!(Get "/api/v1/openapi.json", Servicio, "Este documento", [], salud::openapi),
-    ruta!(Post "/api/v1/verificacion", Larga, "Vuelve a plegar el registro entero y revisa los invariantes", [], salud::verificacion),
+    ruta!(Post "/api/v1/verificacion", Larga, "Vuelve a plegar el registro entero y revisa los invariantes", ["quieto"], salud::verificacion),
     ruta!(Post "/api/v1/clientes", Comando(Pequeno("Cliente")), "Crea un cliente", [], ordenes::crear_cliente),
     ruta!(Get "/api/v1/clientes", Consulta("clientes.listar"), "Lista clientes",
         ["identificacion", "nombre", "correo", "estado_fiscal", "limite", "despues", "despues_de"], consultas::clientes),

@@ -77,11 +77,16 @@ fn con_tipo(cuerpo: impl Into<Body>, tipo: &'static str) -> Response<Body> {
     respuesta
 }
 
-/// Runs the verification; one at a time, because each reads the whole log.
+/// Runs the verification; one at a time, because each reads the whole log. `quieto`: nothing may be left to do.
 pub async fn verificacion(p: &Peticion) -> Respondido {
     let Some(verificar) = p.estado.partes.verificacion.clone() else {
         let detalle = "este proceso no puede verificar en marcha: deténgalo y use la orden verificar";
         return Err(Problema::new(StatusCode::NOT_FOUND, "VerificacionNoDisponible", "Verificación no disponible", detalle));
+    };
+    let quieto = match p.parametro("quieto") {
+        None | Some("false") => false,
+        Some("true") => true,
+        Some(_) => return Err(Problema::parametro("quieto", "ParametroInvalido", "se espera true o false")),
     };
     let Ok(turno) = Arc::clone(&p.estado.verificando).try_acquire_owned() else {
         let detalle = "ya hay una verificación en marcha; espere a que termine";
@@ -90,7 +95,7 @@ pub async fn verificacion(p: &Peticion) -> Respondido {
     };
     let informe: Result<Value, String> = tokio::task::spawn_blocking(move || {
         let _turno = turno;
-        verificar()
+        verificar(quieto)
     })
     .await
     .unwrap_or_else(|error| Err(error.to_string()));

@@ -1,4 +1,5 @@
-//! Port `Log`: a partitioned log with transactions. Adapters: `embedded` (this binary's own), later `kafka` and `simulated`.
+//! Port `Log`: a partitioned log with transactions. Adapters: `embedded` (this binary's own) and `simulated` (memory with the
+//! semantics of Kafka, and its faults). `transactional` is the protocol of a Kafka client, shared by the simulated adapter and Kafka's.
 //!
 //! Semantics every adapter keeps (`conformance` proves them):
 //! * positions of a partition are consecutive for a reader of the embedded log and ascending everywhere; readers tolerate gaps;
@@ -10,6 +11,9 @@
 pub mod conformance;
 pub mod embedded;
 pub mod headers;
+mod limits;
+pub mod simulated;
+pub mod transactional;
 
 use std::{fmt, time::Duration};
 
@@ -166,6 +170,12 @@ pub enum LogError {
     PositionGone { partition: TopicPartition, wanted: Position, first: Position },
     #[error("otro proceso tomó el lugar de «{owner}» (época {found}, ésta tenía {held})")]
     Fenced { owner: String, held: u64, found: u64 },
+    #[error("no se sabe si la transacción de «{owner}» quedó confirmada ({what}): se reconstruye desde el registro")]
+    OutcomeUnknown { owner: String, what: String },
+    #[error("la transacción de «{owner}» se abortó ({what}): se reconstruye desde el registro")]
+    Aborted { owner: String, what: String },
+    #[error("nada se envió: {what}; se espera la próxima asignación del grupo «{group}»")]
+    NotAssigned { group: String, what: String },
     #[error("registro demasiado grande para {partition}: {what}")]
     TooLarge { partition: TopicPartition, what: String },
     #[error("no existe la partición {0}")]
@@ -227,7 +237,9 @@ pub trait Log: Send + Sync + 'static {
     /// Writes a transaction and returns when it is durable.
     ///
     /// # Errors
-    /// `Fenced` and limits: nothing was written. `Poisoned`, `Storage`: the outcome is unknown; reload from the log.
+    /// Limits and `NotAssigned`: nothing was sent. `Aborted`: nothing of it will ever be read. `Fenced`: the owner's place is taken; what
+    /// was sent is decided by whoever took it. `OutcomeUnknown`, `Poisoned`, `Storage`: the outcome is unknown. After any of them but
+    /// limits and `NotAssigned`: claim again, then reload from the log.
     fn commit(&self, transaction: Transaction) -> Result<Committed, LogError>;
     /// Durable records from `from` on, up to `max_bytes` of values (at least one when there is one).
     ///

@@ -7,12 +7,14 @@ use std::{
 
 use super::{Carpeta, NodeError, NodeOptions, start};
 use crate::{
-    audit::invariantes::{ErrorVerificacion, Informe, Opciones, Progreso, Proyeccion, Proyecciones, verificar},
+    audit::invariantes::{
+        ErrorVerificacion, Informe, LibroAuditoria, Opciones, Progreso, Proyeccion, Proyecciones, Sumidero, verificar,
+    },
     contracts::Codec,
     domain::emisor::Emisor,
     http::Verificacion,
     log::Log,
-    projections::{clientes, existencias, facturas, runner},
+    projections::{auditoria, clientes, existencias, facturas, runner},
     tables::Tables,
 };
 
@@ -40,21 +42,28 @@ impl Verificador {
         Self { log, codec, emisor, tables, espera: ESPERA }
     }
 
-    fn verificar(&self, progreso: Progreso<'_>) -> Result<Informe, ErrorVerificacion> {
+    fn verificar(&self, quieto: bool, progreso: Progreso<'_>) -> Result<Informe, ErrorVerificacion> {
+        let sumideros: Vec<Sumidero> =
+            runner::PROYECCIONES.iter().map(|spec| Sumidero { consumidor: spec.name, temas: spec.topics }).collect();
         let proyecciones = self.tables.get().map(|tablas| Proyecciones {
             tablas: &**tablas,
             facturas: Proyeccion { tabla: &facturas::FACTURAS, consumidor: facturas::FACTURAS_SPEC.name },
             existencias: Proyeccion { tabla: &existencias::EXISTENCIAS, consumidor: existencias::EXISTENCIAS_SPEC.name },
             clientes: Proyeccion { tabla: &clientes::CLIENTES, consumidor: clientes::CLIENTES_SPEC.name },
+            auditoria: Some(LibroAuditoria {
+                proyeccion: Proyeccion { tabla: &auditoria::AUDITORIA, consumidor: auditoria::AUDITORIA_SPEC.name },
+                flujo: auditoria::huella_de_flujo,
+            }),
+            sumideros: &sumideros,
             espera: self.espera,
         });
-        let opciones = Opciones { emisor: Some(&self.emisor), proyecciones, ..Opciones::default() };
+        let opciones = Opciones { emisor: Some(&self.emisor), proyecciones, quieto, ..Opciones::default() };
         verificar(&*self.log, &self.codec, &opciones, progreso)
     }
 
     /// The door that the API opens to it.
     pub(super) fn puerta(self) -> Verificacion {
-        Arc::new(move || self.verificar(&mut |_, _| {}).map(|informe| informe.to_json()).map_err(|e| e.to_string()))
+        Arc::new(move |quieto| self.verificar(quieto, &mut |_, _| {}).map(|informe| informe.to_json()).map_err(|e| e.to_string()))
     }
 }
 
@@ -62,7 +71,7 @@ impl Verificador {
 ///
 /// # Errors
 /// Why the folder could not be opened or read.
-pub fn verificar_carpeta(options: &NodeOptions, progreso: Progreso<'_>) -> Result<Informe, NodeError> {
+pub fn verificar_carpeta(options: &NodeOptions, quieto: bool, progreso: Progreso<'_>) -> Result<Informe, NodeError> {
     let carpeta = Carpeta::abrir(&options.carpeta, options.particiones)?;
     let codec = start::open_codec(&carpeta)?;
     let log = start::open_log(&carpeta, options)?;
@@ -75,5 +84,5 @@ pub fn verificar_carpeta(options: &NodeOptions, progreso: Progreso<'_>) -> Resul
     }
     let emisor = Arc::new(options.emisor.clone());
     let verificador = Verificador { log, codec, emisor, tables, espera: Duration::ZERO };
-    verificador.verificar(progreso).map_err(start::almacen)
+    verificador.verificar(quieto, progreso).map_err(start::almacen)
 }

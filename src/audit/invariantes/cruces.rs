@@ -12,7 +12,9 @@ use super::{
 use crate::{
     contracts::EventEnvelope,
     domain::{
+        TipoAgregado,
         facturacion::factura::{EmisionIniciada, Paso},
+        inventario::inventario_id,
         valores::{Cantidad, CostoTotal, Id},
     },
 };
@@ -55,10 +57,16 @@ pub(super) struct Cruces {
     pub tandas: Vec<Tanda>,
     /// Invoices that steps of sagas name, with one of the inputs; taken out when the invoice is found.
     pub con_pasos: HashMap<Clave, Lugar>,
-    /// Invoices whose reservations are held.
-    pub con_reservas: HashMap<Clave, String>,
+    /// Reservations held: their invoice, and how to tell of them.
+    pub con_reservas: Vec<(Clave, String)>,
+    /// What an undecided transaction holds back may be the counterpart that is missing.
+    pub incompleto: bool,
+    /// Aggregates in quarantine: what waits for them waits rightly.
+    en_cuarentena: HashSet<Clave>,
     /// Invoices with an open saga.
     abiertas: HashSet<Clave>,
+    /// Of them, those that nothing but time holds back.
+    por_terminar: Vec<String>,
 }
 
 /// Name of an invoice in the links.
@@ -66,10 +74,41 @@ pub(super) fn clave_factura(factura_id: &str) -> Clave {
     clave(&[factura_id])
 }
 
+fn clave_agregado(tipo: TipoAgregado, id: &Id) -> Clave {
+    clave(&[tipo.nombre(), id.as_str()])
+}
+
 impl Cruces {
+    pub(super) fn new(corte: &Corte) -> Self {
+        Self { incompleto: !corte.firme, ..Self::default() }
+    }
+
+    /// An aggregate in quarantine at the end of its stream.
+    pub(super) fn en_cuarentena(&mut self, tipo: TipoAgregado, id: &Id) {
+        self.en_cuarentena.insert(clave_agregado(tipo, id));
+    }
+
+    /// Whether it, or one that its saga needs, is in quarantine.
+    fn detenida(&self, inicio: &EmisionIniciada) -> bool {
+        let hay = |tipo, id: &Id| self.en_cuarentena.contains(&clave_agregado(tipo, id));
+        let inventarios = inicio.grupos.iter().map(|g| inventario_id(&g.producto_id, &g.bodega_id));
+        hay(TipoAgregado::Factura, &inicio.factura_id)
+            || inventarios.into_iter().any(|id| hay(TipoAgregado::Inventario, &id))
+            || inicio.rangos.iter().any(|id| hay(TipoAgregado::RangoNumeracion, id))
+    }
+
+    /// Open sagas that must end by themselves.
+    pub(super) fn abiertas(&self) -> &[String] {
+        &self.por_terminar
+    }
+
     /// An invoice whose saga is open accounts for its steps so far.
     pub(super) fn abierta(&mut self, inicio: &EmisionIniciada) {
         let factura = inicio.factura_id.as_str();
+        // One that a quarantine holds back waits for whoever lifts it.
+        if self.en_cuarentena.is_empty() || !self.detenida(inicio) {
+            self.por_terminar.push(format!("la emisión de {factura}, intento {}", inicio.intento));
+        }
         self.abiertas.insert(clave_factura(factura));
         self.numeros.remove(&clave_factura(factura));
         for grupo in 0..inicio.grupos.len() {
@@ -101,14 +140,15 @@ impl Cruces {
 
     /// A document whose goods are on their way back accounts for what has come so far.
     pub(super) fn devolviendo(&mut self, documento_id: &Id, intento: u32, grupos: usize) {
+        self.por_terminar.push(format!("la nota o anulación de {documento_id}, intento {intento}"));
         for grupo in 0..grupos {
             let movimiento = Id::de_paso(documento_id, intento, grupo, Some(Paso::Devolver.letra()));
             self.devoluciones.remove(&clave(&[movimiento.as_str()]));
         }
     }
 
-    /// What nobody answered for.
-    pub(super) fn cerrar(mut self, corte: &Corte, informe: &mut Informe) {
+    /// What nobody answered for. `reservas`: under which invariant a reservation of no open saga is told, if it is one already.
+    pub(super) fn cerrar(mut self, corte: &Corte, reservas: Option<Codigo>, informe: &mut Informe) {
         for lugar in sueltos(self.salidas.values().map(|s| s.entrada), corte) {
             informe.falla(Codigo::I4, || format!("una salida de venta no es de ninguna factura (entrada {lugar})"));
         }
@@ -121,12 +161,9 @@ impl Cruces {
         for lugar in sueltos(self.con_pasos.values().copied(), corte) {
             informe.falla(Codigo::I2, || format!("hay pasos de una factura que no existe (entrada {lugar})"));
         }
-        if corte.exacto {
-            let abiertas = &self.abiertas;
-            let mut huerfanas: Vec<_> = self.con_reservas.iter().filter(|(f, _)| !abiertas.contains(*f)).map(|(_, t)| t).collect();
-            huerfanas.sort_unstable();
-            for texto in huerfanas {
-                informe.falla(Codigo::I3, || format!("{texto} sigue reservado y su factura no está en emisión"));
+        if let Some(codigo) = reservas.filter(|_| corte.exacto) {
+            for (_, texto) in self.con_reservas.iter().filter(|(factura, _)| !self.abiertas.contains(factura)) {
+                informe.falla(codigo, || format!("{texto} sigue reservado y su factura no está en emisión"));
             }
         }
         self.tandas.sort_unstable();

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     contracts::{Codec, EstadoAgregado, RecordedEvent},
     domain::{
-        Evento, TipoAgregado,
+        Evento, EventoCuarentena, TipoAgregado,
         catalogo::{
             bodega::{self, Bodega},
             cliente::{self, Cliente},
@@ -83,6 +83,7 @@ impl Estado {
 
 pub(super) struct Seguido {
     pub version: u64,
+    pub en_cuarentena: bool,
     pub estado: Estado,
 }
 
@@ -103,14 +104,17 @@ impl Estados {
     ) -> &Seguido {
         let RecordedEvent { sobre, evento } = registrado;
         let (tipo, id) = (sobre.aggregate_tipo, &sobre.aggregate_id);
-        let seguido = self.por_id.entry((tipo, id.clone())).or_insert_with(|| Seguido { version: 0, estado: Estado::new(tipo) });
+        let nuevo = || Seguido { version: 0, en_cuarentena: false, estado: Estado::new(tipo) };
+        let seguido = self.por_id.entry((tipo, id.clone())).or_insert_with(nuevo);
         informe.revisado(Codigo::I7);
         informe.exigir(Codigo::I7, sobre.aggregate_version == seguido.version + 1, || {
             format!("{tipo} {id}: después de la versión {} viene la {}", seguido.version, sobre.aggregate_version)
         });
         seguido.version = sobre.aggregate_version;
         match (&mut seguido.estado, evento) {
-            (_, Evento::Cuarentena(_)) => {}
+            (_, Evento::Cuarentena(e)) => {
+                seguido.en_cuarentena = matches!(e, EventoCuarentena::AgregadoEnCuarentena { .. });
+            }
             (Estado::Cliente(estado), Evento::Cliente(e)) => plegar_en_caja(estado, e, cliente::evolucionar),
             (Estado::Producto(estado), Evento::Producto(e)) => plegar_en_caja(estado, e, producto::evolucionar),
             (Estado::Sucursal(estado), Evento::Sucursal(e)) => plegar_en_caja(estado, e, sucursal::evolucionar),
@@ -137,9 +141,13 @@ impl Estados {
 
     /// The checks of the end of the stream.
     pub(super) fn terminar(&self, cruces: &mut Cruces, informe: &mut Informe) {
-        for (_, seguido) in TipoAgregado::TODOS.into_iter().flat_map(|tipo| self.de(tipo)) {
+        let todos = TipoAgregado::TODOS.into_iter().flat_map(|tipo| self.de(tipo).into_iter().map(move |(id, s)| (tipo, id, s)));
+        for (tipo, id, seguido) in todos {
+            if seguido.en_cuarentena {
+                cruces.en_cuarentena(tipo, id);
+            }
             match &seguido.estado {
-                Estado::Inventario(seguido) => seguido.terminar(cruces, informe),
+                Estado::Inventario(inventario) => inventario.terminar(seguido.en_cuarentena, cruces, informe),
                 Estado::Rango(seguido) => seguido.terminar(cruces),
                 Estado::Factura(seguida) => seguida.terminar(cruces),
                 Estado::NotaCredito(_) => {}

@@ -263,7 +263,8 @@ fn cruzar(documento: &FacturaEmitida, cruces: &mut Cruces, informe: &mut Informe
     let propio = dado.is_some_and(|dado| {
         dado.consecutivo == documento.numero.consecutivo && dado.rango == clave(&[documento.numero.rango_id.as_str()])
     });
-    informe.exigir(Codigo::I6, propio, || match dado {
+    let por_venir = dado.is_none() && cruces.incompleto;
+    informe.exigir(Codigo::I6, propio || por_venir, || match dado {
         Some(dado) => format!("{factura}: lleva el {} y se le dio el {}", documento.numero, dado.consecutivo),
         None => format!("{factura}: lleva el {} y ningún rango se lo dio", documento.numero),
     });
@@ -275,7 +276,8 @@ fn cruzar(documento: &FacturaEmitida, cruces: &mut Cruces, informe: &mut Informe
 fn cruzar_grupo(documento: &FacturaEmitida, grupo: &GrupoEmitido, cruces: &mut Cruces, informe: &mut Informe) {
     let (factura, movimiento) = (&documento.factura_id, &grupo.movimiento_id);
     let Some(salida) = cruces.salidas.remove(&clave(&[movimiento.as_str()])) else {
-        informe.falla(Codigo::I4, || format!("{factura}: dice que salió {movimiento} y ninguna existencia bajó"));
+        informe
+            .exigir(Codigo::I4, cruces.incompleto, || format!("{factura}: dice que salió {movimiento} y ninguna existencia bajó"));
         return;
     };
     let inventario = inventario_id(&grupo.grupo.producto_id, &grupo.grupo.bodega_id);

@@ -9,7 +9,7 @@ pub const MAX_EJEMPLOS: usize = 10;
 /// Warnings kept.
 const MAX_AVISOS: usize = 20;
 
-/// The invariants of `reliability.md` section 4 that the log alone can prove, in the order in which they are told.
+/// The invariants of `reliability.md` section 4, in the order in which they are told; `T` is ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Codigo {
     I1,
@@ -22,11 +22,27 @@ pub enum Codigo {
     I8,
     Totales,
     I9,
+    I10,
+    I11,
+    I12,
 }
 
 impl Codigo {
-    pub const TODOS: [Self; 10] =
-        [Self::I1, Self::I2, Self::I3, Self::I4, Self::I5, Self::I6, Self::I7, Self::I8, Self::Totales, Self::I9];
+    pub const TODOS: [Self; 13] = [
+        Self::I1,
+        Self::I2,
+        Self::I3,
+        Self::I4,
+        Self::I5,
+        Self::I6,
+        Self::I7,
+        Self::I8,
+        Self::Totales,
+        Self::I9,
+        Self::I10,
+        Self::I11,
+        Self::I12,
+    ];
 
     pub fn texto(self) -> &'static str {
         match self {
@@ -40,6 +56,9 @@ impl Codigo {
             Self::I8 => "I8",
             Self::Totales => "T",
             Self::I9 => "I9",
+            Self::I10 => "I10",
+            Self::I11 => "I11",
+            Self::I12 => "I12",
         }
     }
 
@@ -55,6 +74,9 @@ impl Codigo {
             Self::I8 => "instantáneas = plegado de los eventos",
             Self::Totales => "totales de cada factura = cálculo de sus líneas",
             Self::I9 => "proyecciones = plegado del registro",
+            Self::I10 => "auditoría = eventos + rechazos + consultas, cada uno una vez",
+            Self::I11 => "leído = resuelto + repetido + DLQ + mensajes de saga",
+            Self::I12 => "en reposo: sin retraso, sin sagas abiertas, sin transacciones por decidir",
         }
     }
 }
@@ -91,6 +113,15 @@ pub struct Informe {
     pub facturas: u64,
     pub facturas_rechazadas: u64,
     pub instantaneas: u64,
+    /// Queries on `auditoria`, and rows of the audit's read model.
+    pub consultas: u64,
+    pub filas_auditoria: u64,
+    /// Documents whose saga is open.
+    pub sagas_abiertas: u64,
+    /// Partitions that somebody has not read to their end: commands by the processors, the rest by projections.
+    pub particiones_atrasadas: u64,
+    /// Partitions with records of transactions that are neither committed nor aborted.
+    pub particiones_por_decidir: u64,
     /// The log stood still while its ends were taken: everything was checked against everything. Otherwise links to what was
     /// decided after the start are left for the next verification.
     pub corte_exacto: bool,
@@ -122,6 +153,11 @@ impl Informe {
             facturas: 0,
             facturas_rechazadas: 0,
             instantaneas: 0,
+            consultas: 0,
+            filas_auditoria: 0,
+            sagas_abiertas: 0,
+            particiones_atrasadas: 0,
+            particiones_por_decidir: 0,
             corte_exacto: false,
             duracion: Duration::ZERO,
             avisos: Vec::new(),
@@ -189,6 +225,9 @@ impl Informe {
             "eventos": self.eventos,
             "facturas": { "emitidas": self.facturas, "rechazadas": self.facturas_rechazadas },
             "instantaneas": self.instantaneas,
+            "auditoria": { "filas": self.filas_auditoria, "consultas": self.consultas },
+            "sagas_abiertas": self.sagas_abiertas,
+            "particiones": { "atrasadas": self.particiones_atrasadas, "por_decidir": self.particiones_por_decidir },
             "corte_exacto": self.corte_exacto,
             "segundos": self.duracion.as_secs_f64(),
             "avisos": self.avisos,

@@ -166,8 +166,9 @@ impl InventarioSeguido {
         self.modelo.fechas_de(&movimiento.lotes, cantidad)
     }
 
-    /// What must hold at the end of the stream, and the reservations that somebody must still answer for.
-    pub(super) fn terminar(&self, cruces: &mut Cruces, informe: &mut Informe) {
+    /// What must hold at the end of the stream, and the reservations that somebody must still answer for: not those of an Inventario
+    /// in quarantine, which nobody can release.
+    pub(super) fn terminar(&self, en_cuarentena: bool, cruces: &mut Cruces, informe: &mut Informe) {
         let Some(estado) = &self.estado else { return };
         if let Err(que) = estado.invariantes() {
             informe.falla(Codigo::I3, || que);
@@ -175,10 +176,10 @@ impl InventarioSeguido {
         informe.exigir(Codigo::I4, estado.valor().valor() == self.modelo.valor, || {
             format!("{}: vale {} y sus lotes valen {}", estado.inventario_id, estado.valor().valor(), self.modelo.valor)
         });
-        for (reserva_id, reserva) in &estado.reservas {
+        for (reserva_id, reserva) in estado.reservas.iter().filter(|_| !en_cuarentena) {
             let factura = reserva_id.partes().next().unwrap_or_default();
             let texto = format!("{}: {} de la reserva {reserva_id}", estado.inventario_id, reserva.cantidad.valor());
-            cruces.con_reservas.insert(clave_factura(factura), texto);
+            cruces.con_reservas.push((clave_factura(factura), texto));
         }
     }
 }

@@ -18,6 +18,20 @@ pub(super) struct Lector<'a> {
     total: u64,
 }
 
+/// Whether a reader that stands at `desde` has records to read before `hasta`. Positions that hold none (the control records of
+/// Kafka, what was aborted) are nothing to read.
+pub(super) fn queda_por_leer(log: &dyn Log, particion: TopicPartition, tramo: Tramo) -> Result<bool, LogError> {
+    if tramo.largo() == 0 {
+        return Ok(false);
+    }
+    match log.read(particion, tramo.desde, 1) {
+        Ok(registros) => Ok(registros.first().is_some_and(|registro| registro.position < tramo.hasta)),
+        // What it did not read is gone.
+        Err(LogError::PositionGone { .. }) => Ok(true),
+        Err(otro) => Err(otro),
+    }
+}
+
 impl<'a> Lector<'a> {
     pub(super) fn new(log: &'a dyn Log, progreso: Progreso<'a>, total: u64) -> Self {
         progreso(0, total);

@@ -4,9 +4,12 @@
 //! computed apart: a naive model of FIFO lots, a count of numbers, the calculator of totals. What joins streams (an invoice with its
 //! exits and its number, a command with its outcome) is remembered by hash, so a million invoices fit in a few hundred megabytes.
 
+mod apartes;
+mod auditoria;
 mod corte;
 mod cruces;
 mod desenlaces;
+mod entradas;
 mod estados;
 mod facturas;
 mod huellas;
@@ -17,24 +20,31 @@ mod lectura;
 mod lotes;
 mod notas;
 mod proyecciones;
+mod quietud;
 mod rangos;
 #[cfg(test)]
 mod tests;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use self::{
+    apartes::Apartes,
+    auditoria::Libro,
     corte::Corte,
     cruces::Cruces,
-    desenlaces::{Apartes, Desenlaces},
+    desenlaces::Desenlaces,
+    entradas::Entradas,
     estados::{Estados, Relector},
     instantaneas::Instantaneas,
     lectura::Lector,
+    proyecciones::Espera,
 };
 pub use self::{
+    auditoria::LibroAuditoria,
     informe::{Codigo, Informe, Invariante, MAX_EJEMPLOS},
     lectura::Progreso,
     proyecciones::{Proyeccion, Proyecciones},
+    quietud::Sumidero,
 };
 use crate::{
     contracts::Codec,
@@ -62,11 +72,22 @@ pub struct Opciones<'a> {
     pub memoria_dias: i64,
     /// The read side, when it is to be compared.
     pub proyecciones: Option<Proyecciones<'a>>,
+    /// Everything has healed and nobody commands: nothing may be left to do (I12).
+    pub quieto: bool,
+    /// How long transactions in course are waited for, in all. On a log where nothing happens meanwhile, zero.
+    pub paciencia: Duration,
 }
 
 impl Default for Opciones<'_> {
     fn default() -> Self {
-        Self { grupo: "procesador", emisor: None, memoria_dias: 7, proyecciones: None }
+        Self {
+            grupo: "procesador",
+            emisor: None,
+            memoria_dias: 7,
+            proyecciones: None,
+            quieto: false,
+            paciencia: Duration::from_secs(1),
+        }
     }
 }
 
@@ -81,15 +102,16 @@ pub fn verificar(
     progreso: Progreso<'_>,
 ) -> Result<Informe, ErrorVerificacion> {
     let inicio = Instant::now();
-    let corte = Corte::tomar(log, opciones.grupo)?;
+    let corte = Corte::tomar(log, opciones.grupo, opciones.paciencia)?;
     let mut informe = Informe::new();
     informe.corte_exacto = corte.exacto;
-    if opciones.proyecciones.is_none() {
-        informe.nota(Codigo::I9, "sin tablas que comparar");
-    }
+    let auditoria = opciones.proyecciones.and_then(|p| p.auditoria);
+    let mut libro = Libro::new(log, &corte, auditoria.as_ref());
     let mut lector = Lector::new(log, progreso, corte.total());
-    let apartes = Apartes::leer(log, codec, &corte, &mut lector, &mut informe)?;
-    let mut verificador = Verificador { inicio, codec, opciones, corte, apartes, cruces: Cruces::default(), informe };
+    let apartes = Apartes::leer(log, codec, &corte, &mut libro, &mut lector, &mut informe)?;
+    let espera = opciones.proyecciones.map_or(Duration::ZERO, |p| p.espera);
+    let (cruces, espera) = (Cruces::new(&corte), Espera::hasta(inicio + espera));
+    let mut verificador = Verificador { espera, codec, opciones, corte, apartes, libro, cruces, informe };
     // Numbers and stock before the invoices that answer for them.
     for contexto in [Contexto::Numeracion, Contexto::Inventario, Contexto::Catalogo, Contexto::Facturacion] {
         for partition in 0..log.partitions(Topic::Eventos(contexto)) {
@@ -97,18 +119,18 @@ pub fn verificar(
         }
     }
     lector.terminar();
-    let Verificador { corte, cruces, mut informe, .. } = verificador;
-    cruces.cerrar(&corte, &mut informe);
+    let mut informe = verificador.cerrar(log)?;
     informe.duracion = inicio.elapsed();
     Ok(informe)
 }
 
 struct Verificador<'a> {
-    inicio: Instant,
+    espera: Espera,
     codec: &'a Codec,
     opciones: &'a Opciones<'a>,
     corte: Corte,
     apartes: Apartes,
+    libro: Libro,
     cruces: Cruces,
     informe: Informe,
 }
@@ -124,7 +146,7 @@ impl Verificador<'_> {
     ) -> Result<(), ErrorVerificacion> {
         let tp = |topic| TopicPartition::new(topic, partition);
         let (codec, opciones) = (self.codec, self.opciones);
-        let (corte, cruces, informe) = (&self.corte, &mut self.cruces, &mut self.informe);
+        let (corte, cruces, libro, informe) = (&self.corte, &mut self.cruces, &mut self.libro, &mut self.informe);
         let mut instantaneas = Instantaneas::leer(log, codec, tp(Topic::Instantaneas(contexto)), corte, lector, informe)?;
         let mut desenlaces = Desenlaces::new(contexto, partition, &mut self.apartes, opciones.memoria_dias, informe);
         let mut estados = Estados::default();
@@ -138,10 +160,11 @@ impl Verificador<'_> {
                 }
             };
             informe.eventos += 1;
-            desenlaces.evento(&registrado.sobre, &registrado.evento, informe);
+            let sobre = &registrado.sobre;
+            libro.anotar(eventos, registro.position, sobre.ocurrido_en, &sobre.correlation_id);
+            desenlaces.evento(sobre, &registrado.evento, informe);
             let relector = Relector { log, codec, particion: eventos };
             let seguido = estados.plegar(&registrado, (registro.position, &relector), opciones.emisor, cruces, informe);
-            let sobre = &registrado.sobre;
             let version = (sobre.aggregate_tipo, &sobre.aggregate_id, sobre.aggregate_version);
             if instantaneas.hay(version) {
                 instantaneas.comparar(version, seguido.estado.copia(), informe)?;
@@ -151,8 +174,36 @@ impl Verificador<'_> {
         instantaneas.cerrar(informe);
         estados.terminar(cruces, informe);
         if let Some(proyecciones) = &opciones.proyecciones {
-            proyecciones.comparar(log, eventos, corte.tramo(eventos).hasta, &estados, self.inicio, informe)?;
+            proyecciones.comparar(log, eventos, corte.tramo(eventos).hasta, &estados, &self.espera, informe)?;
         }
-        desenlaces.comparar(tp(Topic::Comandos(contexto)), codec, corte, lector, &self.apartes, informe)
+        Entradas::new(tp(Topic::Comandos(contexto)), corte, &mut self.apartes, desenlaces).comparar(codec, lector, informe)
+    }
+
+    /// What only the whole can tell.
+    fn cerrar(self, log: &dyn Log) -> Result<Informe, ErrorVerificacion> {
+        let Self { espera, opciones, corte, libro, cruces, mut informe, .. } = self;
+        if !corte.firme {
+            informe
+                .aviso(|| "hay transacciones por decidir: lo que falte puede estar en ellas, y no se cuenta como falla".to_owned());
+        }
+        match opciones.proyecciones.map(|p| (p, p.auditoria)) {
+            Some((proyecciones, Some(auditoria))) => {
+                libro.comparar(log, proyecciones.tablas, &auditoria, &espera, &mut informe)?;
+            }
+            Some((_, None)) => informe.nota(Codigo::I10, "sin auditoría que comparar"),
+            None => {
+                for codigo in [Codigo::I9, Codigo::I10] {
+                    informe.nota(codigo, "sin tablas que comparar");
+                }
+            }
+        }
+        quietud::revisar(log, opciones, &corte, &cruces, &espera, &mut informe)?;
+        // A release that is still to be read is none that was forgotten.
+        let reservas = match opciones.quieto {
+            true => Some(Codigo::I12),
+            false => corte.leido(log, Topic::Comandos(Contexto::Inventario))?.then_some(Codigo::I3),
+        };
+        cruces.cerrar(&corte, reservas, &mut informe);
+        Ok(informe)
     }
 }

@@ -7,9 +7,11 @@ use std::{
 };
 
 use super::{
-    ErrorVerificacion,
+    ErrorVerificacion, LibroAuditoria, Sumidero,
+    corte::Tramo,
     estados::{Estado, Estados, Seguido},
     informe::{Codigo, Informe},
+    lectura::queda_por_leer,
 };
 use crate::{
     domain::{Contexto, TipoAgregado, valores::Id},
@@ -37,8 +39,42 @@ pub struct Proyecciones<'a> {
     pub existencias: Proyeccion,
     /// Key `cliente_id`; columns `nombre`, `identificacion`, `correo`, `activo`.
     pub clientes: Proyeccion,
+    /// The audit, when it is kept.
+    pub auditoria: Option<LibroAuditoria>,
+    /// Every consumer of the read side, these among them.
+    pub sumideros: &'a [Sumidero],
     /// How long after the start of the verification a sink that lags is still waited for.
     pub espera: Duration,
+}
+
+/// Until when sinks that lag are waited for.
+pub(super) struct Espera(Instant);
+
+impl Espera {
+    pub(super) fn hasta(limite: Instant) -> Self {
+        Self(limite)
+    }
+
+    /// Waits until the sink has read what a partition has before `hasta`; gives `hasta` then, or else how far it came.
+    pub(super) fn escrito(
+        &self,
+        log: &dyn Log,
+        tablas: &dyn Tables,
+        consumidor: &str,
+        particion: TopicPartition,
+        hasta: Position,
+    ) -> Result<Position, ErrorVerificacion> {
+        loop {
+            let leido = tablas.position(consumidor, particion)?.unwrap_or_default();
+            if !queda_por_leer(log, particion, Tramo { desde: leido, hasta })? {
+                return Ok(hasta);
+            }
+            if Instant::now() >= self.0 {
+                return Ok(leido);
+            }
+            thread::sleep(PAUSA);
+        }
+    }
 }
 
 impl Proyecciones<'_> {
@@ -48,7 +84,7 @@ impl Proyecciones<'_> {
         eventos: TopicPartition,
         hasta: Position,
         estados: &Estados,
-        inicio: Instant,
+        espera: &Espera,
         informe: &mut Informe,
     ) -> Result<(), ErrorVerificacion> {
         let (proyeccion, tipo) = match eventos.topic {
@@ -57,7 +93,7 @@ impl Proyecciones<'_> {
             Topic::Eventos(Contexto::Catalogo) => (self.clientes, TipoAgregado::Cliente),
             _ => return Ok(()),
         };
-        if !self.al_dia(proyeccion, eventos, hasta, inicio + self.espera)? {
+        if espera.escrito(log, self.tablas, proyeccion.consumidor, eventos, hasta)? < hasta {
             informe.nota(Codigo::I9, format!("atrasada: {} no ha llegado al final; se revisó lo demás", proyeccion.consumidor));
             return Ok(());
         }
@@ -78,26 +114,6 @@ impl Proyecciones<'_> {
             });
         }
         Ok(())
-    }
-
-    /// Waits, not beyond the limit, until the sink has read up to `hasta`.
-    fn al_dia(
-        &self,
-        proyeccion: Proyeccion,
-        eventos: TopicPartition,
-        hasta: Position,
-        limite: Instant,
-    ) -> Result<bool, ErrorVerificacion> {
-        loop {
-            let leido = self.tablas.position(proyeccion.consumidor, eventos)?.unwrap_or_default();
-            if leido >= hasta {
-                return Ok(true);
-            }
-            if Instant::now() >= limite {
-                return Ok(false);
-            }
-            thread::sleep(PAUSA);
-        }
     }
 }
 

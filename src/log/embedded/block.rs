@@ -16,10 +16,6 @@ pub(super) const HEAD: usize = 34;
 const CRC_AT: usize = 30;
 /// A block is closed when its body passes this; a batch then goes on in another block of the partition.
 pub(super) const TARGET: usize = 1 << 20;
-pub(super) const MAX_KEY: usize = 200;
-pub(super) const MAX_VALUE: usize = 1 << 20;
-pub(super) const MAX_HEADERS: usize = 16;
-pub(super) const MAX_HEADER: usize = 8 << 10;
 
 /// A block under construction.
 #[derive(Debug)]
@@ -43,7 +39,7 @@ impl BlockBuilder {
         self.bytes.len()
     }
 
-    /// Adds a record that passed [`check`].
+    /// Adds a record that passed `limits::check`.
     pub(super) fn push(&mut self, record: &Record) {
         let out = &mut self.bytes;
         out.push(record.headers.len() as u8);
@@ -73,33 +69,6 @@ impl BlockBuilder {
         self.bytes[CRC_AT..HEAD].copy_from_slice(&crc.to_le_bytes());
         self.bytes
     }
-}
-
-/// Refuses what the port's limits exclude.
-pub(super) fn check(partition: TopicPartition, record: &Record) -> Result<(), LogError> {
-    let too_large = |what: String| Err(LogError::TooLarge { partition, what });
-    if record.key.len() > MAX_KEY {
-        return too_large(format!("la clave mide {} bytes y el máximo es {MAX_KEY}", record.key.len()));
-    }
-    if record.value.len() > MAX_VALUE {
-        return too_large(format!("el valor mide {} bytes y el máximo es {MAX_VALUE}", record.value.len()));
-    }
-    if record.headers.len() > MAX_HEADERS {
-        return too_large(format!("tiene {} encabezados y el máximo es {MAX_HEADERS}", record.headers.len()));
-    }
-    for header in &record.headers {
-        if header.value.len() > MAX_HEADER {
-            return too_large(format!(
-                "el encabezado «{}» mide {} bytes y el máximo es {MAX_HEADER}",
-                header.name,
-                header.value.len()
-            ));
-        }
-        if headers::code(header.name).is_none() {
-            return Err(LogError::Storage(format!("el encabezado «{}» no está en la tabla de nombres del registro", header.name)));
-        }
-    }
-    Ok(())
 }
 
 /// A checked block as read from the store.
@@ -289,6 +258,7 @@ fn checksum(block: &[u8], partition: TopicPartition) -> u32 {
 mod tests {
     use super::*;
     use crate::log::Topic;
+    use crate::log::limits::MAX_KEY;
     use proptest::prelude::*;
 
     fn partition() -> TopicPartition {

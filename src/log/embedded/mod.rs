@@ -25,12 +25,12 @@ use self::{block::Budget, member::Member, state::State, store::Store};
 use super::{
     Committed, Log, LogError, OwnerToken, PendingAppend, Position, Record, StoredRecord, Subscription, Topic, TopicPartition,
     Transaction, Watermarks,
+    limits::{self, check_name},
 };
 use crate::domain::valores::Instante;
 
 const DAY_MICROS: i64 = 86_400_000_000;
 const HOUR_MICROS: i64 = 3_600_000_000;
-const MAX_NAME: usize = 200;
 
 /// How the log is laid out and bounded. The numbers of partitions of a folder never change once it has records.
 #[derive(Clone)]
@@ -174,17 +174,10 @@ fn places(state: &State, records: &[(TopicPartition, Record)]) -> Result<Vec<usi
     records
         .iter()
         .map(|(partition, record)| {
-            block::check(*partition, record)?;
+            limits::check(*partition, record)?;
             state.index(*partition)
         })
         .collect()
-}
-
-fn check_name(name: &str) -> Result<(), LogError> {
-    if name.is_empty() || name.len() > MAX_NAME {
-        return Err(LogError::Storage(format!("un nombre de grupo o dueño tiene de 1 a {MAX_NAME} bytes, no {}", name.len())));
-    }
-    Ok(())
 }
 
 impl Log for EmbeddedLog {

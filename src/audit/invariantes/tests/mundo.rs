@@ -34,7 +34,7 @@ use crate::{
 };
 
 /// 2026-06-15 12:00 UTC.
-const AHORA: Instante = Instante(1_781_524_800_000_000);
+pub const AHORA: Instante = Instante(1_781_524_800_000_000);
 pub const PARTICIONES: u16 = 3;
 
 pub fn id(texto: &str) -> Id {
@@ -159,7 +159,8 @@ pub fn factura(factura_id: &str, cliente: u32, lineas: &[(u32, i64)]) -> Comando
     Comando::Factura(ComandoFactura::CrearYEmitirFactura { factura_id: id(factura_id), datos: Box::new(datos) })
 }
 
-fn base() -> Vec<Comando> {
+/// The least that an invoice needs, but products and clients; and a voided number.
+pub fn base() -> Vec<Comando> {
     let principal = id("PRINCIPAL");
     let autorizacion = Autorizacion {
         desde: 1,
@@ -230,6 +231,25 @@ impl Tienda {
     }
 }
 
+pub fn crear_inventario(n: u32) -> Comando {
+    Comando::Inventario(ComandoInventario::CrearInventario {
+        inventario_id: inventario(n),
+        producto_id: id(&format!("p{n}")),
+        bodega_id: id("PRINCIPAL"),
+        stock_minimo: None,
+    })
+}
+
+/// Four lots: one that is expired, one that will.
+pub fn entradas(n: u32) -> [Comando; 4] {
+    [
+        entrada(n, &format!("e{n}a"), 30, 5_125, "2026-05-02", None),
+        entrada(n, &format!("e{n}b"), 20, 4_100, "2026-05-01", Some("2026-06-01")),
+        entrada(n, &format!("e{n}c"), 25, 6_333, "2026-05-01", Some("2026-12-31")),
+        entrada(n, &format!("e{n}d"), 400, 7_777, "2026-05-10", None),
+    ]
+}
+
 /// Catalogue, stock with and without expiry, sales, exits, refusals, repeats, a reused id.
 pub fn poblar(tienda: &Tienda, facturas: u32) {
     let una = |i: usize, c: Comando, que: &str| orden(&format!("{que}-{i}"), c);
@@ -238,21 +258,9 @@ pub fn poblar(tienda: &Tienda, facturas: u32) {
     }
     tienda.enviar((0..4).map(|n| orden(&format!("cli-{n}"), cliente(n))).collect());
     tienda.enviar((0..5).map(|n| orden(&format!("pro-{n}"), producto(n))).collect());
-    let crear = |n: u32| ComandoInventario::CrearInventario {
-        inventario_id: inventario(n),
-        producto_id: id(&format!("p{n}")),
-        bodega_id: id("PRINCIPAL"),
-        stock_minimo: None,
-    };
-    tienda.enviar((0..5).map(|n| orden(&format!("inv-{n}"), Comando::Inventario(crear(n)))).collect());
+    tienda.enviar((0..5).map(|n| orden(&format!("inv-{n}"), crear_inventario(n))).collect());
     for n in 0..5 {
-        let lotes = [
-            entrada(n, &format!("e{n}a"), 30, 5_125, "2026-05-02", None),
-            entrada(n, &format!("e{n}b"), 20, 4_100, "2026-05-01", Some("2026-06-01")),
-            entrada(n, &format!("e{n}c"), 25, 6_333, "2026-05-01", Some("2026-12-31")),
-            entrada(n, &format!("e{n}d"), 400, 7_777, "2026-05-10", None),
-        ];
-        tienda.enviar(lotes.into_iter().enumerate().map(|(i, c)| una(i, c, &format!("ent-{n}"))).collect());
+        tienda.enviar(entradas(n).into_iter().enumerate().map(|(i, c)| una(i, c, &format!("ent-{n}"))).collect());
         tienda.enviar(vec![
             orden(&format!("aju-{n}"), salida(n, &format!("a{n}"), MotivoSalida::Ajuste, 3)),
             orden(&format!("dev-{n}"), salida(n, &format!("d{n}"), MotivoSalida::DevolucionProveedor, 2)),

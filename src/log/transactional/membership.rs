@@ -1,0 +1,168 @@
+//! What a producer must know of its group: the metadata of the current assignment, and what is owned under it.
+//!
+//! The broker checks the generation that comes with the positions and nothing else: live metadata with a position of a partition
+//! that is somebody else's by now is accepted. So the metadata belongs to an assignment: it is read anew at every completed
+//! rebalance, and from the moment a revocation is acknowledged until the next assignment is known there is none.
+
+use crate::{
+    defectos::{Defecto, plantado},
+    log::{LogError, Position, TopicPartition},
+};
+
+/// The standing of one member in its group. `M` is the adapter's metadata: member, generation, instance.
+#[derive(Debug, Clone)]
+pub struct Membership<M> {
+    group: String,
+    metadata: Option<M>,
+    /// Ascending, with the position committed last, or the one reading starts from.
+    owned: Vec<(TopicPartition, Position)>,
+    /// Times that partitions went: a transaction that was under way at one of them has no standing any more.
+    losses: u64,
+}
+
+impl<M> Membership<M> {
+    /// A member that has been assigned nothing.
+    pub fn new(group: &str) -> Self {
+        Self { group: group.to_owned(), metadata: None, owned: Vec::new(), losses: 0 }
+    }
+
+    pub fn group(&self) -> &str {
+        &self.group
+    }
+
+    /// The metadata to send with positions, while there is any.
+    pub fn metadata(&self) -> Option<&M> {
+        self.metadata.as_ref()
+    }
+
+    /// Partitions owned, ascending.
+    pub fn owned(&self) -> impl Iterator<Item = TopicPartition> {
+        self.owned.iter().map(|(partition, _)| *partition)
+    }
+
+    pub fn owns(&self, partition: TopicPartition) -> bool {
+        self.place(partition).is_ok()
+    }
+
+    /// Whether a commit of owned positions would be sent.
+    pub fn can_commit(&self) -> bool {
+        self.metadata.is_some() && !self.owned.is_empty()
+    }
+
+    pub(super) fn losses(&self) -> u64 {
+        self.losses
+    }
+
+    fn place(&self, partition: TopicPartition) -> Result<usize, usize> {
+        self.owned.binary_search_by_key(&partition, |(owned, _)| *owned)
+    }
+
+    /// A rebalance was completed and this member told of it: its generation is the one to show from now on. What is to be revoked
+    /// under it is still owned until [`Membership::released`].
+    pub fn refreshed(&mut self, metadata: M) {
+        self.metadata = Some(metadata);
+    }
+
+    /// Partitions gained, with their stable committed positions (or where reading starts).
+    pub fn gained(&mut self, partitions: &[(TopicPartition, Position)]) {
+        for (partition, position) in partitions {
+            match self.place(*partition) {
+                Ok(place) => self.owned[place].1 = *position,
+                Err(place) => self.owned.insert(place, (*partition, *position)),
+            }
+        }
+    }
+
+    /// A revocation is being acknowledged: these partitions may be somebody else's the next moment.
+    pub fn released(&mut self, partitions: &[TopicPartition]) {
+        if plantado(Defecto::MetadatosTrasRevocacion) {
+            return;
+        }
+        self.owned.retain(|(owned, _)| !partitions.contains(owned));
+        self.metadata = None;
+        self.losses += 1;
+    }
+
+    /// The group put this member out: nothing is owned any more, whatever the application still holds.
+    pub fn lost(&mut self) {
+        self.owned.clear();
+        self.metadata = None;
+        self.losses += 1;
+    }
+
+    /// A commit moved these positions.
+    pub fn committed(&mut self, positions: &[(TopicPartition, Position)]) {
+        for (partition, position) in positions {
+            if let Ok(place) = self.place(*partition) {
+                self.owned[place].1 = *position;
+            }
+        }
+    }
+
+    /// The position a transaction without any of its own carries: only with one does the broker check the generation.
+    pub(super) fn stand_in(&self) -> Option<(TopicPartition, Position)> {
+        self.owned.first().copied()
+    }
+
+    /// Refuses a commit that has no standing.
+    ///
+    /// # Errors
+    /// `NotAssigned`.
+    pub fn check(&self, positions: &[(TopicPartition, Position)]) -> Result<(), LogError> {
+        let refused = |what: String| Err(LogError::NotAssigned { group: self.group.clone(), what });
+        if self.metadata.is_none() {
+            return refused("no hay una asignación vigente".to_owned());
+        }
+        if self.owned.is_empty() {
+            return refused("este miembro no tiene particiones".to_owned());
+        }
+        match positions.iter().find(|(partition, _)| !self.owns(*partition)) {
+            Some((foreign, _)) => refused(format!("{foreign} no es de este miembro")),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{domain::Contexto, log::Topic};
+
+    fn tp(partition: u16) -> TopicPartition {
+        TopicPartition::new(Topic::Comandos(Contexto::Facturacion), partition)
+    }
+
+    #[test]
+    fn metadata_lives_from_an_assignment_to_the_next_revocation() {
+        let mut membership = Membership::new("g");
+        assert!(membership.check(&[]).is_err(), "aún no hay asignación");
+        membership.refreshed(7);
+        assert!(membership.check(&[]).is_err(), "aún no hay particiones");
+        membership.gained(&[(tp(2), 5), (tp(0), 3)]);
+        assert!(membership.check(&[(tp(0), 4), (tp(2), 6)]).is_ok());
+        assert!(membership.check(&[(tp(1), 1)]).is_err(), "no es suya");
+        membership.refreshed(8);
+        assert!(membership.check(&[(tp(2), 6)]).is_ok(), "lo que se va a revocar se puede cerrar");
+        membership.released(&[tp(2)]);
+        assert!(membership.metadata().is_none() && !membership.can_commit());
+        assert!(membership.check(&[(tp(0), 4)]).is_err(), "ninguno se guarda tras una revocación");
+        membership.refreshed(9);
+        assert_eq!(membership.metadata(), Some(&9));
+        assert!(membership.check(&[(tp(0), 4)]).is_ok());
+        assert!(membership.check(&[(tp(2), 6)]).is_err());
+        membership.lost();
+        assert_eq!(membership.owned().count(), 0);
+        assert_eq!(membership.losses(), 2);
+    }
+
+    #[test]
+    fn the_stand_in_is_the_committed_position_of_an_owned_partition() {
+        let mut membership = Membership::new("g");
+        assert_eq!(membership.stand_in(), None);
+        membership.refreshed(1);
+        membership.gained(&[(tp(1), 5), (tp(3), 0)]);
+        assert_eq!(membership.stand_in(), Some((tp(1), 5)));
+        membership.committed(&[(tp(1), 9), (tp(0), 100)]);
+        assert_eq!(membership.stand_in(), Some((tp(1), 9)));
+    }
+}

@@ -69,11 +69,18 @@ fn por_http(datos: &std::path::Path, id: &str, producto: &str, bodega: &str) {
         serde_json::from_str(&respuesta.body_mut().read_to_string().expect("texto")).expect("JSON")
     };
     let notas = leer(&format!("/api/v1/facturas/{id}/notas-credito"));
-    let ids: Vec<_> = notas["items"].as_array().expect("lista").iter().map(|n| n["id"].clone()).collect();
-    assert_eq!(ids, ["n1", "n2"]);
+    let emitidas = |notas: &Value| -> Vec<Value> {
+        let lista = notas["items"].as_array().expect("lista").iter();
+        lista.filter(|n| n["estado"] == "EMITIDA").map(|n| n["id"].clone()).collect()
+    };
+    assert_eq!(
+        (notas["items"].as_array().map(Vec::len), emitidas(&notas)),
+        (Some(3), vec!["n1".into(), "n2".into()]),
+        "y una rechazada"
+    );
     let hoy = nota["fecha_emision"].as_str().expect("fecha");
     let por_dia = leer(&format!("/api/v1/notas-credito?fechaInicio={hoy}&fechaFin={hoy}"));
-    assert_eq!(por_dia["items"].as_array().map(Vec::len), Some(2));
+    assert_eq!(emitidas(&por_dia), ["n2", "n1"], "la más reciente primero");
     assert_eq!(leer("/api/v1/notas-credito/n1")["factura_id"], id);
     let cliente = nota["cliente_id"].as_str().expect("cliente");
     let cuenta = leer(&format!("/api/v1/clientes/{cliente}/estado-de-cuenta"));

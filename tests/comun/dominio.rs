@@ -31,6 +31,9 @@ use factumarket::domain::{
 
 use super::Muestras;
 
+/// Rules, states and steps are sampled among the first there were: later ones move no golden file. `notas` samples the others.
+const REGLAS_PRIMERAS: usize = 53;
+
 impl Muestras {
     pub fn datos_cliente(&mut self) -> DatosCliente {
         DatosCliente {
@@ -149,7 +152,7 @@ impl Muestras {
 
     pub fn falla(&mut self) -> Falla {
         let datos = self.lista(|g| (g.cadena(), g.cadena()));
-        Falla { regla: self.uno(Regla::TODAS), campo: self.cadena(), mensaje: self.cadena(), datos }
+        Falla { regla: self.uno(&Regla::TODAS[..REGLAS_PRIMERAS]), campo: self.cadena(), mensaje: self.cadena(), datos }
     }
 
     pub fn campo<T>(&mut self, f: impl FnOnce(&mut Self) -> T) -> Campo<T> {
@@ -336,7 +339,7 @@ impl Muestras {
             { self.aparte("RenovarRango"); Comando::Rango(ComandoRango::RenovarRango { rango_id: self.id(), autorizacion: self.autorizacion() }) },
             { self.aparte("InutilizarNumero"); Comando::Rango(ComandoRango::InutilizarNumero { rango_id: self.id(), consecutivo: self.entero(), motivo: self.texto() }) },
             { self.aparte("CrearYEmitirFactura"); Comando::Factura(ComandoFactura::CrearYEmitirFactura { factura_id: self.id(), datos: Box::new(self.datos_factura()) }) },
-            { self.aparte("RespuestaPaso"); Comando::Factura(ComandoFactura::RespuestaPaso { factura_id: self.id(), intento: self.u32(), grupo: self.u16(), paso: self.uno(&Paso::TODOS), resultado: self.resultado_paso() }) },
+            { self.aparte("RespuestaPaso"); Comando::Factura(ComandoFactura::RespuestaPaso { factura_id: self.id(), intento: self.u32(), grupo: self.u16(), paso: self.uno(&Paso::TODOS[..4]), resultado: self.resultado_paso() }) },
             { self.aparte("ReservarCredito"); Comando::Factura(ComandoFactura::ReservarCredito { factura_id: self.id(), solicitud: self.solicitud_credito() }) },
             { self.aparte("AplicarCredito"); Comando::Factura(ComandoFactura::AplicarCredito { factura_id: self.id(), nota_id: self.id(), intento: self.u32() }) },
             { self.aparte("LiberarCredito"); Comando::Factura(ComandoFactura::LiberarCredito { factura_id: self.id(), nota_id: self.id(), intento: self.u32() }) },

@@ -81,6 +81,7 @@ fn command() -> CommandEnvelope {
         cantidad: Decimal::from(i + 1),
         precio_unitario: Some("12500.50".parse().unwrap()),
         impuesto: Campo::Ausente,
+        descuento: None,
     };
     let datos = DatosFactura {
         cliente_id: id("cli-000123"),
@@ -97,6 +98,7 @@ fn command() -> CommandEnvelope {
         formas_pago: Vec::new(),
         total: None,
         lineas: (0..3).map(linea).collect(),
+        descuento: None,
     };
     CommandEnvelope {
         command_id: id(FACTURA),
@@ -169,6 +171,7 @@ fn linea_emitida(i: u16) -> LineaEmitida {
             cantidad: Cantidad::nuevo(Decimal::from(3)).unwrap(),
             precio_unitario: PrecioUnitario::nuevo("12500.50".parse().unwrap()).unwrap(),
             impuesto: Some(iva()),
+            descuento: None,
         }
         .into(),
         bruto: money("37501.50"),
@@ -203,6 +206,7 @@ fn factura_emitida() -> Evento {
             fecha_vencimiento: None,
         }],
         total_declarado: None,
+        descuento: None,
     };
     let cliente = DatosCliente {
         nombre: "Comercializadora ACME S.A.S.".into(),
@@ -240,13 +244,13 @@ fn factura_emitida() -> Evento {
         cabecera: cabecera.into(),
         cliente: cliente.into(),
         lineas: (1..=3).map(linea_emitida).collect(),
-        totales: TotalesFactura {
+        totales: Arc::new(TotalesFactura {
             bruto: money("112504.50"),
             descuentos: Dinero::CERO,
             subtotal: money("112504.50"),
             impuestos: vec![TotalImpuesto { impuesto: iva(), base: money("112504.50"), valor: money("21375.87") }],
             total: money("133880.37"),
-        },
+        }),
         costo_ventas: CostoTotal::nuevo("78752.25".parse().unwrap()).unwrap(),
         grupos: (1..=3).map(grupo).collect(),
     })))

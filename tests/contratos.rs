@@ -11,6 +11,8 @@ mod hostiles;
 mod ida_y_vuelta;
 #[path = "contratos/memoria.rs"]
 mod memoria;
+#[path = "contratos/versiones.rs"]
+mod versiones;
 
 use std::sync::{Arc, LazyLock};
 
@@ -22,7 +24,8 @@ use factumarket::contracts::{
 };
 use factumarket::domain::Evento;
 
-static CODEC: LazyLock<Arc<Codec>> = LazyLock::new(|| Arc::new(Codec::new(&EmbeddedRegistry::in_memory()).unwrap()));
+static REGISTRO: LazyLock<EmbeddedRegistry> = LazyLock::new(EmbeddedRegistry::in_memory);
+static CODEC: LazyLock<Arc<Codec>> = LazyLock::new(|| Arc::new(Codec::new(&*REGISTRO).unwrap()));
 
 /// Any record of the system.
 #[derive(Debug, Clone, PartialEq)]

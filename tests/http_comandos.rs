@@ -9,6 +9,7 @@ use factumarket::{
     contracts::Resultado,
     domain::{
         Comando,
+        facturacion::factura::ComandoFactura,
         reglas::{Falla, Regla},
     },
     http::Opciones,
@@ -239,11 +240,75 @@ async fn un_put_de_producto_con_precio_manda_dos_comandos_y_el_rechazo_del_prime
 }
 
 #[tokio::test]
-async fn los_borradores_se_rechazan_en_vez_de_emitirse() {
+async fn un_borrador_se_crea_se_edita_y_se_emite_por_sus_rutas() {
     let borde = borde();
-    borde.post("/api/v1/facturas?emitir=false", FACTURA).await.es_problema(400);
+    borde.post("/api/v1/facturas?emitir=quizas", FACTURA).await.es_problema(400);
     assert!(borde.pasarela.recibidos().is_empty());
-    assert_eq!(borde.post("/api/v1/facturas?emitir=true", FACTURA).await.status, 201);
+    assert_eq!(borde.post("/api/v1/facturas?emitir=false", r#"{"id":"f9","cliente_id":1}"#).await.status, 201);
+    let linea = r#"{"producto_id":"p","cantidad":2,"descuento":{"porcentaje":"12.5"}}"#;
+    assert_eq!(borde.post("/api/v1/facturas/f9/lineas", linea).await.status, 201);
+    assert_eq!(borde.pedir("DELETE", "/api/v1/facturas/f9/lineas/1", &[], "").await.status, 200);
+    assert_eq!(borde.post("/api/v1/facturas/f9/descuentos", r#"{"linea":1,"descuento_id":"d"}"#).await.status, 200);
+    let pagos = r#"{"formas_pago":[{"forma":"CREDITO","medio":"30","monto":1,"fecha_vencimiento":"2026-12-31"}]}"#;
+    assert_eq!(borde.post("/api/v1/facturas/f9/formas-pago", pagos).await.status, 200);
+    assert_eq!(borde.post("/api/v1/facturas/f9/fechas", r#"{"fecha_caducidad":null}"#).await.status, 200);
+    assert_eq!(borde.pedir("POST", "/api/v1/facturas/f9/emitir", &[("if-match", "7")], "").await.status, 200);
+    assert_eq!(borde.post("/api/v1/facturas/f9/emitir", r#"{"fecha_emision":"2026-12-01"}"#).await.status, 200);
+    assert_eq!(borde.pedir("POST", "/api/v1/facturas/f9/descartar", &[], "").await.status, 200);
+    let recibidos = borde.pasarela.recibidos();
+    let tipos: Vec<_> = recibidos.iter().map(|c| c.comando.tipo()).collect();
+    let esperados = [
+        "CrearFactura",
+        "AgregarLinea",
+        "QuitarLinea",
+        "AplicarDescuento",
+        "DefinirFormasPago",
+        "CambiarFechas",
+        "EmitirFactura",
+        "EmitirFactura",
+        "DescartarFactura",
+    ];
+    assert_eq!(tipos, esperados);
+    assert!(recibidos.iter().all(|c| c.comando.destino().id.as_str() == "f9"));
+    assert_eq!(recibidos[6].version_esperada, Some(7));
+    let Comando::Factura(ComandoFactura::AgregarLinea { linea, .. }) = &recibidos[1].comando else { panic!("otro comando") };
+    let descuento = linea.descuento.as_ref().expect("descuento");
+    assert_eq!(descuento.valor.porcentaje.map(|p| p.to_string()).as_deref(), Some("12.5"));
+    let Comando::Factura(ComandoFactura::EmitirFactura { fechas: None, .. }) = &recibidos[6].comando else { panic!("sin fechas") };
+    let Comando::Factura(ComandoFactura::EmitirFactura { fechas: Some(_), .. }) = &recibidos[7].comando else {
+        panic!("con fechas")
+    };
+}
+
+#[tokio::test]
+async fn los_cuerpos_de_un_borrador_son_estrictos() {
+    let borde = borde();
+    for (ruta, cuerpo) in [
+        ("lineas", r#"{"cantidad":1,"color":2}"#),
+        ("descuentos", r#"{"linea":"x"}"#),
+        ("descuentos", r#"{"linea":70000,"porcentaje":1}"#),
+        ("formas-pago", "{}"),
+        ("fechas", r#"{"fecha_emision":"30/02/2026"}"#),
+        ("emitir", r#"{"fechas":{}}"#),
+    ] {
+        let r = borde.post(&format!("/api/v1/facturas/f9/{ruta}"), cuerpo).await;
+        assert!(r.status == 400 || r.status == 422, "{ruta} {cuerpo}: {}", r.status);
+    }
+    borde.pedir("DELETE", "/api/v1/facturas/f9/lineas/uno", &[], "").await.es_problema(404);
+    assert!(borde.pasarela.recibidos().is_empty());
+}
+
+#[tokio::test]
+async fn los_descuentos_tienen_sus_rutas() {
+    let borde = borde();
+    let cuerpo = r#"{"id":"d","ambito":"LINEA","porcentaje":10,"vigente_hasta":"2026-12-31"}"#;
+    let r = borde.post("/api/v1/descuentos", cuerpo).await;
+    assert_eq!(r.status, 201);
+    assert_eq!(borde.pedir("PUT", "/api/v1/descuentos/d", &[], r#"{"monto":"5","vigente_hasta":null}"#).await.status, 200);
+    assert_eq!(borde.pedir("DELETE", "/api/v1/descuentos/d", &[], "").await.status, 200);
+    borde.post("/api/v1/descuentos", r#"{"ambito":"CASA","porcentaje":1}"#).await.es_problema(422);
+    let tipos: Vec<_> = borde.pasarela.recibidos().iter().map(|c| c.comando.tipo()).collect();
+    assert_eq!(tipos, ["CrearDescuento", "ActualizarDescuento", "InactivarDescuento"]);
 }
 
 #[tokio::test]

@@ -17,10 +17,12 @@ mod emitir;
 mod espanol;
 mod fallo;
 mod formato;
-mod importar;
+#[doc(hidden)]
+pub mod importar;
 mod modificar;
 mod nodo;
-mod peticion;
+#[doc(hidden)]
+pub mod peticion;
 mod salida;
 mod senales;
 mod servir;

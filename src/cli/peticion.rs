@@ -3,8 +3,11 @@
 use serde_json::{Value, json};
 
 use crate::{
-    domain::{reglas::Falla, valores::Dinero},
-    http::{cuerpos::ErroresCuerpo, ids},
+    domain::{Comando, reglas::Falla, valores::Dinero},
+    http::{
+        cuerpos::{self, ContextoCuerpo, ErroresCuerpo},
+        ids,
+    },
 };
 
 /// What a request creates: its route and the body that the route reads.
@@ -30,6 +33,25 @@ pub struct Peticion {
     pub cuerpo: Value,
     /// `Idempotency-Key`; a valid id, so that it is the command's id as well.
     pub clave: String,
+}
+
+impl Peticion {
+    /// The command it asks for, read from its body as the API's route would.
+    ///
+    /// # Errors
+    /// Everything wrong with the body.
+    pub fn comando(&self, contexto: &ContextoCuerpo<'_>) -> Result<Comando, ErroresCuerpo> {
+        Ok(match self.recurso {
+            Recurso::Bodega => Comando::Bodega(cuerpos::cuerpo_bodega(&self.cuerpo, contexto)?),
+            Recurso::Producto => Comando::Producto(cuerpos::cuerpo_producto(&self.cuerpo, contexto)?),
+            Recurso::Cliente => Comando::Cliente(cuerpos::cuerpo_cliente(&self.cuerpo, contexto)?),
+            Recurso::Inventario => Comando::Inventario(cuerpos::cuerpo_inventario(&self.cuerpo)?),
+            Recurso::Entrada => Comando::Inventario(cuerpos::cuerpo_entrada(&self.cuerpo, None, contexto)?),
+            Recurso::Factura => Comando::Factura(cuerpos::cuerpo_factura(&self.cuerpo, contexto)?),
+            Recurso::Nota => Comando::NotaCredito(cuerpos::cuerpo_nota(&self.cuerpo, None, true, contexto)?),
+            Recurso::Anulacion => Comando::Factura(cuerpos::cuerpo_anular(&self.cuerpo, None)?),
+        })
+    }
 }
 
 /// The key of what a line or an example stands for: the same identity, the same key, for ever.

@@ -7,8 +7,8 @@ use hashbrown::HashMap;
 use sha2::{Digest, Sha256};
 
 use super::{
-    CodecError, CommandEnvelope, EstadoAgregado, EventEnvelope, Huella, Instantanea, MAX_RECORD_BYTES, NAMESPACE, RecordedEvent,
-    RegistroAuditoria, RegistroDlq, Registry, RegistryError, Respuesta,
+    CONGELADOS, CodecError, CommandEnvelope, EstadoAgregado, EventEnvelope, Huella, Instantanea, MAX_RECORD_BYTES, NAMESPACE,
+    RecordedEvent, RegistroAuditoria, RegistroDlq, Registry, RegistryError, Respuesta, VERSION,
     esquemas::self_contained,
     tipos::{Clase, Registro},
     wire::{self, Body, Reader, Wire, Writer},
@@ -34,6 +34,7 @@ pub struct DecodedCommand {
 #[derive(Debug, Clone, Copy)]
 pub struct EventBody<'a> {
     registro: Registro,
+    version: u16,
     bytes: &'a [u8],
 }
 
@@ -46,7 +47,7 @@ impl EventBody<'_> {
     /// # Errors
     /// Any [`CodecError`] but framing.
     pub fn decode(&self) -> Result<Evento, CodecError> {
-        let mut r = Reader::new(self.bytes);
+        let mut r = Reader::of_version(self.bytes, self.version);
         let evento = read_evento(self.registro, &mut r)?;
         r.end()?;
         Ok(evento)
@@ -57,27 +58,32 @@ impl EventBody<'_> {
 pub struct Codec {
     /// By the number of the record type.
     ids: Vec<u32>,
-    registros: HashMap<u32, Registro>,
+    /// What each id is the schema of, and the last version of the contract that writes with it.
+    registros: HashMap<u32, (Registro, u16)>,
 }
 
 impl Codec {
-    /// Registers every schema of this version under the subjects of its topics (`<topic>-<record>`).
+    /// Registers every schema ever written, oldest version first, under the subjects of its topics (`<topic>-<record>`).
     ///
     /// # Errors
     /// When the registry fails.
     pub fn new(registry: &dyn Registry) -> Result<Self, RegistryError> {
         let mut wanted = Vec::new();
         let mut owners = Vec::new();
-        for registro in Registro::TODOS.iter().copied() {
-            let schema = self_contained(registro)?;
+        let mut register = |registro: Registro, version: u16, schema: &str| {
             for topic in registro.clase().topics() {
-                wanted.push((format!("{topic}-{NAMESPACE}.{}", registro.nombre()), schema.clone()));
-                owners.push(registro);
+                wanted.push((format!("{topic}-{NAMESPACE}.{}", registro.nombre()), schema.to_owned()));
+                owners.push((registro, version));
             }
+        };
+        CONGELADOS.iter().for_each(|old| register(old.registro, old.version, old.json()));
+        for registro in Registro::TODOS.iter().copied() {
+            register(registro, VERSION, &self_contained(registro)?);
         }
         let given = registry.ids_for(&wanted)?;
-        let registros: HashMap<u32, Registro> = given.iter().copied().zip(owners.iter().copied()).collect();
-        let first = |registro| owners.iter().position(|owner| *owner == registro).and_then(|i| given.get(i).copied());
+        // A schema that did not change has one id: the newest version with it counts.
+        let registros: HashMap<u32, (Registro, u16)> = given.iter().copied().zip(owners.iter().copied()).collect();
+        let first = |registro| owners.iter().position(|owner| *owner == (registro, VERSION)).and_then(|i| given.get(i).copied());
         let ids = Registro::TODOS.iter().copied().filter_map(first).collect();
         Ok(Self { ids, registros })
     }
@@ -95,16 +101,26 @@ impl Codec {
     /// # Errors
     /// Any [`CodecError`].
     pub fn decode_command(&self, bytes: &[u8]) -> Result<DecodedCommand, CodecError> {
-        let (registro, rest) = self.open(bytes)?;
+        let (registro, mut r) = self.open(bytes)?;
         let mut huella = [0; 16];
-        let mut r = Reader::new(rest);
         let envelope = wire::read_command_envelope(&mut r, |r| {
-            let digest = Sha256::digest(r.rest());
-            huella.copy_from_slice(&digest[..16]);
+            huella = fingerprint(r.rest());
             read_comando(registro, r)
         })?;
         r.end()?;
         Ok(DecodedCommand { envelope, huella })
+    }
+
+    /// Whether an older version of the contract gave this command that fingerprint: the same command asked again after an upgrade
+    /// has other bytes and is still the same command.
+    pub fn is_fingerprint_of_older(&self, huella: &Huella, comando: &Comando) -> bool {
+        WRITER.with_borrow_mut(|w| {
+            (1..VERSION).any(|version| {
+                w.clear_for(version);
+                write_comando(comando, w);
+                w.take_error().is_none() && fingerprint(&w.bytes) == *huella
+            })
+        })
     }
 
     /// # Errors
@@ -129,13 +145,13 @@ impl Codec {
     /// # Errors
     /// Any [`CodecError`].
     pub fn decode_event_envelope<'a>(&self, bytes: &'a [u8]) -> Result<(EventEnvelope, EventBody<'a>), CodecError> {
-        let (registro, rest) = self.open(bytes)?;
+        let (registro, version, rest) = self.unframe(bytes)?;
         if !matches!(registro.clase(), Clase::Evento(_) | Clase::Cuarentena) {
             return Err(CodecError::UnexpectedRecord { expected: "un evento", found: registro.nombre() });
         }
-        let mut r = Reader::new(rest);
+        let mut r = Reader::of_version(rest, version);
         let sobre = EventEnvelope::read(&mut r)?;
-        Ok((sobre, EventBody { registro, bytes: r.rest() }))
+        Ok((sobre, EventBody { registro, version, bytes: r.rest() }))
     }
 
     /// # Errors
@@ -166,11 +182,10 @@ impl Codec {
     /// # Errors
     /// Any [`CodecError`].
     pub fn decode_snapshot(&self, bytes: &[u8]) -> Result<Instantanea, CodecError> {
-        let (registro, rest) = self.open(bytes)?;
+        let (registro, mut r) = self.open(bytes)?;
         let Clase::Instantanea(tipo) = registro.clase() else {
             return Err(CodecError::UnexpectedRecord { expected: "una instantánea", found: registro.nombre() });
         };
-        let mut r = Reader::new(rest);
         let sobre = wire::SobreInstantanea::read(&mut r)?;
         if sobre.aggregate_tipo != tipo {
             return Err(CodecError::OutOfDomain { what: "tipo de la instantánea", value: sobre.aggregate_tipo.to_string() });
@@ -234,25 +249,35 @@ impl Codec {
     }
 
     fn decode<T: Wire>(&self, bytes: &[u8], expected: Registro) -> Result<T, CodecError> {
-        let (found, rest) = self.open(bytes)?;
+        let (found, mut r) = self.open(bytes)?;
         if found != expected {
             return Err(CodecError::UnexpectedRecord { expected: expected.nombre(), found: found.nombre() });
         }
-        let mut r = Reader::new(rest);
         let value = T::read(&mut r)?;
         r.end()?;
         Ok(value)
     }
 
-    /// Checks size and frame; gives the record's type and its Avro bytes.
-    fn open<'a>(&self, bytes: &'a [u8]) -> Result<(Registro, &'a [u8]), CodecError> {
+    /// Checks size and frame; gives the record's type and a reader of its Avro bytes.
+    fn open<'a>(&self, bytes: &'a [u8]) -> Result<(Registro, Reader<'a>), CodecError> {
+        let (registro, version, rest) = self.unframe(bytes)?;
+        Ok((registro, Reader::of_version(rest, version)))
+    }
+
+    fn unframe<'a>(&self, bytes: &'a [u8]) -> Result<(Registro, u16, &'a [u8]), CodecError> {
         check_size(bytes.len())?;
         let (frame, rest) = bytes.split_at_checked(FRAME_BYTES).ok_or(CodecError::NotFramed)?;
         let [0, id @ ..] = frame else { return Err(CodecError::NotFramed) };
         let id = <[u8; 4]>::try_from(id).map(u32::from_be_bytes).map_err(|_| CodecError::NotFramed)?;
-        let registro = self.registros.get(&id).copied().ok_or(CodecError::UnknownSchema(id))?;
-        Ok((registro, rest))
+        let (registro, version) = self.registros.get(&id).copied().ok_or(CodecError::UnknownSchema(id))?;
+        Ok((registro, version, rest))
     }
+}
+
+fn fingerprint(body: &[u8]) -> Huella {
+    let mut huella = [0; 16];
+    huella.copy_from_slice(&Sha256::digest(body)[..16]);
+    huella
 }
 
 fn check_size(bytes: usize) -> Result<(), CodecError> {
@@ -263,6 +288,7 @@ fn tipo_de_estado(estado: &EstadoAgregado) -> TipoAgregado {
     match estado {
         EstadoAgregado::Cliente(_) => TipoAgregado::Cliente,
         EstadoAgregado::Producto(_) => TipoAgregado::Producto,
+        EstadoAgregado::Descuento(_) => TipoAgregado::Descuento,
         EstadoAgregado::Sucursal(_) => TipoAgregado::Sucursal,
         EstadoAgregado::Bodega(_) => TipoAgregado::Bodega,
         EstadoAgregado::Inventario(_) => TipoAgregado::Inventario,
@@ -276,6 +302,7 @@ fn registro_de_comando(comando: &Comando) -> Option<Registro> {
     match comando {
         Comando::Cliente(c) => c.registro(),
         Comando::Producto(c) => c.registro(),
+        Comando::Descuento(c) => c.registro(),
         Comando::Sucursal(c) => c.registro(),
         Comando::Bodega(c) => c.registro(),
         Comando::Inventario(c) => c.registro(),
@@ -289,6 +316,7 @@ fn write_comando(comando: &Comando, w: &mut Writer) {
     match comando {
         Comando::Cliente(c) => c.write_body(w),
         Comando::Producto(c) => c.write_body(w),
+        Comando::Descuento(c) => c.write_body(w),
         Comando::Sucursal(c) => c.write_body(w),
         Comando::Bodega(c) => c.write_body(w),
         Comando::Inventario(c) => c.write_body(w),
@@ -305,6 +333,7 @@ fn read_comando(registro: Registro, r: &mut Reader<'_>) -> Result<Comando, Codec
     Ok(match tipo {
         TipoAgregado::Cliente => Comando::Cliente(Body::read_body(registro, r)?),
         TipoAgregado::Producto => Comando::Producto(Body::read_body(registro, r)?),
+        TipoAgregado::Descuento => Comando::Descuento(Body::read_body(registro, r)?),
         TipoAgregado::Sucursal => Comando::Sucursal(Body::read_body(registro, r)?),
         TipoAgregado::Bodega => Comando::Bodega(Body::read_body(registro, r)?),
         TipoAgregado::Inventario => Comando::Inventario(Body::read_body(registro, r)?),
@@ -318,6 +347,7 @@ fn registro_de_evento(evento: &Evento) -> Option<Registro> {
     match evento {
         Evento::Cliente(e) => e.registro(),
         Evento::Producto(e) => e.registro(),
+        Evento::Descuento(e) => e.registro(),
         Evento::Sucursal(e) => e.registro(),
         Evento::Bodega(e) => e.registro(),
         Evento::Inventario(e) => e.registro(),
@@ -332,6 +362,7 @@ fn write_evento(evento: &Evento, w: &mut Writer) {
     match evento {
         Evento::Cliente(e) => e.write_body(w),
         Evento::Producto(e) => e.write_body(w),
+        Evento::Descuento(e) => e.write_body(w),
         Evento::Sucursal(e) => e.write_body(w),
         Evento::Bodega(e) => e.write_body(w),
         Evento::Inventario(e) => e.write_body(w),
@@ -346,6 +377,7 @@ fn read_evento(registro: Registro, r: &mut Reader<'_>) -> Result<Evento, CodecEr
     Ok(match registro.clase() {
         Clase::Evento(TipoAgregado::Cliente) => Evento::Cliente(Body::read_body(registro, r)?),
         Clase::Evento(TipoAgregado::Producto) => Evento::Producto(Body::read_body(registro, r)?),
+        Clase::Evento(TipoAgregado::Descuento) => Evento::Descuento(Body::read_body(registro, r)?),
         Clase::Evento(TipoAgregado::Sucursal) => Evento::Sucursal(Body::read_body(registro, r)?),
         Clase::Evento(TipoAgregado::Bodega) => Evento::Bodega(Body::read_body(registro, r)?),
         Clase::Evento(TipoAgregado::Inventario) => Evento::Inventario(Body::read_body(registro, r)?),

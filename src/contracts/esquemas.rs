@@ -30,7 +30,9 @@ compartidos! {
     ResultadoStockReservado ResultadoReservaConfirmada ResultadoReservaLiberada ResultadoNumeroAsignado
     ResultadoPasoRechazado ResultadoInventarioVerificado ResultadoStockDevuelto ResultadoCreditoReservado
     ResultadoCreditoAplicado SobreComando ParticionTema Entrada SobreEvento SobreInstantanea LoteEnCola ReservaVigente
-    Confirmacion NumeroDado ResolucionDada EmisionEnCurso ResumenFactura Aceptado Rechazado Apartado EnCurso VersionAgregado RefAgregado
+    Confirmacion NumeroDado ResolucionDada EmisionEnCurso AmbitoDescuento ValorDeclarado DescuentoDeclarado CambiosDeclarados DatosDescuento
+    CambiosDescuento DescuentoPedido DescuentoFactura CambioFechas ResumenFactura
+    Aceptado Rechazado Apartado EnCurso VersionAgregado RefAgregado
     PoliticaRetorno ConceptoNota EstadoNota EstadoDian AcreditadoCantidad AcreditadoMonto LineaNotaCredito LineaNotaPedida FechasNota
     DatosNotaCredito CabeceraNota SolicitudCredito LineaAcreditada GrupoDevolucion CargoLinea CreditoNota FacturaModificada
     CreditoConcedido InicioEmisionNota GrupoDevuelto DocumentoNotaCredito EmisionNotaEnCurso RespuestaDian InicioAnulacion

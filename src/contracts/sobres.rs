@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::{
     domain::{
         Comando, Evento, TipoAgregado,
-        catalogo::{bodega::Bodega, cliente::Cliente, producto::Producto, sucursal::Sucursal},
+        catalogo::{bodega::Bodega, cliente::Cliente, descuento::Descuento, producto::Producto, sucursal::Sucursal},
         facturacion::{
             factura::{DireccionRespuesta, Factura, PasoSaga},
             nota_credito::NotaCredito,
@@ -84,6 +84,7 @@ pub struct RecordedEvent {
 pub enum EstadoAgregado {
     Cliente(Box<Cliente>),
     Producto(Box<Producto>),
+    Descuento(Box<Descuento>),
     Sucursal(Box<Sucursal>),
     Bodega(Box<Bodega>),
     Inventario(Box<Inventario>),

@@ -60,7 +60,7 @@ macro_rules! registros {
     };
 }
 
-use TipoAgregado::{Bodega, Cliente, Factura, Inventario, NotaCredito, Producto, RangoNumeracion, Sucursal};
+use TipoAgregado::{Bodega, Cliente, Descuento, Factura, Inventario, NotaCredito, Producto, RangoNumeracion, Sucursal};
 
 registros! {
     Clase::Comando(Cliente) => CrearCliente ActualizarCliente InactivarCliente ReactivarCliente;
@@ -70,8 +70,10 @@ registros! {
     Clase::Comando(Inventario) => CrearInventario RegistrarEntrada RegistrarSalida ReservarStock ConfirmarReserva LiberarReserva
         CambiarStockMinimo DevolverStock VerificarInventario;
     Clase::Comando(RangoNumeracion) => CrearRango AsignarNumero RenovarRango InutilizarNumero;
-    Clase::Comando(Factura) => CrearYEmitirFactura RespuestaPaso ReservarCredito AplicarCredito LiberarCredito AnularFactura
+    Clase::Comando(Factura) => CrearYEmitirFactura CrearFactura AgregarLinea QuitarLinea AplicarDescuento DefinirFormasPago
+        CambiarFechas EmitirFactura DescartarFactura RespuestaPaso ReservarCredito AplicarCredito LiberarCredito AnularFactura
         RegistrarRespuestaDian;
+    Clase::Comando(Descuento) => CrearDescuento ActualizarDescuento InactivarDescuento;
     Clase::Comando(NotaCredito) => CrearNotaCredito AgregarLineaNotaCredito EmitirNotaCredito CrearYEmitirNotaCredito
         RespuestaPasoNota;
     Clase::Evento(Cliente) => ClienteCreado ClienteActualizado ClienteInactivado ClienteReactivado;
@@ -81,9 +83,11 @@ registros! {
     Clase::Evento(Inventario) => InventarioCreado LoteCreado StockIncrementado StockReducido StockReservado ReservaLiberada
         StockMinimoCambiado StockBajo;
     Clase::Evento(RangoNumeracion) => RangoCreado NumeroAsignado RangoRenovado RangoPorAgotarse NumeroInutilizado;
-    Clase::Evento(Factura) => FacturaCreada LineaAgregada EmisionIniciada StockAsegurado NumeracionRecibida FacturaEmitida
-        FacturaRechazada CreditoReservado CreditoAplicado CreditoLiberado AnulacionIniciada AnulacionAsegurada FacturaAnulada
-        AnulacionRechazada RespuestaDianRegistrada;
+    Clase::Evento(Factura) => FacturaCreada LineaAgregada LineaQuitada DescuentoAplicado FormasPagoDefinidas FechasCambiadas
+        FacturaDescartada EmisionIniciada StockAsegurado NumeracionRecibida FacturaEmitida FacturaRechazada CreditoReservado
+        CreditoAplicado CreditoLiberado AnulacionIniciada AnulacionAsegurada FacturaAnulada AnulacionRechazada
+        RespuestaDianRegistrada;
+    Clase::Evento(Descuento) => DescuentoCreado DescuentoActualizado DescuentoInactivado;
     Clase::Evento(NotaCredito) => NotaCreditoCreada LineaNotaCreditoAgregada EmisionNotaCreditoIniciada
         NumeracionNotaCreditoRecibida NotaCreditoEmitida NotaCreditoRechazada;
     Clase::Cuarentena => AgregadoEnCuarentena CuarentenaLevantada;
@@ -94,6 +98,7 @@ registros! {
     Clase::Instantanea(Inventario) => InstantaneaInventario;
     Clase::Instantanea(RangoNumeracion) => InstantaneaRango;
     Clase::Instantanea(Factura) => InstantaneaFactura;
+    Clase::Instantanea(Descuento) => InstantaneaDescuento;
     Clase::Instantanea(NotaCredito) => InstantaneaNotaCredito;
     Clase::Respuesta => Respuesta;
     Clase::Auditoria => ComandoRechazado ConsultaRealizada;
@@ -106,6 +111,7 @@ impl Registro {
         match tipo {
             Cliente => Self::InstantaneaCliente,
             Producto => Self::InstantaneaProducto,
+            Descuento => Self::InstantaneaDescuento,
             Sucursal => Self::InstantaneaSucursal,
             Bodega => Self::InstantaneaBodega,
             Inventario => Self::InstantaneaInventario,

@@ -7,7 +7,7 @@ use rust_decimal::RoundingStrategy;
 
 use super::{
     reglas::{Falla, Fallas, Regla},
-    valores::{Decimal, Identificacion, Instante, Porcentaje, TipoIdentificacion, nombre_valido, texto_valido},
+    valores::{Decimal, Dinero, Identificacion, Instante, Porcentaje, TipoIdentificacion, nombre_valido, texto_valido},
 };
 
 /// Longest code of a tax, in characters.
@@ -85,6 +85,8 @@ pub struct Emisor {
     pub verificar_digito_ruc: bool,
     /// Optional cap of `fecha_emision`, in days from today; `None` does not check (`MaxDiasFuturoValido`).
     pub max_dias_futuro: Option<u16>,
+    /// Optional limit of what one invoice may leave on credit; `None` does not check (`LimiteCreditoValido`).
+    pub limite_credito: Option<Dinero>,
     /// A credit note may be dated on the day of its invoice; by default only after it (`FechaEmisionPosteriorFactura`).
     pub nota_credito_mismo_dia: bool,
     /// Most days from an invoice to its credit note, inclusive; `None` does not check (`PlazoNotaCreditoValido`). Default 30.
@@ -130,6 +132,7 @@ impl Emisor {
             vender_vencidos: false,
             verificar_digito_ruc: false,
             max_dias_futuro: None,
+            limite_credito: None,
             nota_credito_mismo_dia: false,
             plazo_nota_credito_dias: Some(Self::PLAZO_NOTA_CREDITO_DIAS),
             plazo_anulacion_dias: Self::PLAZO_ANULACION_DIAS,

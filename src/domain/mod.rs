@@ -15,7 +15,7 @@ pub mod valores;
 
 use std::fmt;
 
-use catalogo::{bodega, cliente, producto, sucursal};
+use catalogo::{bodega, cliente, descuento, producto, sucursal};
 use chrono::NaiveDate;
 use emisor::Emisor;
 use facturacion::{factura, nota_credito};
@@ -32,11 +32,12 @@ pub enum TipoAgregado {
     Inventario = 5,
     RangoNumeracion = 6,
     Factura = 7,
+    Descuento = 8,
     NotaCredito = 9,
 }
 
 impl TipoAgregado {
-    pub const TODOS: [TipoAgregado; 8] = [
+    pub const TODOS: [TipoAgregado; 9] = [
         Self::Cliente,
         Self::Producto,
         Self::Sucursal,
@@ -44,6 +45,7 @@ impl TipoAgregado {
         Self::Inventario,
         Self::RangoNumeracion,
         Self::Factura,
+        Self::Descuento,
         Self::NotaCredito,
     ];
 
@@ -57,6 +59,7 @@ impl TipoAgregado {
             Self::Inventario => "Inventario",
             Self::RangoNumeracion => "RangoNumeracion",
             Self::Factura => "Factura",
+            Self::Descuento => "Descuento",
             Self::NotaCredito => "NotaCredito",
         }
     }
@@ -68,7 +71,7 @@ impl TipoAgregado {
     /// The context (family of topics) the aggregate lives in.
     pub fn contexto(self) -> Contexto {
         match self {
-            Self::Cliente | Self::Producto | Self::Sucursal | Self::Bodega => Contexto::Catalogo,
+            Self::Cliente | Self::Producto | Self::Descuento | Self::Sucursal | Self::Bodega => Contexto::Catalogo,
             Self::Inventario => Contexto::Inventario,
             Self::RangoNumeracion => Contexto::Numeracion,
             Self::Factura | Self::NotaCredito => Contexto::Facturacion,
@@ -156,6 +159,7 @@ pub fn clave_de(tipo: TipoAgregado, id: &Id) -> &str {
 pub enum Comando {
     Cliente(cliente::ComandoCliente),
     Producto(producto::ComandoProducto),
+    Descuento(descuento::ComandoDescuento),
     Sucursal(sucursal::ComandoSucursal),
     Bodega(bodega::ComandoBodega),
     Inventario(inventario::ComandoInventario),
@@ -170,6 +174,7 @@ impl Comando {
         match self {
             Self::Cliente(c) => c.tipo(),
             Self::Producto(c) => c.tipo(),
+            Self::Descuento(c) => c.tipo(),
             Self::Sucursal(c) => c.tipo(),
             Self::Bodega(c) => c.tipo(),
             Self::Inventario(c) => c.tipo(),
@@ -183,6 +188,7 @@ impl Comando {
         let (tipo, id) = match self {
             Self::Cliente(c) => (TipoAgregado::Cliente, c.cliente_id()),
             Self::Producto(c) => (TipoAgregado::Producto, c.producto_id()),
+            Self::Descuento(c) => (TipoAgregado::Descuento, c.descuento_id()),
             Self::Sucursal(c) => (TipoAgregado::Sucursal, c.sucursal_id()),
             Self::Bodega(c) => (TipoAgregado::Bodega, c.bodega_id()),
             Self::Inventario(c) => (TipoAgregado::Inventario, c.inventario_id()),
@@ -199,6 +205,7 @@ impl Comando {
 pub enum Evento {
     Cliente(cliente::EventoCliente),
     Producto(producto::EventoProducto),
+    Descuento(descuento::EventoDescuento),
     Sucursal(sucursal::EventoSucursal),
     Bodega(bodega::EventoBodega),
     Inventario(inventario::EventoInventario),
@@ -231,6 +238,7 @@ impl Evento {
         match self {
             Self::Cliente(e) => e.tipo(),
             Self::Producto(e) => e.tipo(),
+            Self::Descuento(e) => e.tipo(),
             Self::Sucursal(e) => e.tipo(),
             Self::Bodega(e) => e.tipo(),
             Self::Inventario(e) => e.tipo(),

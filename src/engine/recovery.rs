@@ -190,7 +190,14 @@ fn skip_snapshot(tp: TopicPartition, cause: &CodecError, report: &mut RecoveryRe
 
 /// Warm start: what decisions read of the catalogues must be whole before the first of them.
 fn adopt_catalogues(store: &dyn StateStore, core: &mut Core) -> Result<(), RecoveryError> {
-    for tipo in [TipoAgregado::Producto, TipoAgregado::Sucursal, TipoAgregado::Bodega, TipoAgregado::RangoNumeracion] {
+    const WHOLE: [TipoAgregado; 5] = [
+        TipoAgregado::Producto,
+        TipoAgregado::Descuento,
+        TipoAgregado::Sucursal,
+        TipoAgregado::Bodega,
+        TipoAgregado::RangoNumeracion,
+    ];
+    for tipo in WHOLE {
         let mut rows: Vec<(Id, AggregateRow)> = Vec::new();
         store.scan(&store::aggregates_of(tipo), &mut |key, value| {
             rows.push((store::id_of_aggregate_key(key)?, AggregateRow::decode(value)?));

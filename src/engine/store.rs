@@ -335,11 +335,11 @@ fn take_u8(bytes: &mut Bytes) -> Result<u8, StoreError> {
     bytes.try_get_u8().map_err(short)
 }
 
-/// Texts of a row: at most 255 bytes (ids, users).
+/// Texts of a row: at most 255 bytes (ids, users). A longer one loses its end, by whole characters.
 fn put_text(out: &mut Vec<u8>, text: &str) {
-    let bytes = &text.as_bytes()[..text.len().min(255)];
-    out.put_u8(bytes.len() as u8);
-    out.put_slice(bytes);
+    let kept = &text[..text.floor_char_boundary(255)];
+    out.put_u8(kept.len() as u8);
+    out.put_slice(kept.as_bytes());
 }
 
 fn take_text(bytes: &mut Bytes) -> Result<String, StoreError> {

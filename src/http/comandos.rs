@@ -61,7 +61,32 @@ pub async fn ejecutar(
     agregado: Option<&Id>,
     construir: impl FnOnce(&Value, &ContextoCuerpo<'_>) -> Result<Vec<Comando>, ErroresCuerpo>,
 ) -> Result<Response<Body>, Problema> {
-    let valor = peticion.json()?;
+    ejecutar_con(peticion, exito, tipo, agregado, &peticion.json()?, construir).await
+}
+
+/// As [`ejecutar`] for an action whose body may be left out.
+///
+/// # Errors
+/// The problem to answer.
+pub async fn ejecutar_con_opciones(
+    peticion: &Peticion,
+    exito: Exito,
+    tipo: &'static str,
+    agregado: Option<&Id>,
+    construir: impl FnOnce(&Value, &ContextoCuerpo<'_>) -> Result<Vec<Comando>, ErroresCuerpo>,
+) -> Result<Response<Body>, Problema> {
+    let valor = if peticion.cuerpo.iter().all(u8::is_ascii_whitespace) { json!({}) } else { peticion.json()? };
+    ejecutar_con(peticion, exito, tipo, agregado, &valor, construir).await
+}
+
+async fn ejecutar_con(
+    peticion: &Peticion,
+    exito: Exito,
+    tipo: &'static str,
+    agregado: Option<&Id>,
+    valor: &Value,
+    construir: impl FnOnce(&Value, &ContextoCuerpo<'_>) -> Result<Vec<Comando>, ErroresCuerpo>,
+) -> Result<Response<Body>, Problema> {
     let id_del_cuerpo = valor.get("id").map(|id| id.as_str().map_or_else(|| id.to_string(), str::to_owned));
     let clave = clave_de(peticion, tipo, agregado.map(Id::as_str).or(id_del_cuerpo.as_deref()))?;
     let contexto = ContextoCuerpo {
@@ -69,7 +94,7 @@ pub async fn ejecutar(
         origen: OrigenIds { usuario: peticion.usuario.as_deref(), clave: Some(&clave), ids: &*peticion.estado.partes.ids },
         verificar_digito_ruc: peticion.estado.partes.opciones.verificar_digito_ruc,
     };
-    let comandos = construir(&valor, &contexto)?;
+    let comandos = construir(valor, &contexto)?;
     enviar(peticion, exito, &clave, comandos).await
 }
 
@@ -160,7 +185,9 @@ async fn enviar_uno(
 fn canal(comando: &Comando) -> Option<Arc<str>> {
     use crate::domain::facturacion::factura::ComandoFactura;
     match comando {
-        Comando::Factura(ComandoFactura::CrearYEmitirFactura { datos, .. }) => datos.canal.clone(),
+        Comando::Factura(ComandoFactura::CrearYEmitirFactura { datos, .. } | ComandoFactura::CrearFactura { datos, .. }) => {
+            datos.canal.clone()
+        }
         _ => None,
     }
 }
@@ -309,6 +336,7 @@ impl Destino {
         let (direccion, inexistente) = match destino.tipo {
             TipoAgregado::Cliente => (format!("/api/v1/clientes/{id}"), Regla::ClienteNoExiste),
             TipoAgregado::Producto => (format!("/api/v1/productos/{id}"), Regla::ProductoNoExiste),
+            TipoAgregado::Descuento => (format!("/api/v1/descuentos/{id}"), Regla::DescuentoNoExiste),
             TipoAgregado::Sucursal => (format!("/api/v1/sucursales/{id}"), Regla::SucursalNoExiste),
             TipoAgregado::Bodega => (format!("/api/v1/bodegas/{id}"), Regla::BodegaNoExiste),
             TipoAgregado::Inventario => (format!("/api/v1/inventarios/{}/stock", id.replace(':', "/")), Regla::InventarioNoExiste),

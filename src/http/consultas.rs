@@ -36,6 +36,11 @@ pub async fn producto(p: &Peticion) -> Respondido {
     recurso(p, "el producto", Recurso::Producto(id.clone()), Some((TipoAgregado::Producto, id))).await
 }
 
+pub async fn descuento(p: &Peticion) -> Respondido {
+    let id = p.id(0)?;
+    recurso(p, "el descuento", Recurso::Descuento(id.clone()), Some((TipoAgregado::Descuento, id))).await
+}
+
 pub async fn sucursal(p: &Peticion) -> Respondido {
     let id = p.id(0)?;
     recurso(p, "la sucursal", Recurso::Sucursal(id.clone()), Some((TipoAgregado::Sucursal, id))).await
@@ -106,6 +111,10 @@ pub async fn clientes(p: &Peticion) -> Respondido {
 
 pub async fn productos(p: &Peticion) -> Respondido {
     listar(p, Lista::Productos).await
+}
+
+pub async fn descuentos(p: &Peticion) -> Respondido {
+    listar(p, Lista::Descuentos).await
 }
 
 pub async fn sucursales(p: &Peticion) -> Respondido {

@@ -19,6 +19,7 @@ use crate::{
 pub enum Recurso {
     Cliente(Id),
     Producto(Id),
+    Descuento(Id),
     Sucursal(Id),
     Bodega(Id),
     Factura(Id),
@@ -58,6 +59,7 @@ pub enum Lista {
         estado_fiscal: Option<String>,
     },
     Productos,
+    Descuentos,
     Sucursales,
     Bodegas,
     Rangos,

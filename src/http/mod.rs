@@ -18,7 +18,8 @@ pub mod rutas;
 mod salud;
 mod servidor;
 mod sugerencia;
-mod token;
+#[doc(hidden)]
+pub mod token;
 
 pub use estado::{AppState, Consulta, Health, Opciones, Partes, QueryAudit, Salud, Verificacion};
 pub use servidor::{router, serve};

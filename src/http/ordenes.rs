@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{
-    comandos::{Exito, ejecutar, ejecutar_sin_cuerpo},
+    comandos::{Exito, ejecutar, ejecutar_con_opciones, ejecutar_sin_cuerpo},
     cuerpos,
     peticion::Peticion,
     problema::Problema,
@@ -11,8 +11,11 @@ use super::{
 };
 use crate::domain::{
     Comando,
-    catalogo::{bodega::ComandoBodega, cliente::ComandoCliente, producto::ComandoProducto, sucursal::ComandoSucursal},
-    facturacion::nota_credito::clave_nota,
+    catalogo::{
+        bodega::ComandoBodega, cliente::ComandoCliente, descuento::ComandoDescuento, producto::ComandoProducto,
+        sucursal::ComandoSucursal,
+    },
+    facturacion::{factura::ComandoFactura, nota_credito::clave_nota},
     inventario::inventario_id,
     valores::Id,
 };
@@ -50,6 +53,21 @@ pub async fn cambiar_producto(p: &Peticion) -> Respondido {
 
 pub async fn inactivar_producto(p: &Peticion) -> Respondido {
     ejecutar_sin_cuerpo(p, Comando::Producto(ComandoProducto::InactivarProducto { producto_id: p.id(0)? })).await
+}
+
+pub async fn crear_descuento(p: &Peticion) -> Respondido {
+    ejecutar(p, Exito::Creado, "CrearDescuento", None, |v, c| Ok(vec![Comando::Descuento(cuerpos::cuerpo_descuento(v, c)?)])).await
+}
+
+pub async fn cambiar_descuento(p: &Peticion) -> Respondido {
+    let id = p.id(0)?;
+    let construir =
+        |v: &Value, _: &cuerpos::ContextoCuerpo<'_>| Ok(vec![Comando::Descuento(cuerpos::cuerpo_descuento_cambios(v, &id)?)]);
+    ejecutar(p, Exito::Hecho, "ActualizarDescuento", Some(&id), construir).await
+}
+
+pub async fn inactivar_descuento(p: &Peticion) -> Respondido {
+    ejecutar_sin_cuerpo(p, Comando::Descuento(ComandoDescuento::InactivarDescuento { descuento_id: p.id(0)? })).await
 }
 
 pub async fn crear_sucursal(p: &Peticion) -> Respondido {
@@ -132,13 +150,64 @@ pub async fn cambiar_minimo(p: &Peticion) -> Respondido {
     ejecutar(p, Exito::Hecho, "CambiarStockMinimo", Some(&inventario), construir).await
 }
 
-/// Creates and issues. Drafts (`emitir=false`) are not there yet and are refused rather than issued.
+/// Creates and issues; with `emitir=false`, a draft.
 pub async fn crear_factura(p: &Peticion) -> Respondido {
-    if !matches!(p.parametro("emitir"), None | Some("true")) {
-        let mensaje = "los borradores aún no están disponibles: sólo emitir=true";
-        return Err(Problema::parametro("emitir", "ParametroInvalido", mensaje));
+    match p.parametro("emitir") {
+        None | Some("true") => {
+            let construir = |v: &Value, c: &cuerpos::ContextoCuerpo<'_>| Ok(vec![Comando::Factura(cuerpos::cuerpo_factura(v, c)?)]);
+            ejecutar(p, Exito::Creado, "CrearYEmitirFactura", None, construir).await
+        }
+        Some("false") => {
+            let construir =
+                |v: &Value, c: &cuerpos::ContextoCuerpo<'_>| Ok(vec![Comando::Factura(cuerpos::cuerpo_borrador(v, c)?)]);
+            ejecutar(p, Exito::Creado, "CrearFactura", None, construir).await
+        }
+        Some(_) => Err(Problema::parametro("emitir", "ParametroInvalido", "emitir es true o false")),
     }
-    ejecutar(p, Exito::Creado, "CrearYEmitirFactura", None, |v, c| Ok(vec![Comando::Factura(cuerpos::cuerpo_factura(v, c)?)])).await
+}
+
+/// A command that edits the draft of the address, made of its body.
+async fn editar(
+    p: &Peticion,
+    exito: Exito,
+    tipo: &'static str,
+    construir: fn(&Value, &Id) -> Result<ComandoFactura, cuerpos::ErroresCuerpo>,
+) -> Respondido {
+    let id = p.id(0)?;
+    ejecutar(p, exito, tipo, Some(&id), |v, _| Ok(vec![Comando::Factura(construir(v, &id)?)])).await
+}
+
+pub async fn agregar_linea(p: &Peticion) -> Respondido {
+    editar(p, Exito::Creado, "AgregarLinea", cuerpos::cuerpo_linea).await
+}
+
+pub async fn quitar_linea(p: &Peticion) -> Respondido {
+    let (factura_id, linea) = (p.id(0)?, p.id(1)?);
+    let numero = linea.as_str().parse().map_err(|_| Problema::no_existe("la línea"))?;
+    ejecutar_sin_cuerpo(p, Comando::Factura(ComandoFactura::QuitarLinea { factura_id, linea: numero })).await
+}
+
+pub async fn aplicar_descuento(p: &Peticion) -> Respondido {
+    editar(p, Exito::Hecho, "AplicarDescuento", cuerpos::cuerpo_aplicar_descuento).await
+}
+
+pub async fn definir_formas_pago(p: &Peticion) -> Respondido {
+    editar(p, Exito::Hecho, "DefinirFormasPago", cuerpos::cuerpo_formas_pago).await
+}
+
+pub async fn cambiar_fechas(p: &Peticion) -> Respondido {
+    editar(p, Exito::Hecho, "CambiarFechas", cuerpos::cuerpo_fechas).await
+}
+
+/// Issues a draft; the body, if any, states new dates.
+pub async fn emitir_factura(p: &Peticion) -> Respondido {
+    let id = p.id(0)?;
+    let construir = |v: &Value, _: &cuerpos::ContextoCuerpo<'_>| Ok(vec![Comando::Factura(cuerpos::cuerpo_emitir(v, &id)?)]);
+    ejecutar_con_opciones(p, Exito::Hecho, "EmitirFactura", Some(&id), construir).await
+}
+
+pub async fn descartar_factura(p: &Peticion) -> Respondido {
+    ejecutar_sin_cuerpo(p, Comando::Factura(ComandoFactura::DescartarFactura { factura_id: p.id(0)? })).await
 }
 
 /// Whether `emitir` says so: by default it does.

@@ -108,8 +108,9 @@ impl Peticion {
         if texto == "*" {
             return Ok(None);
         }
-        let numero = texto.trim_start_matches("W/").trim_matches('"').parse::<u64>();
-        numero.map(Some).map_err(|_| Problema::encabezado("If-Match", "se espera la versión leída en ETag, por ejemplo \"3\""))
+        // Versions are signed on the wire.
+        let numero = texto.trim_start_matches("W/").trim_matches('"').parse::<i64>().ok().and_then(|n| u64::try_from(n).ok());
+        numero.map(Some).ok_or_else(|| Problema::encabezado("If-Match", "se espera la versión leída en ETag, por ejemplo \"3\""))
     }
 
     /// Refuses query parameters that the route does not know, naming the nearest one; and repeated ones.

@@ -56,6 +56,8 @@ pub enum Cuerpo {
     Ninguno,
     /// Named schema of at most 256 KiB.
     Pequeno(&'static str),
+    /// The same, and may be left out.
+    Opcional(&'static str),
     /// An invoice, at most `max_cuerpo_bytes`.
     Factura,
 }
@@ -87,7 +89,7 @@ macro_rules! ruta {
 }
 
 use Clase::{Comando, Consulta, Larga, Servicio};
-use Cuerpo::{Factura, Ninguno, Pequeno};
+use Cuerpo::{Factura, Ninguno, Opcional, Pequeno};
 
 /// Every route there is.
 pub static RUTAS: &[Ruta] = &[
@@ -110,6 +112,11 @@ pub static RUTAS: &[Ruta] = &[
     ruta!(Get "/api/v1/productos/{id}", Consulta("productos.obtener"), "Un producto", ["version_minima"], consultas::producto),
     ruta!(Put "/api/v1/productos/{id}", Comando(Pequeno("ProductoCambios")), "Cambia los campos dados de un producto", [], ordenes::cambiar_producto),
     ruta!(Delete "/api/v1/productos/{id}", Comando(Ninguno), "Inactiva un producto", [], ordenes::inactivar_producto),
+    ruta!(Post "/api/v1/descuentos", Comando(Pequeno("Descuento")), "Crea un descuento", [], ordenes::crear_descuento),
+    ruta!(Get "/api/v1/descuentos", Consulta("descuentos.listar"), "Lista descuentos", ["limite", "despues", "despues_de"], consultas::descuentos),
+    ruta!(Get "/api/v1/descuentos/{id}", Consulta("descuentos.obtener"), "Un descuento", ["version_minima"], consultas::descuento),
+    ruta!(Put "/api/v1/descuentos/{id}", Comando(Pequeno("DescuentoCambios")), "Cambia los campos dados de un descuento", [], ordenes::cambiar_descuento),
+    ruta!(Delete "/api/v1/descuentos/{id}", Comando(Ninguno), "Inactiva un descuento", [], ordenes::inactivar_descuento),
     ruta!(Post "/api/v1/sucursales", Comando(Pequeno("Sucursal")), "Crea una sucursal", [], ordenes::crear_sucursal),
     ruta!(Get "/api/v1/sucursales", Consulta("sucursales.listar"), "Lista sucursales", ["limite", "despues", "despues_de"], consultas::sucursales),
     ruta!(Get "/api/v1/sucursales/{id}", Consulta("sucursales.obtener"), "Una sucursal", ["version_minima"], consultas::sucursal),
@@ -132,10 +139,17 @@ pub static RUTAS: &[Ruta] = &[
     ruta!(Get "/api/v1/inventarios/{producto}/{bodega}/stock", Consulta("inventarios.stock"), "Stock con sus lotes en orden FIFO", ["version_minima"], consultas::stock),
     ruta!(Get "/api/v1/inventarios/{producto}/{bodega}/movimientos", Consulta("inventarios.movimientos"), "Movimientos en orden de tiempo",
         ["limite", "despues", "despues_de"], consultas::movimientos),
-    ruta!(Post "/api/v1/facturas", Comando(Factura), "Crea y emite una factura", ["emitir"], ordenes::crear_factura),
+    ruta!(Post "/api/v1/facturas", Comando(Factura), "Crea y emite una factura; con emitir=false, su borrador", ["emitir"], ordenes::crear_factura),
     ruta!(Get "/api/v1/facturas", Consulta("facturas.listar"), "Facturas por fecha de emisión (días inclusive) y por cliente",
         ["fechaInicio", "fechaFin", "cliente_id", "limite", "despues", "despues_de"], consultas::facturas),
     ruta!(Get "/api/v1/facturas/{id}", Consulta("facturas.obtener"), "Una factura", ["version_minima"], consultas::factura),
+    ruta!(Post "/api/v1/facturas/{id}/lineas", Comando(Pequeno("Linea")), "Agrega una línea a un borrador", [], ordenes::agregar_linea),
+    ruta!(Delete "/api/v1/facturas/{id}/lineas/{numero}", Comando(Ninguno), "Quita una línea de un borrador; las siguientes suben una", [], ordenes::quitar_linea),
+    ruta!(Post "/api/v1/facturas/{id}/descuentos", Comando(Pequeno("DescuentoAplicado")), "Da un descuento a una línea o al borrador entero, en lugar del que tenía", [], ordenes::aplicar_descuento),
+    ruta!(Post "/api/v1/facturas/{id}/formas-pago", Comando(Pequeno("FormasPago")), "Define las formas de pago de un borrador, en lugar de las que tenía", [], ordenes::definir_formas_pago),
+    ruta!(Post "/api/v1/facturas/{id}/fechas", Comando(Pequeno("Fechas")), "Cambia fechas de un borrador", [], ordenes::cambiar_fechas),
+    ruta!(Post "/api/v1/facturas/{id}/emitir", Comando(Opcional("Fechas")), "Emite un borrador, o reintenta tras un rechazo", [], ordenes::emitir_factura),
+    ruta!(Post "/api/v1/facturas/{id}/descartar", Comando(Ninguno), "Descarta un borrador", [], ordenes::descartar_factura),
     ruta!(Post "/api/v1/facturas/{id}/anular", Comando(Pequeno("Anulacion")), "Anula una factura que la DIAN no ha aceptado", [], ordenes::anular_factura),
     ruta!(Post "/api/v1/facturas/{id}/notas-credito", Comando(Pequeno("NotaCredito")), "Crea y emite una nota de crédito de la factura",
         ["emitir"], ordenes::crear_nota_de_factura),

@@ -30,7 +30,8 @@ pub async fn de_respuesta(peticion: &Peticion, particiones: &[TopicPartition]) -
     }
 }
 
-fn escribir(posiciones: &[(TopicPartition, Position)]) -> String {
+/// The text of these positions.
+pub fn escribir(posiciones: &[(TopicPartition, Position)]) -> String {
     let partes: Vec<_> = posiciones.iter().map(|(p, hasta)| format!("{}-{}.{hasta}", p.topic.codigo(), p.partition)).collect();
     partes.join("_")
 }

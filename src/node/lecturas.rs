@@ -25,6 +25,7 @@ impl Lecturas for LecturasDeProyecciones {
         let leido = match recurso {
             Recurso::Cliente(id) => consultas.cliente(id),
             Recurso::Producto(id) => consultas.producto(id),
+            Recurso::Descuento(id) => consultas.descuento(id),
             Recurso::Sucursal(id) => consultas.sucursal(id),
             Recurso::Bodega(id) => consultas.bodega(id),
             Recurso::Factura(id) => consultas.factura(id),
@@ -52,6 +53,7 @@ impl Lecturas for LecturasDeProyecciones {
                 consultas.clientes(&filtro, &pagina)
             }
             Lista::Productos => consultas.productos(&pagina),
+            Lista::Descuentos => consultas.descuentos(&pagina),
             Lista::Sucursales => consultas.sucursales(&pagina),
             Lista::Bodegas => consultas.bodegas(&pagina),
             // All of them in one page: an issuer has a handful.

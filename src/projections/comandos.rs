@@ -166,9 +166,7 @@ fn outcome(evento: &Evento) -> (Rank, &'static str, Option<Json>) {
             (Rank::Decidido, "RECHAZADO", Some(json::fallas(errores)))
         }
         Evento::Factura(
-            EventoFactura::FacturaCreada { .. }
-            | EventoFactura::LineaAgregada { .. }
-            | EventoFactura::EmisionIniciada(_)
+            EventoFactura::EmisionIniciada(_)
             | EventoFactura::StockAsegurado { .. }
             | EventoFactura::NumeracionRecibida { .. }
             | EventoFactura::AnulacionIniciada(_)
@@ -177,6 +175,10 @@ fn outcome(evento: &Evento) -> (Rank, &'static str, Option<Json>) {
         | Evento::NotaCredito(
             EventoNotaCredito::EmisionNotaCreditoIniciada(_) | EventoNotaCredito::NumeracionNotaCreditoRecibida { .. },
         ) => (Rank::EnCurso, "EN_CURSO", None),
+        // Done, unless an attempt of the same command follows in the same transaction.
+        Evento::Factura(
+            EventoFactura::FacturaCreada { .. } | EventoFactura::LineaAgregada { .. } | EventoFactura::FechasCambiadas { .. },
+        ) => (Rank::EnCurso, "ACEPTADO", None),
         Evento::Cuarentena(_) => (Rank::Apartado, "APARTADO", None),
         _ => (Rank::Decidido, "ACEPTADO", None),
     }

@@ -17,7 +17,9 @@ use crate::{
     contracts::RecordedEvent,
     domain::{
         Contexto, Evento, TipoAgregado,
-        facturacion::factura::{CabeceraFactura, EmisionIniciada, EstadoFactura, EventoFactura, FacturaEmitida},
+        facturacion::factura::{
+            CabeceraFactura, DescuentoAplicado, EmisionIniciada, EstadoFactura, EventoFactura, FacturaEmitida, TotalesFactura,
+        },
         valores::{Id, Instante},
     },
     log::{Position, Topic},
@@ -168,10 +170,43 @@ impl Document {
 
     fn apply(&mut self, evento: &EventoFactura, place: (u64, Position)) {
         match evento {
-            EventoFactura::FacturaCreada { cabecera, .. } => self.create(cabecera),
-            EventoFactura::LineaAgregada { linea, .. } => {
+            EventoFactura::FacturaCreada { cabecera, totales, .. } => {
+                self.create(cabecera);
+                self.edit(totales.as_deref());
+            }
+            EventoFactura::LineaAgregada { linea, totales, .. } => {
+                self.edit(totales.as_deref());
                 if let Some(Json::Array(lineas)) = self.draft().get_mut("lineas") {
                     lineas.push(render::linea_factura(linea));
+                }
+            }
+            EventoFactura::LineaQuitada { linea, totales, .. } => {
+                self.edit(Some(totales));
+                self.remove_line(usize::from(*linea));
+            }
+            EventoFactura::DescuentoAplicado(aplicado) => {
+                self.edit(Some(&aplicado.totales));
+                self.discount(aplicado);
+            }
+            EventoFactura::FormasPagoDefinidas { formas_pago, .. } => {
+                self.edit(None);
+                self.head(&[("formas_pago", formas_pago.iter().map(render::forma_pago).collect())]);
+            }
+            EventoFactura::FechasCambiadas { fecha_emision, fecha_autorizacion, fecha_caducidad, .. } => {
+                self.edit(None);
+                self.head(&[
+                    ("fecha_emision", render::fecha(*fecha_emision)),
+                    ("fecha_autorizacion", render::fecha(*fecha_autorizacion)),
+                    ("fecha_caducidad", render::fecha_opcional(*fecha_caducidad)),
+                ]);
+                if let Some(summary) = &mut self.summary {
+                    summary.fecha_emision = *fecha_emision;
+                }
+            }
+            EventoFactura::FacturaDescartada { .. } => {
+                self.draft().remove("errores");
+                if let Some(summary) = &mut self.summary {
+                    summary.estado = EstadoFactura::Descartada;
                 }
             }
             EventoFactura::EmisionIniciada(inicio) => self.start(inicio),
@@ -237,6 +272,48 @@ impl Document {
             moneda: Arc::clone(&cabecera.moneda),
             total: None,
         });
+    }
+
+    /// A draft again, with the totals that the edit left.
+    fn edit(&mut self, totales: Option<&TotalesFactura>) {
+        let draft = self.draft();
+        draft.remove("errores");
+        if let Some(totales) = totales {
+            draft.insert("totales".to_owned(), render::totales(totales));
+        }
+        if let Some(summary) = &mut self.summary {
+            summary.estado = EstadoFactura::Borrador;
+            summary.total = totales.map(|t| t.total.valor()).or(summary.total);
+        }
+    }
+
+    /// Fields of the head that changed.
+    fn head(&mut self, campos: &[(&str, Json)]) {
+        if let Some(Json::Object(cabecera)) = self.draft().get_mut("cabecera") {
+            cabecera.extend(campos.iter().map(|(nombre, valor)| ((*nombre).to_owned(), valor.clone())));
+        }
+    }
+
+    /// The lines after it move up by one.
+    fn remove_line(&mut self, numero: usize) {
+        let Some(Json::Array(lineas)) = self.draft().get_mut("lineas") else { return };
+        if numero == 0 || numero > lineas.len() {
+            return;
+        }
+        lineas.remove(numero - 1);
+        for (i, linea) in lineas.iter_mut().enumerate().skip(numero - 1) {
+            linea["numero"] = Json::from(i + 1);
+        }
+    }
+
+    fn discount(&mut self, aplicado: &DescuentoAplicado) {
+        let valor = render::descuento(Some(&aplicado.descuento));
+        let Some(numero) = aplicado.linea else { return self.head(&[("descuento_aplicado", valor)]) };
+        if let Some(Json::Array(lineas)) = self.draft().get_mut("lineas")
+            && let Some(linea) = lineas.get_mut(usize::from(numero).wrapping_sub(1))
+        {
+            linea["descuento_aplicado"] = valor;
+        }
     }
 
     fn start(&mut self, inicio: &EmisionIniciada) {

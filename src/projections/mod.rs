@@ -8,6 +8,7 @@ pub mod clientes;
 pub mod comandos;
 pub mod consultas;
 mod decoder;
+pub mod descuentos;
 pub mod existencias;
 pub mod facturas;
 pub mod json;

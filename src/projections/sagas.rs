@@ -163,6 +163,11 @@ impl Projection for SagasFold {
             | EventoFactura::AnulacionRechazada { .. } => self.close(&event.sobre, rows),
             EventoFactura::FacturaCreada { .. }
             | EventoFactura::LineaAgregada { .. }
+            | EventoFactura::LineaQuitada { .. }
+            | EventoFactura::DescuentoAplicado(_)
+            | EventoFactura::FormasPagoDefinidas { .. }
+            | EventoFactura::FechasCambiadas { .. }
+            | EventoFactura::FacturaDescartada { .. }
             | EventoFactura::CreditoReservado { .. }
             | EventoFactura::CreditoAplicado { .. }
             | EventoFactura::CreditoLiberado { .. }

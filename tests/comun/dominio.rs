@@ -10,14 +10,19 @@ use factumarket::domain::{
     catalogo::{
         bodega::{Bodega, CambiosBodega, ComandoBodega, DatosBodega, EventoBodega},
         cliente::{CambiosCliente, Cliente, ComandoCliente, DatosCliente, EstadoFiscal, EventoCliente},
+        descuento::{
+            AmbitoDescuento, CambiosDeclarados, CambiosDescuento, ComandoDescuento, DatosDescuento, Descuento, DescuentoDeclarado,
+            EventoDescuento, ValorDeclarado, ValorDescuento,
+        },
         producto::{CambiosProducto, ComandoProducto, DatosProducto, EventoProducto, Impuesto, Producto},
         sucursal::{CambiosSucursal, ComandoSucursal, DatosSucursal, EventoSucursal, Sucursal},
     },
     facturacion::{
         factura::{
-            CabeceraFactura, Campo, ComandoFactura, DatosFactura, DireccionRespuesta, Emision, EmisionIniciada, EstadoFactura,
-            EventoFactura, Factura, FacturaEmitida, FaseEmision, FormaPago, FormaPagoTipo, GrupoEmision, GrupoEmitido,
-            LineaEmitida, LineaFactura, LineaPedida, Paso, Progreso, TotalImpuesto, TotalesFactura,
+            CabeceraFactura, CambioFechas, Campo, ComandoFactura, DatosFactura, DescuentoAplicado, DescuentoFactura,
+            DescuentoPedido, DireccionRespuesta, Emision, EmisionIniciada, EstadoFactura, EventoFactura, Factura, FacturaEmitida,
+            FaseEmision, FormaPago, FormaPagoTipo, GrupoEmision, GrupoEmitido, LineaEmitida, LineaFactura, LineaPedida, Paso,
+            Progreso, TotalImpuesto, TotalesFactura,
         },
         nota_credito::{ComandoNotaCredito, EventoNotaCredito},
     },
@@ -180,6 +185,7 @@ impl Muestras {
             cantidad: self.libre(),
             precio_unitario: self.opcion(Self::libre),
             impuesto: self.campo(Self::impuesto),
+            descuento: self.opcion(Self::descuento_pedido).map(Box::new),
         }
     }
 
@@ -199,6 +205,77 @@ impl Muestras {
             formas_pago: self.lista(Self::forma_pago),
             total: self.opcion(Self::libre),
             lineas: self.lista(Self::linea_pedida),
+            descuento: self.opcion(Self::descuento_pedido).map(Box::new),
+        }
+    }
+
+    fn valor_declarado(&mut self) -> ValorDeclarado {
+        ValorDeclarado { porcentaje: self.opcion(Self::libre), monto: self.opcion(Self::libre) }
+    }
+
+    fn valor_descuento(&mut self) -> ValorDescuento {
+        if self.bool() { ValorDescuento::Porcentaje(self.porcentaje()) } else { ValorDescuento::Monto(self.dinero()) }
+    }
+
+    fn descuento_pedido(&mut self) -> DescuentoPedido {
+        DescuentoPedido { valor: self.valor_declarado(), descuento_id: self.opcion(Self::id) }
+    }
+
+    fn descuento_factura(&mut self) -> DescuentoFactura {
+        DescuentoFactura { descuento_id: self.opcion(Self::id), valor: self.valor_descuento() }
+    }
+
+    fn ambito(&mut self) -> AmbitoDescuento {
+        self.uno(&AmbitoDescuento::TODOS)
+    }
+
+    fn descuento_declarado(&mut self) -> DescuentoDeclarado {
+        DescuentoDeclarado {
+            nombre: self.opcion(Self::texto),
+            ambito: self.ambito(),
+            valor: self.valor_declarado(),
+            vigente_desde: self.opcion(Self::fecha),
+            vigente_hasta: self.opcion(Self::fecha),
+        }
+    }
+
+    fn cambios_declarados(&mut self) -> CambiosDeclarados {
+        CambiosDeclarados {
+            nombre: self.opcion(Self::texto),
+            valor: self.valor_declarado(),
+            vigente_desde: self.opcion(Self::fecha),
+            vigente_hasta: self.opcion(|g| g.opcion(Self::fecha)),
+        }
+    }
+
+    fn datos_descuento(&mut self) -> DatosDescuento {
+        DatosDescuento {
+            nombre: self.opcion(Self::texto),
+            ambito: self.ambito(),
+            valor: self.valor_descuento(),
+            vigente_desde: self.fecha(),
+            vigente_hasta: self.opcion(Self::fecha),
+        }
+    }
+
+    fn cambios_descuento(&mut self) -> CambiosDescuento {
+        CambiosDescuento {
+            nombre: self.opcion(Self::texto),
+            valor: self.opcion(Self::valor_descuento),
+            vigente_desde: self.opcion(Self::fecha),
+            vigente_hasta: self.opcion(|g| g.opcion(Self::fecha)),
+        }
+    }
+
+    pub fn descuento(&mut self) -> Descuento {
+        Descuento { descuento_id: self.id(), datos: self.datos_descuento(), activo: self.bool() }
+    }
+
+    fn fechas(&mut self) -> CambioFechas {
+        CambioFechas {
+            fecha_emision: self.opcion(Self::fecha),
+            fecha_autorizacion: self.opcion(Self::fecha),
+            fecha_caducidad: self.campo(Self::fecha),
         }
     }
 
@@ -227,6 +304,7 @@ impl Muestras {
             cantidad: self.cantidad(),
             precio_unitario: self.precio(),
             impuesto: self.opcion(Self::impuesto),
+            descuento: self.opcion(Self::descuento_factura).map(Box::new),
         }
     }
 
@@ -270,6 +348,7 @@ impl Muestras {
             orden_compra: self.opcion(Self::texto),
             formas_pago: self.lista(Self::forma_pago),
             total_declarado: self.opcion(Self::dinero),
+            descuento: self.opcion(Self::descuento_factura).map(Box::new),
         }
     }
 
@@ -282,7 +361,7 @@ impl Muestras {
             cabecera: self.cabecera().into(),
             cliente: self.datos_cliente().into(),
             lineas: self.lista(Self::linea_emitida).into(),
-            totales: self.totales(),
+            totales: self.totales().into(),
             costo_ventas: self.costo_total(),
             grupos: self.lista(|g| GrupoEmitido {
                 grupo: g.grupo().into(),
@@ -299,7 +378,7 @@ impl Muestras {
             intento: self.u32(),
             cliente: self.datos_cliente().into(),
             lineas: self.lista(Self::linea_emitida).into(),
-            totales: self.totales(),
+            totales: self.totales().into(),
             grupos: self.lista(|g| g.grupo().into()),
             rangos: self.lista(Self::id),
             vence_en: self.instante(),
@@ -339,12 +418,23 @@ impl Muestras {
             { self.aparte("RenovarRango"); Comando::Rango(ComandoRango::RenovarRango { rango_id: self.id(), autorizacion: self.autorizacion() }) },
             { self.aparte("InutilizarNumero"); Comando::Rango(ComandoRango::InutilizarNumero { rango_id: self.id(), consecutivo: self.entero(), motivo: self.texto() }) },
             { self.aparte("CrearYEmitirFactura"); Comando::Factura(ComandoFactura::CrearYEmitirFactura { factura_id: self.id(), datos: Box::new(self.datos_factura()) }) },
+            { self.aparte("CrearFactura"); Comando::Factura(ComandoFactura::CrearFactura { factura_id: self.id(), datos: Box::new(self.datos_factura()) }) },
+            { self.aparte("AgregarLinea"); Comando::Factura(ComandoFactura::AgregarLinea { factura_id: self.id(), linea: Box::new(self.linea_pedida()) }) },
+            { self.aparte("QuitarLinea"); Comando::Factura(ComandoFactura::QuitarLinea { factura_id: self.id(), linea: self.u16() }) },
+            { self.aparte("AplicarDescuento"); Comando::Factura(ComandoFactura::AplicarDescuento { factura_id: self.id(), linea: self.opcion(Self::u16), descuento: Box::new(self.descuento_pedido()) }) },
+            { self.aparte("DefinirFormasPago"); Comando::Factura(ComandoFactura::DefinirFormasPago { factura_id: self.id(), formas_pago: self.lista(Self::forma_pago) }) },
+            { self.aparte("CambiarFechas"); Comando::Factura(ComandoFactura::CambiarFechas { factura_id: self.id(), fechas: Box::new(self.fechas()) }) },
+            { self.aparte("EmitirFactura"); Comando::Factura(ComandoFactura::EmitirFactura { factura_id: self.id(), fechas: self.opcion(Self::fechas).map(Box::new) }) },
+            { self.aparte("DescartarFactura"); Comando::Factura(ComandoFactura::DescartarFactura { factura_id: self.id() }) },
             { self.aparte("RespuestaPaso"); Comando::Factura(ComandoFactura::RespuestaPaso { factura_id: self.id(), intento: self.u32(), grupo: self.u16(), paso: self.uno(&Paso::TODOS[..4]), resultado: self.resultado_paso() }) },
             { self.aparte("ReservarCredito"); Comando::Factura(ComandoFactura::ReservarCredito { factura_id: self.id(), solicitud: self.solicitud_credito() }) },
             { self.aparte("AplicarCredito"); Comando::Factura(ComandoFactura::AplicarCredito { factura_id: self.id(), nota_id: self.id(), intento: self.u32() }) },
             { self.aparte("LiberarCredito"); Comando::Factura(ComandoFactura::LiberarCredito { factura_id: self.id(), nota_id: self.id(), intento: self.u32() }) },
             { self.aparte("AnularFactura"); Comando::Factura(ComandoFactura::AnularFactura { factura_id: self.id(), motivo: self.texto() }) },
             { self.aparte("RegistrarRespuestaDian"); Comando::Factura(ComandoFactura::RegistrarRespuestaDian { factura_id: self.id(), respuesta: Box::new(self.respuesta_dian()) }) },
+            { self.aparte("CrearDescuento"); Comando::Descuento(ComandoDescuento::CrearDescuento { descuento_id: self.id(), datos: self.descuento_declarado().into() }) },
+            { self.aparte("ActualizarDescuento"); Comando::Descuento(ComandoDescuento::ActualizarDescuento { descuento_id: self.id(), cambios: self.cambios_declarados().into() }) },
+            { self.aparte("InactivarDescuento"); Comando::Descuento(ComandoDescuento::InactivarDescuento { descuento_id: self.id() }) },
             { self.aparte("CrearNotaCredito"); Comando::NotaCredito(ComandoNotaCredito::CrearNotaCredito { factura_id: self.id(), nota_id: self.id(), datos: self.datos_nota() }) },
             { self.aparte("AgregarLineaNotaCredito"); Comando::NotaCredito(ComandoNotaCredito::AgregarLineaNotaCredito { factura_id: self.id(), nota_id: self.id(), linea: self.linea_nota_pedida() }) },
             { self.aparte("EmitirNotaCredito"); Comando::NotaCredito(ComandoNotaCredito::EmitirNotaCredito { factura_id: self.id(), nota_id: self.id(), fechas: self.opcion(Self::fechas_nota) }) },
@@ -386,8 +476,13 @@ impl Muestras {
             { self.aparte("RangoRenovado"); Evento::Rango(EventoRango::RangoRenovado { rango_id: self.id(), autorizacion: self.autorizacion() }) },
             { self.aparte("RangoPorAgotarse"); Evento::Rango(EventoRango::RangoPorAgotarse { rango_id: self.id(), restantes: self.entero() }) },
             { self.aparte("NumeroInutilizado"); Evento::Rango(EventoRango::NumeroInutilizado { rango_id: self.id(), consecutivo: self.entero(), motivo: self.texto() }) },
-            { self.aparte("FacturaCreada"); Evento::Factura(EventoFactura::FacturaCreada { factura_id: self.id(), cabecera: Arc::new(self.cabecera()) }) },
-            { self.aparte("LineaAgregada"); Evento::Factura(EventoFactura::LineaAgregada { factura_id: self.id(), linea: self.linea_factura().into() }) },
+            { self.aparte("FacturaCreada"); Evento::Factura(EventoFactura::FacturaCreada { factura_id: self.id(), cabecera: Arc::new(self.cabecera()), totales: self.opcion(|g| g.totales().into()) }) },
+            { self.aparte("LineaAgregada"); Evento::Factura(EventoFactura::LineaAgregada { factura_id: self.id(), linea: self.linea_factura().into(), totales: self.opcion(|g| g.totales().into()) }) },
+            { self.aparte("LineaQuitada"); Evento::Factura(EventoFactura::LineaQuitada { factura_id: self.id(), linea: self.u16(), totales: self.totales().into() }) },
+            { self.aparte("DescuentoAplicado"); Evento::Factura(EventoFactura::DescuentoAplicado(Box::new(DescuentoAplicado { factura_id: self.id(), ambito: self.ambito(), linea: self.opcion(Self::u16), descuento: self.descuento_factura(), totales: self.totales().into() }))) },
+            { self.aparte("FormasPagoDefinidas"); Evento::Factura(EventoFactura::FormasPagoDefinidas { factura_id: self.id(), formas_pago: self.lista(Self::forma_pago) }) },
+            { self.aparte("FechasCambiadas"); Evento::Factura(EventoFactura::FechasCambiadas { factura_id: self.id(), fecha_emision: self.fecha(), fecha_autorizacion: self.fecha(), fecha_caducidad: self.opcion(Self::fecha) }) },
+            { self.aparte("FacturaDescartada"); Evento::Factura(EventoFactura::FacturaDescartada { factura_id: self.id() }) },
             { self.aparte("EmisionIniciada"); Evento::Factura(EventoFactura::EmisionIniciada(Arc::new(self.inicio()))) },
             { self.aparte("StockAsegurado"); Evento::Factura(EventoFactura::StockAsegurado { factura_id: self.id(), intento: self.u32() }) },
             { self.aparte("NumeracionRecibida"); Evento::Factura(EventoFactura::NumeracionRecibida { factura_id: self.id(), intento: self.u32(), numero: self.numero() }) },
@@ -401,6 +496,9 @@ impl Muestras {
             { self.aparte("FacturaAnulada"); Evento::Factura(EventoFactura::FacturaAnulada(self.anulada())) },
             { self.aparte("AnulacionRechazada"); Evento::Factura(EventoFactura::AnulacionRechazada { factura_id: self.id(), intento: self.u32(), errores: self.lista(Self::falla) }) },
             { self.aparte("RespuestaDianRegistrada"); Evento::Factura(EventoFactura::RespuestaDianRegistrada { factura_id: self.id(), respuesta: Arc::new(self.respuesta_dian()) }) },
+            { self.aparte("DescuentoCreado"); Evento::Descuento(EventoDescuento::DescuentoCreado { descuento_id: self.id(), datos: self.datos_descuento().into() }) },
+            { self.aparte("DescuentoActualizado"); Evento::Descuento(EventoDescuento::DescuentoActualizado { descuento_id: self.id(), cambios: self.cambios_descuento().into() }) },
+            { self.aparte("DescuentoInactivado"); Evento::Descuento(EventoDescuento::DescuentoInactivado { descuento_id: self.id() }) },
             { self.aparte("NotaCreditoCreada"); Evento::NotaCredito(EventoNotaCredito::NotaCreditoCreada { factura_id: self.id(), nota_id: self.id(), cabecera: self.cabecera_nota() }) },
             { self.aparte("LineaNotaCreditoAgregada"); Evento::NotaCredito(EventoNotaCredito::LineaNotaCreditoAgregada { factura_id: self.id(), nota_id: self.id(), linea: self.linea_nota() }) },
             { self.aparte("EmisionNotaCreditoIniciada"); Evento::NotaCredito(EventoNotaCredito::EmisionNotaCreditoIniciada(self.inicio_nota())) },
@@ -500,6 +598,7 @@ impl Muestras {
             }),
             emitida: self.opcion(Self::emitida),
             errores: self.lista(Self::falla),
+            totales_borrador: self.opcion(|g| g.totales().into()),
             posterior: self.opcion(Self::posterior),
         }
     }

@@ -95,6 +95,10 @@ impl Muestras {
                 EstadoAgregado::Factura(Box::new(self.factura()))
             },
             {
+                self.aparte("descuento");
+                EstadoAgregado::Descuento(Box::new(self.descuento()))
+            },
+            {
                 self.aparte("nota");
                 EstadoAgregado::NotaCredito(Box::new(self.nota_credito()))
             },

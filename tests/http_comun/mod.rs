@@ -151,6 +151,7 @@ impl Lecturas for LecturasFalsas {
             Recurso::NotaCredito { nota, .. } => nota,
             Recurso::Cliente(id)
             | Recurso::Producto(id)
+            | Recurso::Descuento(id)
             | Recurso::Sucursal(id)
             | Recurso::Bodega(id)
             | Recurso::Factura(id)

@@ -487,7 +487,7 @@ impl Mundo {
             emitida_en: self.ahora(),
             cabecera: cabecera(cliente, fecha).into(),
             cliente: self.datos_cliente(cliente).into(),
-            totales: totales(&lineas),
+            totales: totales(&lineas).into(),
             lineas: lineas.into(),
             costo_ventas: CostoTotal::nuevo(costo).expect("costo"),
             grupos,
@@ -497,11 +497,12 @@ impl Mundo {
     /// A refused invoice keeps its draft on the log.
     pub fn rechazar(&mut self, factura: &str, cliente: &str, fecha: NaiveDate) {
         let causa = Causa::de(factura);
-        let creada = EventoFactura::FacturaCreada { factura_id: id(factura), cabecera: Arc::new(cabecera(cliente, fecha)) };
+        let creada =
+            EventoFactura::FacturaCreada { factura_id: id(factura), cabecera: Arc::new(cabecera(cliente, fecha)), totales: None };
         self.evento(TipoAgregado::Factura, factura, Evento::Factura(creada), &causa);
         for numero in 1..=2 {
             let linea = linea(numero, "P1", cantidad(9_999));
-            let agregada = EventoFactura::LineaAgregada { factura_id: id(factura), linea: linea.into() };
+            let agregada = EventoFactura::LineaAgregada { factura_id: id(factura), linea: linea.into(), totales: None };
             self.evento(TipoAgregado::Factura, factura, Evento::Factura(agregada), &causa);
         }
         let falla = Falla::simple(Regla::StockSuficienteParaFactura, "/lineas/0/cantidad").con("disponible", "3");
@@ -513,7 +514,8 @@ impl Mundo {
     /// The first events of an emission that crosses epochs; `fases` of EmisionIniciada, StockAsegurado, NumeracionRecibida.
     pub fn comenzar(&mut self, factura: &str, cliente: &str, fases: usize) {
         let causa = Causa::de(factura);
-        let creada = EventoFactura::FacturaCreada { factura_id: id(factura), cabecera: Arc::new(cabecera(cliente, dia(0))) };
+        let creada =
+            EventoFactura::FacturaCreada { factura_id: id(factura), cabecera: Arc::new(cabecera(cliente, dia(0))), totales: None };
         self.evento(TipoAgregado::Factura, factura, Evento::Factura(creada), &causa);
         let grupo = GrupoEmision { producto_id: id("P1"), bodega_id: id("PRINCIPAL"), cantidad: cantidad(1), lineas: vec![1] };
         let lineas = vec![linea_emitida(&grupo)];
@@ -521,7 +523,7 @@ impl Mundo {
             factura_id: id(factura),
             intento: 1,
             cliente: self.datos_cliente(cliente).into(),
-            totales: totales(&lineas),
+            totales: totales(&lineas).into(),
             lineas: lineas.into(),
             grupos: vec![grupo.into()],
             rangos: vec![id(RANGO)],
@@ -550,7 +552,7 @@ impl Mundo {
         let mut emitida = self.documento(factura, cliente, Vec::new(), numero, dia(0));
         let grupo = GrupoEmision { producto_id: id("P1"), bodega_id: id("PRINCIPAL"), cantidad: cantidad(1), lineas: vec![1] };
         emitida.lineas = vec![linea_emitida(&grupo)].into();
-        emitida.totales = totales(&emitida.lineas);
+        emitida.totales = totales(&emitida.lineas).into();
         let evento = EventoFactura::FacturaEmitida(Arc::new(emitida));
         self.evento(TipoAgregado::Factura, factura, Evento::Factura(evento), &causa);
         self.facturas_emitidas += 1;
@@ -615,6 +617,7 @@ fn cabecera(cliente: &str, fecha: NaiveDate) -> CabeceraFactura {
         orden_compra: None,
         formas_pago: Vec::new(),
         total_declarado: None,
+        descuento: None,
     }
 }
 
@@ -627,6 +630,7 @@ fn linea(numero: u16, producto: &str, cuanto: Cantidad) -> LineaFactura {
         cantidad: cuanto,
         precio_unitario: PrecioUnitario::nuevo(Decimal::from(1_000)).expect("precio"),
         impuesto: Some(iva()),
+        descuento: None,
     }
 }
 

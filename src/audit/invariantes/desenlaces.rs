@@ -28,6 +28,8 @@ pub(super) enum Clase {
     Rechazado,
     /// A document whose attempt has not ended.
     EnCurso,
+    /// An edit of a draft: decided, unless an attempt of the same command follows.
+    Borrador,
 }
 
 /// What a command led to.
@@ -90,7 +92,17 @@ impl Desenlaces {
             | Evento::NotaCredito(EventoNotaCredito::NotaCreditoEmitida(_) | EventoNotaCredito::NotaCreditoRechazada { .. }) => {
                 Clase::Decidido
             }
-            Evento::Factura(_) | Evento::NotaCredito(_) => Clase::EnCurso,
+            Evento::Factura(
+                EventoFactura::EmisionIniciada(_)
+                | EventoFactura::StockAsegurado { .. }
+                | EventoFactura::NumeracionRecibida { .. }
+                | EventoFactura::AnulacionIniciada(_)
+                | EventoFactura::AnulacionAsegurada { .. },
+            )
+            | Evento::NotaCredito(
+                EventoNotaCredito::EmisionNotaCreditoIniciada(_) | EventoNotaCredito::NumeracionNotaCreditoRecibida { .. },
+            ) => Clase::EnCurso,
+            Evento::Factura(_) | Evento::NotaCredito(_) => Clase::Borrador,
             _ => Clase::Decidido,
         };
         let clave = clave_comando(sobre.aggregate_tipo, &sobre.aggregate_id, &sobre.command_id);
@@ -110,7 +122,7 @@ impl Desenlaces {
                 libre.insert(nuevo);
             }
             Entry::Occupied(mut previo) => match previo.get().clase {
-                Clase::EnCurso => previo.get_mut().clase = nuevo.clase,
+                Clase::EnCurso | Clase::Borrador => previo.get_mut().clase = nuevo.clase,
                 Clase::Decidido | Clase::Rechazado => {
                     let lugar = previo.get().entrada;
                     informe.falla(Codigo::I1, || {

@@ -195,7 +195,7 @@ impl<'a> Entradas<'a> {
                     // What a draft's command does is done with its event.
                     Clase::EnCurso if es_de_borrador(&comando.envelope.comando) => informe.decididos += 1,
                     Clase::EnCurso => informe.en_curso += 1,
-                    Clase::Decidido | Clase::Rechazado => informe.decididos += 1,
+                    Clase::Decidido | Clase::Rechazado | Clase::Borrador => informe.decididos += 1,
                 }
                 ClaseEntrada::Resuelta
             }

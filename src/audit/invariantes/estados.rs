@@ -17,6 +17,7 @@ use crate::{
         catalogo::{
             bodega::{self, Bodega},
             cliente::{self, Cliente},
+            descuento::{self, Descuento},
             producto::{self, Producto},
             sucursal::{self, Sucursal},
         },
@@ -44,6 +45,7 @@ impl Relector<'_> {
 pub(super) enum Estado {
     Cliente(Option<Box<Cliente>>),
     Producto(Option<Box<Producto>>),
+    Descuento(Option<Box<Descuento>>),
     Sucursal(Option<Box<Sucursal>>),
     Bodega(Option<Box<Bodega>>),
     Inventario(Box<InventarioSeguido>),
@@ -57,6 +59,7 @@ impl Estado {
         match tipo {
             TipoAgregado::Cliente => Self::Cliente(None),
             TipoAgregado::Producto => Self::Producto(None),
+            TipoAgregado::Descuento => Self::Descuento(None),
             TipoAgregado::Sucursal => Self::Sucursal(None),
             TipoAgregado::Bodega => Self::Bodega(None),
             TipoAgregado::Inventario => Self::Inventario(Box::default()),
@@ -71,6 +74,7 @@ impl Estado {
         match self {
             Self::Cliente(estado) => estado.clone().map(EstadoAgregado::Cliente),
             Self::Producto(estado) => estado.clone().map(EstadoAgregado::Producto),
+            Self::Descuento(estado) => estado.clone().map(EstadoAgregado::Descuento),
             Self::Sucursal(estado) => estado.clone().map(EstadoAgregado::Sucursal),
             Self::Bodega(estado) => estado.clone().map(EstadoAgregado::Bodega),
             Self::Inventario(seguido) => seguido.estado.clone().map(|e| EstadoAgregado::Inventario(Box::new(e))),
@@ -117,6 +121,7 @@ impl Estados {
             }
             (Estado::Cliente(estado), Evento::Cliente(e)) => plegar_en_caja(estado, e, cliente::evolucionar),
             (Estado::Producto(estado), Evento::Producto(e)) => plegar_en_caja(estado, e, producto::evolucionar),
+            (Estado::Descuento(estado), Evento::Descuento(e)) => plegar_en_caja(estado, e, descuento::evolucionar),
             (Estado::Sucursal(estado), Evento::Sucursal(e)) => plegar_en_caja(estado, e, sucursal::evolucionar),
             (Estado::Bodega(estado), Evento::Bodega(e)) => plegar_en_caja(estado, e, bodega::evolucionar),
             (Estado::Inventario(seguido), Evento::Inventario(e)) => {
@@ -151,7 +156,7 @@ impl Estados {
                 Estado::Rango(seguido) => seguido.terminar(cruces),
                 Estado::Factura(seguida) => seguida.terminar(cruces),
                 Estado::NotaCredito(_) => {}
-                Estado::Cliente(_) | Estado::Producto(_) | Estado::Sucursal(_) | Estado::Bodega(_) => {}
+                Estado::Cliente(_) | Estado::Producto(_) | Estado::Descuento(_) | Estado::Sucursal(_) | Estado::Bodega(_) => {}
             }
         }
     }

@@ -243,10 +243,13 @@ fn cuadra(documento: &FacturaEmitida, politica: &PoliticaRedondeo) -> bool {
     let partidas = documento.lineas.iter().map(|l| Partida {
         cantidad: l.linea.cantidad,
         precio_unitario: l.linea.precio_unitario,
+        descuento: l.linea.descuento.as_ref().map(|d| d.valor),
         impuesto: l.linea.impuesto.as_ref(),
     });
-    let Ok((lineas, totales)) = calcular(politica, partidas) else { return false };
-    totales == documento.totales
+    let Ok((lineas, totales)) = calcular(politica, partidas, documento.cabecera.descuento.as_ref().map(|d| d.valor)) else {
+        return false;
+    };
+    totales == *documento.totales
         && lineas.iter().zip(documento.lineas.iter()).all(|(calculada, linea)| {
             calculada.bruto == linea.bruto
                 && calculada.descuento == linea.descuento

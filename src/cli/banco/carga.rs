@@ -134,6 +134,7 @@ impl Carga {
             formas_pago: Vec::new(),
             total: None,
             lineas: (0..lineas).map(|_| self.linea()).collect(),
+            descuento: None,
         };
         let factura_id = id(&format!("b{}-{numero}", self.corrida));
         let comando = Comando::Factura(ComandoFactura::CrearYEmitirFactura { factura_id, datos: Box::new(datos) });
@@ -148,6 +149,7 @@ impl Carga {
             cantidad: Decimal::from(1 + self.azar.bajo(5)),
             precio_unitario: None,
             impuesto: Campo::Ausente,
+            descuento: None,
         }
     }
 

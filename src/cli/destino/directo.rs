@@ -9,17 +9,17 @@ use super::{Destino, Espera, juntar};
 use crate::{
     cli::{
         fallo::{Clase, Fallo},
-        peticion::{Desenlace, FacturaHecha, Motivo, Peticion, Recurso, motivos_de_cuerpo},
+        peticion::{Desenlace, FacturaHecha, Motivo, Peticion, motivos_de_cuerpo},
     },
     contracts::{Respuesta, Resultado},
-    domain::{Comando, valores::Id},
+    domain::valores::Id,
     engine::{
         gateway::{Gateway, NewCommand, SubmitError, Waiter},
         ports::{Clock, Ids},
         shell::supervisor::Phase,
     },
     http::{
-        cuerpos::{self, ContextoCuerpo, ErroresCuerpo},
+        cuerpos::{ContextoCuerpo, ErroresCuerpo},
         ids::{self, OrigenIds},
     },
     node::failure_of,
@@ -94,23 +94,13 @@ impl Directo {
             origen: OrigenIds { usuario: None, clave: Some(&peticion.clave), ids: &*self.ids },
             verificar_digito_ruc: self.verificar_digito_ruc,
         };
-        let cuerpo = &peticion.cuerpo;
-        let comando = match peticion.recurso {
-            Recurso::Bodega => Comando::Bodega(cuerpos::cuerpo_bodega(cuerpo, &contexto)?),
-            Recurso::Producto => Comando::Producto(cuerpos::cuerpo_producto(cuerpo, &contexto)?),
-            Recurso::Cliente => Comando::Cliente(cuerpos::cuerpo_cliente(cuerpo, &contexto)?),
-            Recurso::Inventario => Comando::Inventario(cuerpos::cuerpo_inventario(cuerpo)?),
-            Recurso::Entrada => Comando::Inventario(cuerpos::cuerpo_entrada(cuerpo, None, &contexto)?),
-            Recurso::Factura => Comando::Factura(cuerpos::cuerpo_factura(cuerpo, &contexto)?),
-            Recurso::Nota => Comando::NotaCredito(cuerpos::cuerpo_nota(cuerpo, None, true, &contexto)?),
-            Recurso::Anulacion => Comando::Factura(cuerpos::cuerpo_anular(cuerpo, None)?),
-        };
+        let comando = peticion.comando(&contexto)?;
         let command_id: Id = ids::comando_de_clave(&peticion.clave);
         Ok(NewCommand {
             correlation_id: command_id.clone(),
             command_id,
             usuario: None,
-            canal: cuerpo.get("canal").and_then(Value::as_str).map(Arc::from),
+            canal: peticion.cuerpo.get("canal").and_then(Value::as_str).map(Arc::from),
             version_esperada: None,
             traceparent: None,
             comando,

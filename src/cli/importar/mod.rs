@@ -4,9 +4,11 @@
 //! what the next lines lean on is done before they are sent.
 
 mod informe;
-mod lineas;
+#[doc(hidden)]
+pub mod lineas;
 mod orden;
-mod plan;
+#[doc(hidden)]
+pub mod plan;
 
 #[cfg(test)]
 mod tests;

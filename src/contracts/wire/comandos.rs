@@ -2,7 +2,10 @@
 
 use super::macros::wire_family;
 use crate::domain::{
-    catalogo::{bodega::ComandoBodega, cliente::ComandoCliente, producto::ComandoProducto, sucursal::ComandoSucursal},
+    catalogo::{
+        bodega::ComandoBodega, cliente::ComandoCliente, descuento::ComandoDescuento, producto::ComandoProducto,
+        sucursal::ComandoSucursal,
+    },
     facturacion::{factura::ComandoFactura, nota_credito::ComandoNotaCredito},
     inventario::ComandoInventario,
     numeracion::ComandoRango,
@@ -19,6 +22,11 @@ wire_family!(ComandoProducto {
     ActualizarProducto { producto_id, cambios },
     CambiarPrecio { producto_id, precio },
     InactivarProducto { producto_id },
+});
+wire_family!(ComandoDescuento {
+    CrearDescuento { descuento_id, datos },
+    ActualizarDescuento { descuento_id, cambios },
+    InactivarDescuento { descuento_id },
 });
 wire_family!(ComandoSucursal {
     CrearSucursal { sucursal_id, datos },
@@ -58,6 +66,14 @@ wire_family!(ComandoRango {
 });
 wire_family!(ComandoFactura {
     CrearYEmitirFactura { factura_id, datos },
+    CrearFactura { factura_id, datos },
+    AgregarLinea { factura_id, linea },
+    QuitarLinea { factura_id, linea },
+    AplicarDescuento { factura_id, linea, descuento },
+    DefinirFormasPago { factura_id, formas_pago },
+    CambiarFechas { factura_id, fechas },
+    EmitirFactura { factura_id, fechas },
+    DescartarFactura { factura_id },
     RespuestaPaso { factura_id, intento, grupo, paso, resultado },
     ReservarCredito { factura_id, solicitud },
     AplicarCredito { factura_id, nota_id, intento },

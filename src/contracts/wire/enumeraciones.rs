@@ -5,7 +5,7 @@ use crate::{
     contracts::{CodecError, EtapaDlq},
     domain::{
         TipoAgregado,
-        catalogo::cliente::EstadoFiscal,
+        catalogo::{cliente::EstadoFiscal, descuento::AmbitoDescuento},
         facturacion::{
             factura::{EstadoDian, EstadoFactura, FaseEmision, FormaPagoTipo, Paso},
             nota_credito::{ConceptoNota, EstadoNota},
@@ -18,8 +18,9 @@ use crate::{
 };
 
 wire_enum!(TipoAgregado, "tipo de agregado":
-    Cliente = 0, Producto = 1, Sucursal = 2, Bodega = 3, Inventario = 4, RangoNumeracion = 5, Factura = 6,
-    NotaCredito = 7);
+    Cliente = 0, Producto = 1, Sucursal = 2, Bodega = 3, Inventario = 4, RangoNumeracion = 5, Factura = 6, Descuento = 7,
+    NotaCredito = 8);
+wire_enum!(AmbitoDescuento, "ámbito de descuento": Linea = 0, Documento = 1);
 wire_enum!(EstadoFiscal, "estado fiscal": Activo = 0, Suspendido = 1, Cancelado = 2);
 wire_enum!(TipoIdentificacion, "tipo de identificación":
     Nit = 0, Ruc = 1, CedulaCo = 2, CedulaEc = 3, Pasaporte = 4, ConsumidorFinal = 5, SinTipo = 6);
@@ -30,7 +31,7 @@ wire_enum!(FormaPagoTipo, "forma de pago": Contado = 0, Credito = 1);
 wire_enum!(Paso, "paso de la saga": Reservar = 0, Numerar = 1, Confirmar = 2, Liberar = 3, Acreditar = 4, Verificar = 5,
     Devolver = 6, Aplicar = 7);
 wire_enum!(EstadoFactura, "estado de factura":
-    Borrador = 0, EnEmision = 1, Emitida = 2, Rechazada = 3, EnAnulacion = 4, Anulada = 5);
+    Borrador = 0, EnEmision = 1, Emitida = 2, Rechazada = 3, Descartada = 4, EnAnulacion = 5, Anulada = 6);
 wire_enum!(EstadoNota, "estado de nota": Borrador = 0, EnEmision = 1, Emitida = 2, Rechazada = 3);
 wire_enum!(ConceptoNota, "concepto de nota": DevolucionParcial = 0, Anulacion = 1, Descuento = 2, AjustePrecio = 3, Otro = 4);
 wire_enum!(EstadoDian, "estado ante la DIAN": Enviada = 0, Aceptada = 1, Rechazada = 2);

@@ -3,7 +3,10 @@
 use super::{macros::wire_family, registros::protegido};
 use crate::domain::{
     EventoCuarentena,
-    catalogo::{bodega::EventoBodega, cliente::EventoCliente, producto::EventoProducto, sucursal::EventoSucursal},
+    catalogo::{
+        bodega::EventoBodega, cliente::EventoCliente, descuento::EventoDescuento, producto::EventoProducto,
+        sucursal::EventoSucursal,
+    },
     facturacion::{factura::EventoFactura, nota_credito::EventoNotaCredito},
     inventario::EventoInventario,
     numeracion::EventoRango,
@@ -20,6 +23,11 @@ wire_family!(EventoProducto {
     ProductoActualizado { producto_id, cambios },
     PrecioCambiado { producto_id, anterior, nuevo },
     ProductoInactivado { producto_id },
+});
+wire_family!(EventoDescuento {
+    DescuentoCreado { descuento_id, datos },
+    DescuentoActualizado { descuento_id, cambios },
+    DescuentoInactivado { descuento_id },
 });
 wire_family!(EventoSucursal {
     SucursalCreada { sucursal_id, datos },
@@ -58,8 +66,13 @@ wire_family!(EventoRango {
     NumeroInutilizado { rango_id, consecutivo, motivo },
 });
 wire_family!(EventoFactura {
-    FacturaCreada { factura_id, cabecera },
-    LineaAgregada { factura_id, linea },
+    FacturaCreada { factura_id, cabecera, totales desde 2 },
+    LineaAgregada { factura_id, linea, totales desde 2 },
+    LineaQuitada { factura_id, linea, totales },
+    DescuentoAplicado(descuento),
+    FormasPagoDefinidas { factura_id, formas_pago },
+    FechasCambiadas { factura_id, fecha_emision, fecha_autorizacion, fecha_caducidad },
+    FacturaDescartada { factura_id },
     EmisionIniciada(emision),
     StockAsegurado { factura_id, intento },
     NumeracionRecibida { factura_id, intento, numero },

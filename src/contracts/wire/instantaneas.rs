@@ -7,7 +7,7 @@ use crate::{
     contracts::{CodecError, EstadoAgregado},
     domain::{
         TipoAgregado,
-        catalogo::{bodega::Bodega, cliente::Cliente, producto::Producto, sucursal::Sucursal},
+        catalogo::{bodega::Bodega, cliente::Cliente, descuento::Descuento, producto::Producto, sucursal::Sucursal},
         facturacion::factura::{Emision, Factura, Progreso},
         inventario::{Confirmacion, Inventario, Lote, PuestoLote, Reserva, Resumen},
         numeracion::RangoNumeracion,
@@ -17,6 +17,7 @@ use crate::{
 
 wire_record!(Cliente { cliente_id, datos: protegido, activo });
 wire_record!(Producto { producto_id, datos, activo });
+wire_record!(Descuento { descuento_id, datos, activo });
 wire_record!(Sucursal { sucursal_id, datos, activa });
 wire_record!(Bodega { bodega_id, datos, activa });
 
@@ -37,10 +38,21 @@ wire_record!(Inventario {
     confirmadas,
     liberadas,
     bajo_minimo,
-    devueltas,
+    devueltas desde 2,
 } derivado resumen = resumen(lotes, confirmadas, liberadas, devueltas));
 
-wire_record!(Factura { factura_id, estado, cabecera, lineas, intento, emision, emitida, errores, posterior });
+wire_record!(Factura {
+    factura_id,
+    estado,
+    cabecera,
+    lineas,
+    intento,
+    emision,
+    emitida,
+    errores,
+    totales_borrador desde 2,
+    posterior desde 2,
+});
 
 /// A sorted map: an array of records, key fields first.
 pub(super) mod tabla {
@@ -128,6 +140,7 @@ pub(in crate::contracts) fn write_estado(estado: &EstadoAgregado, w: &mut Writer
     match estado {
         EstadoAgregado::Cliente(e) => e.write(w),
         EstadoAgregado::Producto(e) => e.write(w),
+        EstadoAgregado::Descuento(e) => e.write(w),
         EstadoAgregado::Sucursal(e) => e.write(w),
         EstadoAgregado::Bodega(e) => e.write(w),
         EstadoAgregado::Inventario(e) => e.write(w),
@@ -141,6 +154,7 @@ pub(in crate::contracts) fn read_estado(tipo: TipoAgregado, r: &mut Reader<'_>) 
     Ok(match tipo {
         TipoAgregado::Cliente => EstadoAgregado::Cliente(Wire::read(r)?),
         TipoAgregado::Producto => EstadoAgregado::Producto(Wire::read(r)?),
+        TipoAgregado::Descuento => EstadoAgregado::Descuento(Wire::read(r)?),
         TipoAgregado::Sucursal => EstadoAgregado::Sucursal(Wire::read(r)?),
         TipoAgregado::Bodega => EstadoAgregado::Bodega(Wire::read(r)?),
         TipoAgregado::Inventario => EstadoAgregado::Inventario(Wire::read(r)?),

@@ -1,6 +1,6 @@
 //! Reading: bounded by the record's bytes and by a budget of memory, whatever the bytes say.
 
-use crate::contracts::CodecError;
+use crate::contracts::{CodecError, VERSION};
 
 /// Memory that one record may ask for while it is decoded. An honest record of 1 MiB takes about seven.
 const MEMORY_BUDGET: usize = 8 << 20;
@@ -12,11 +12,23 @@ const TEXT_OVERHEAD: usize = 24;
 pub(in crate::contracts) struct Reader<'a> {
     rest: &'a [u8],
     budget: usize,
+    version: u16,
 }
 
 impl<'a> Reader<'a> {
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes, budget: MEMORY_BUDGET }
+        Self::of_version(bytes, VERSION)
+    }
+
+    /// A record that this version of the contract wrote.
+    pub fn of_version(bytes: &'a [u8], version: u16) -> Self {
+        Self { rest: bytes, budget: MEMORY_BUDGET, version }
+    }
+
+    /// Whether the record was written with what the contract has since `version`.
+    #[inline]
+    pub fn knows(&self, version: u16) -> bool {
+        self.version >= version
     }
 
     /// What has not been read.

@@ -1,31 +1,32 @@
 //! The four shapes of the wire: record, enumeration, union of records, family of records.
 
-/// A record: its fields in schema order. `campo: modulo` encodes the field through `modulo::write` and `modulo::read`.
+/// A record: its fields in schema order. `campo: modulo` encodes the field through `modulo::write` and `modulo::read`;
+/// `campo desde 2` is in the contract since version 2 and has its default in older records.
 macro_rules! wire_record {
-    ($tipo:ty { $($campo:ident $(: $via:ident)?),* $(,)? }) => {
+    ($tipo:ty { $($campo:ident $(: $via:ident)? $(desde $desde:literal)?),* $(,)? }) => {
         impl $crate::contracts::wire::Wire for $tipo {
             #[inline]
             fn write(&self, w: &mut $crate::contracts::wire::Writer) {
-                $($crate::contracts::wire::macros::wire_write!(w, &self.$campo $(, $via)?);)*
+                $($crate::contracts::wire::macros::wire_write!(w, &self.$campo $(, $via)? $(, desde $desde)?);)*
             }
 
             #[inline]
             fn read(r: &mut $crate::contracts::wire::Reader<'_>) -> Result<Self, $crate::contracts::CodecError> {
-                Ok(Self { $($campo: $crate::contracts::wire::macros::wire_read!(r $(, $via)?)),* })
+                Ok(Self { $($campo: $crate::contracts::wire::macros::wire_read!(r $(, $via)? $(, desde $desde)?)),* })
             }
         }
     };
     // With a field that is not on the wire: a function of the fields that were read rebuilds it.
-    ($tipo:ty { $($campo:ident $(: $via:ident)?),* $(,)? } derivado $derivado:ident = $de:ident($($fuente:ident),*)) => {
+    ($tipo:ty { $($campo:ident $(: $via:ident)? $(desde $desde:literal)?),* $(,)? } derivado $derivado:ident = $de:ident($($fuente:ident),*)) => {
         impl $crate::contracts::wire::Wire for $tipo {
             #[inline]
             fn write(&self, w: &mut $crate::contracts::wire::Writer) {
-                $($crate::contracts::wire::macros::wire_write!(w, &self.$campo $(, $via)?);)*
+                $($crate::contracts::wire::macros::wire_write!(w, &self.$campo $(, $via)? $(, desde $desde)?);)*
             }
 
             #[inline]
             fn read(r: &mut $crate::contracts::wire::Reader<'_>) -> Result<Self, $crate::contracts::CodecError> {
-                $(let $campo = $crate::contracts::wire::macros::wire_read!(r $(, $via)?);)*
+                $(let $campo = $crate::contracts::wire::macros::wire_read!(r $(, $via)? $(, desde $desde)?);)*
                 let $derivado = $de(r, $(&$fuente),*)?;
                 Ok(Self { $($campo,)* $derivado })
             }
@@ -37,8 +38,18 @@ macro_rules! wire_write {
     ($w:expr, $valor:expr) => {
         $crate::contracts::wire::Wire::write($valor, $w)
     };
+    ($w:expr, $valor:expr, desde $desde:literal) => {
+        if $w.knows($desde) {
+            $crate::contracts::wire::Wire::write($valor, $w)
+        } else {
+            $crate::contracts::wire::unsaid($w, $valor)
+        }
+    };
     ($w:expr, $valor:expr, $via:ident) => {
         $via::write($valor, $w)
+    };
+    ($w:expr, $valor:expr, $via:ident, desde $desde:literal) => {
+        if $w.knows($desde) { $via::write($valor, $w) } else { $crate::contracts::wire::unsaid($w, $valor) }
     };
 }
 
@@ -46,8 +57,14 @@ macro_rules! wire_read {
     ($r:expr) => {
         $crate::contracts::wire::Wire::read($r)?
     };
+    ($r:expr, desde $desde:literal) => {
+        if $r.knows($desde) { $crate::contracts::wire::Wire::read($r)? } else { Default::default() }
+    };
     ($r:expr, $via:ident) => {
         $via::read($r)?
+    };
+    ($r:expr, $via:ident, desde $desde:literal) => {
+        if $r.knows($desde) { $via::read($r)? } else { Default::default() }
     };
 }
 
@@ -97,7 +114,7 @@ macro_rules! wire_union {
 /// A family: each variant is a record of its own, named like it.
 macro_rules! wire_family {
     ($tipo:ty {
-        $($variante:ident $({ $($campo:ident $(: $via:ident)?),* $(,)? })? $(($dentro:ident))?),* $(,)?
+        $($variante:ident $({ $($campo:ident $(: $via:ident)? $(desde $desde:literal)?),* $(,)? })? $(($dentro:ident))?),* $(,)?
     } $(internal: $interno:ident)?) => {
         impl $crate::contracts::wire::Body for $tipo {
             fn registro(&self) -> Option<$crate::contracts::tipos::Registro> {
@@ -110,7 +127,7 @@ macro_rules! wire_family {
             fn write_body(&self, w: &mut $crate::contracts::wire::Writer) {
                 match self {
                     $(Self::$variante $({ $($campo),* })? $(($dentro))? => {
-                        $($($crate::contracts::wire::macros::wire_write!(w, $campo $(, $via)?);)*)?
+                        $($($crate::contracts::wire::macros::wire_write!(w, $campo $(, $via)? $(, desde $desde)?);)*)?
                         $($crate::contracts::wire::Wire::write($dentro, w);)?
                     })*
                     $(Self::$interno { .. } => w.fail($crate::contracts::CodecError::NotOnWire(stringify!($interno))),)?
@@ -123,7 +140,7 @@ macro_rules! wire_family {
             ) -> Result<Self, $crate::contracts::CodecError> {
                 match registro {
                     $($crate::contracts::tipos::Registro::$variante => Ok(Self::$variante
-                        $({ $($campo: $crate::contracts::wire::macros::wire_read!(r $(, $via)?)),* })?
+                        $({ $($campo: $crate::contracts::wire::macros::wire_read!(r $(, $via)? $(, desde $desde)?)),* })?
                         $(($crate::contracts::wire::macros::leer_dentro!($dentro, r)))?
                     ),)*
                     otro => Err($crate::contracts::CodecError::UnexpectedRecord { expected: stringify!($tipo), found: otro.nombre() }),

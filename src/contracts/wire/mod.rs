@@ -20,13 +20,19 @@ pub(super) use instantaneas::{read_estado, write_estado};
 pub(super) use lectura::Reader;
 pub(super) use sobres::{SobreInstantanea, read_command_envelope, write_command_envelope};
 
-use super::{CodecError, tipos::Registro};
+use super::{CodecError, VERSION, tipos::Registro};
 
 /// Output of one record. The first failure is kept and reported at the end, so that writing stays straight-line.
-#[derive(Default)]
 pub(super) struct Writer {
     pub bytes: Vec<u8>,
     error: Option<CodecError>,
+    version: u16,
+}
+
+impl Default for Writer {
+    fn default() -> Self {
+        Self { bytes: Vec::new(), error: None, version: VERSION }
+    }
 }
 
 impl Writer {
@@ -34,6 +40,19 @@ impl Writer {
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.error = None;
+        self.version = VERSION;
+    }
+
+    /// Ready for a record as an older version wrote it: one that says what that version could not say fails.
+    pub fn clear_for(&mut self, version: u16) {
+        self.clear();
+        self.version = version;
+    }
+
+    /// Whether what the contract has since `version` is written.
+    #[inline]
+    pub fn knows(&self, version: u16) -> bool {
+        self.version >= version
     }
 
     pub fn fail(&mut self, error: CodecError) {
@@ -60,6 +79,14 @@ impl Writer {
     pub fn bytes(&mut self, value: &[u8]) {
         self.long(value.len() as i64);
         self.bytes.extend_from_slice(value);
+    }
+}
+
+/// A value that the version being written has no place for: it must be the one that records of that version are read with.
+#[inline]
+pub(super) fn unsaid<T: Default + PartialEq>(w: &mut Writer, value: &T) {
+    if *value != T::default() {
+        w.fail(CodecError::OutOfDomain { what: "campo de una versión posterior", value: w.version.to_string() });
     }
 }
 

@@ -11,12 +11,14 @@ use crate::{
         catalogo::{
             bodega::{CambiosBodega, DatosBodega},
             cliente::{CambiosCliente, DatosCliente},
-            producto::{CambiosProducto, DatosProducto, Impuesto},
+            descuento::{CambiosDeclarados, CambiosDescuento, DatosDescuento, DescuentoDeclarado, ValorDeclarado, ValorDescuento},
+            producto::{CambiosProducto, DatosProducto},
             sucursal::{CambiosSucursal, DatosSucursal},
         },
         facturacion::factura::{
-            CabeceraFactura, Campo, DatosFactura, DireccionRespuesta, EmisionIniciada, FacturaEmitida, FormaPago, GrupoEmision,
-            GrupoEmitido, LineaEmitida, LineaFactura, LineaPedida, PasoSaga, TotalImpuesto, TotalesFactura,
+            CabeceraFactura, CambioFechas, Campo, DatosFactura, DescuentoAplicado, DescuentoFactura, DescuentoPedido,
+            DireccionRespuesta, EmisionIniciada, FacturaEmitida, FormaPago, GrupoEmision, GrupoEmitido, LineaEmitida, LineaFactura,
+            LineaPedida, PasoSaga, TotalImpuesto, TotalesFactura,
         },
         inventario::{LoteConsumido, Movimiento, Referencia},
         numeracion::{Autorizacion, NumeroDocumento},
@@ -46,7 +48,12 @@ wire_record!(CambiosCliente {
     departamento,
 });
 wire_record!(DatosProducto { codigo, nombre, unidad, precio, impuesto, controla_inventario, codigo_estandar, esquema_codigo });
-wire_record!(CambiosProducto { codigo, nombre, unidad, impuesto: impuesto_cambiado, codigo_estandar, esquema_codigo });
+wire_record!(CambiosProducto { codigo, nombre, unidad, impuesto: cambio, codigo_estandar, esquema_codigo });
+wire_record!(ValorDeclarado { porcentaje, monto });
+wire_record!(DescuentoDeclarado { nombre, ambito, valor, vigente_desde, vigente_hasta });
+wire_record!(CambiosDeclarados { nombre, valor, vigente_desde, vigente_hasta: cambio });
+wire_record!(DatosDescuento { nombre, ambito, valor, vigente_desde, vigente_hasta });
+wire_record!(CambiosDescuento { nombre, valor: valor_cambiado, vigente_desde, vigente_hasta: cambio });
 wire_record!(DatosSucursal { nombre, direccion });
 wire_record!(CambiosSucursal { nombre, direccion });
 wire_record!(DatosBodega { sucursal_id, nombre, direccion });
@@ -58,7 +65,7 @@ wire_record!(NumeroDocumento { rango_id, prefijo, consecutivo, resolucion });
 wire_record!(Autorizacion { desde, hasta, vigente_desde, vigente_hasta, resolucion, fecha_resolucion });
 
 wire_record!(FormaPago { forma, medio, monto, fecha_vencimiento });
-wire_record!(LineaPedida { producto_id, bodega_id, descripcion, cantidad, precio_unitario, impuesto });
+wire_record!(LineaPedida { producto_id, bodega_id, descripcion, cantidad, precio_unitario, impuesto, descuento desde 2 });
 wire_record!(DatosFactura {
     cliente_id,
     sucursal_id,
@@ -74,10 +81,15 @@ wire_record!(DatosFactura {
     formas_pago,
     total,
     lineas,
+    descuento desde 2,
 });
+wire_record!(DescuentoPedido { valor, descuento_id });
+wire_record!(DescuentoFactura { descuento_id, valor });
+wire_record!(DescuentoAplicado { factura_id, ambito, linea, descuento, totales });
+wire_record!(CambioFechas { fecha_emision, fecha_autorizacion, fecha_caducidad });
 wire_record!(DireccionRespuesta { particion, peticion });
 wire_record!(PasoSaga { documento_id, intento, grupo, paso });
-wire_record!(LineaFactura { numero, producto_id, bodega_id, descripcion, cantidad, precio_unitario, impuesto });
+wire_record!(LineaFactura { numero, producto_id, bodega_id, descripcion, cantidad, precio_unitario, impuesto, descuento desde 2 });
 wire_record!(LineaEmitida { linea, bruto, descuento, descuento_documento, subtotal, impuesto });
 wire_record!(TotalImpuesto { impuesto, base, valor });
 wire_record!(TotalesFactura { bruto, descuentos, subtotal, impuestos, total });
@@ -97,6 +109,7 @@ wire_record!(CabeceraFactura {
     orden_compra,
     formas_pago,
     total_declarado,
+    descuento desde 2,
 });
 wire_record!(FacturaEmitida {
     factura_id,
@@ -184,23 +197,63 @@ pub(super) mod protegido {
     }
 }
 
-/// `Option<Option<Impuesto>>` travels as [`Campo`]: not changed, excluded, changed.
-mod impuesto_cambiado {
-    use super::{Campo, CodecError, Impuesto, Reader, Wire, Writer};
+/// `Option<Option<T>>` travels as [`Campo`]: not changed, taken away, changed.
+mod cambio {
+    use super::{Campo, CodecError, Reader, Wire, Writer};
 
-    pub fn write(cambio: &Option<Option<Impuesto>>, w: &mut Writer) {
+    pub fn write<T: Wire + Clone>(cambio: &Option<Option<T>>, w: &mut Writer) {
         match cambio {
-            None => Campo::<Impuesto>::Ausente.write(w),
-            Some(None) => Campo::<Impuesto>::Nulo.write(w),
-            Some(Some(impuesto)) => Campo::Valor(impuesto.clone()).write(w),
+            None => Campo::<T>::Ausente.write(w),
+            Some(None) => Campo::<T>::Nulo.write(w),
+            Some(Some(valor)) => Campo::Valor(valor.clone()).write(w),
         }
     }
 
-    pub fn read(r: &mut Reader<'_>) -> Result<Option<Option<Impuesto>>, CodecError> {
+    pub fn read<T: Wire>(r: &mut Reader<'_>) -> Result<Option<Option<T>>, CodecError> {
         Ok(match Campo::read(r)? {
             Campo::Ausente => None,
             Campo::Nulo => Some(None),
-            Campo::Valor(impuesto) => Some(Some(impuesto)),
+            Campo::Valor(valor) => Some(Some(valor)),
         })
+    }
+}
+
+/// Two fields of the record that has it: `porcentaje` and `monto`, one of them null.
+impl Wire for ValorDescuento {
+    fn write(&self, w: &mut Writer) {
+        valor_cambiado::write(&Some(*self), w);
+    }
+
+    fn read(r: &mut Reader<'_>) -> Result<Self, CodecError> {
+        valor_cambiado::read(r)?.ok_or_else(|| valor_cambiado::fuera("ninguno"))
+    }
+}
+
+/// The same two fields, both null when the value did not change.
+mod valor_cambiado {
+    use super::{CodecError, Reader, ValorDescuento, Wire, Writer};
+    use crate::domain::valores::{Dinero, Porcentaje};
+
+    pub fn write(valor: &Option<ValorDescuento>, w: &mut Writer) {
+        let (porcentaje, monto) = match valor {
+            None => (None, None),
+            Some(ValorDescuento::Porcentaje(p)) => (Some(*p), None),
+            Some(ValorDescuento::Monto(m)) => (None, Some(*m)),
+        };
+        porcentaje.write(w);
+        monto.write(w);
+    }
+
+    pub fn read(r: &mut Reader<'_>) -> Result<Option<ValorDescuento>, CodecError> {
+        match (Option::<Porcentaje>::read(r)?, Option::<Dinero>::read(r)?) {
+            (None, None) => Ok(None),
+            (Some(p), None) => Ok(Some(ValorDescuento::Porcentaje(p))),
+            (None, Some(m)) => Ok(Some(ValorDescuento::Monto(m))),
+            (Some(_), Some(_)) => Err(fuera("ambos")),
+        }
+    }
+
+    pub fn fuera(value: &str) -> CodecError {
+        CodecError::OutOfDomain { what: "porcentaje o monto de un descuento", value: value.to_owned() }
     }
 }

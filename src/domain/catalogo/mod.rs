@@ -1,8 +1,8 @@
-//! Catalogues: Cliente, Producto, Sucursal, Bodega, and the view of them that decisions read.
-//! (Descuento has an issue of its own; its folder goes beside these.)
+//! Catalogues: Cliente, Producto, Descuento, Sucursal, Bodega, and the view of them that decisions read.
 
 pub mod bodega;
 pub mod cliente;
+pub mod descuento;
 pub mod producto;
 mod revision;
 pub mod sucursal;
@@ -16,6 +16,7 @@ use super::{numeracion, valores};
 pub trait Catalogo {
     fn cliente(&self, id: &Id) -> Option<&cliente::Cliente>;
     fn producto(&self, id: &Id) -> Option<&producto::Producto>;
+    fn descuento(&self, id: &Id) -> Option<&descuento::Descuento>;
     fn sucursal(&self, id: &Id) -> Option<&sucursal::Sucursal>;
     fn bodega(&self, id: &Id) -> Option<&bodega::Bodega>;
     /// The first bodega of the sucursal, by id, active ones first.
@@ -33,6 +34,10 @@ impl Catalogo for SinCatalogo {
     }
 
     fn producto(&self, _: &Id) -> Option<&producto::Producto> {
+        None
+    }
+
+    fn descuento(&self, _: &Id) -> Option<&descuento::Descuento> {
         None
     }
 

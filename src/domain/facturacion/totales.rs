@@ -2,8 +2,10 @@
 //!
 //! Exact by construction: limits are checked before each step, so no step of a 96-bit decimal ever rounds by itself.
 
+mod documento;
+
 use crate::domain::{
-    catalogo::producto::Impuesto,
+    catalogo::{descuento::ValorDescuento, producto::Impuesto},
     emisor::{ModoRedondeo, NivelRedondeo, PoliticaRedondeo},
     facturacion::factura::{TotalImpuesto, TotalesFactura},
     valores::{Cantidad, Decimal, Dinero, Porcentaje, PrecioUnitario, bajo_potencia},
@@ -14,11 +16,13 @@ use crate::domain::{
 pub struct Partida<'a> {
     pub cantidad: Cantidad,
     pub precio_unitario: PrecioUnitario,
+    /// Line discount.
+    pub descuento: Option<ValorDescuento>,
     /// `None` = excluded: no tax entry at all.
     pub impuesto: Option<&'a Impuesto>,
 }
 
-/// The amounts of one line. Both discounts are zero until their issue lands.
+/// The amounts of one line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ImportesLinea {
     pub bruto: Dinero,
@@ -35,37 +39,81 @@ pub struct MontoExcedido {
     pub linea: Option<usize>,
 }
 
-/// Lines and document at once.
+/// Why there are no totals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SinTotales {
+    Excedido(MontoExcedido),
+    /// A discount's amount is above its base (`DescuentoValido`).
+    DescuentoMayor {
+        /// Index of the line it lowers; `None` = the document.
+        linea: Option<usize>,
+        monto: Dinero,
+        base: Decimal,
+    },
+}
+
+impl From<MontoExcedido> for SinTotales {
+    fn from(exceso: MontoExcedido) -> Self {
+        Self::Excedido(exceso)
+    }
+}
+
+/// Lines and document at once; `descuento` is the document's.
 ///
 /// At line level each amount is rounded and the document adds rounded lines. At document level nothing is rounded before it is
 /// added: the document's subtotal, bases and taxes are rounded once; the lines' own amounts are then for show, each rounded
 /// by itself, and need not add up to the document's.
 ///
 /// # Errors
-/// When an amount reaches 10^15.
+/// When an amount reaches 10^15, or a discount's amount is above what it lowers.
 pub fn calcular<'a>(
     politica: &PoliticaRedondeo,
     partidas: impl ExactSizeIterator<Item = Partida<'a>>,
-) -> Result<(Vec<ImportesLinea>, TotalesFactura), MontoExcedido> {
+    descuento: Option<ValorDescuento>,
+) -> Result<(Vec<ImportesLinea>, TotalesFactura), SinTotales> {
+    match (politica.nivel, descuento) {
+        (NivelRedondeo::Linea, None) => por_lineas(politica, partidas),
+        _ => documento::calcular(politica, &partidas.collect::<Vec<_>>(), descuento),
+    }
+}
+
+/// Line level without a discount of the document: nearly every invoice.
+fn por_lineas<'a>(
+    politica: &PoliticaRedondeo,
+    partidas: impl ExactSizeIterator<Item = Partida<'a>>,
+) -> Result<(Vec<ImportesLinea>, TotalesFactura), SinTotales> {
     let mut lineas = Vec::with_capacity(partidas.len());
     let mut suma = Suma::default();
     for (indice, partida) in partidas.enumerate() {
         let propio = |_| MontoExcedido { linea: Some(indice) };
         let exacto = partida.cantidad.valor() * partida.precio_unitario.valor();
         let bruto = a_dinero(politica.redondear(exacto)).map_err(propio)?;
-        let impuesto = impuesto_de_linea(politica, bruto, partida.impuesto).map_err(propio)?;
-        let contado = match politica.nivel {
-            NivelRedondeo::Linea => bruto.valor(),
-            NivelRedondeo::Documento => exacto,
+        let (descuento, subtotal) = match partida.descuento {
+            None => (Dinero::CERO, bruto),
+            Some(valor) => descontar(politica, indice, bruto, valor)?,
         };
-        suma.agregar(contado, impuesto, partida.impuesto)?;
-        lineas.push(ImportesLinea { bruto, descuento: Dinero::CERO, descuento_documento: Dinero::CERO, subtotal: bruto, impuesto });
+        let impuesto = impuesto_de_linea(politica, subtotal, partida.impuesto).map_err(propio)?;
+        suma.agregar(bruto, subtotal, impuesto, partida.impuesto)?;
+        lineas.push(ImportesLinea { bruto, descuento, descuento_documento: Dinero::CERO, subtotal, impuesto });
     }
-    let totales = match politica.nivel {
-        NivelRedondeo::Linea => suma.totales()?,
-        NivelRedondeo::Documento => suma.redondeada(politica)?,
+    Ok((lineas, suma.totales()?))
+}
+
+/// Discount and subtotal of a line.
+fn descontar(
+    politica: &PoliticaRedondeo,
+    indice: usize,
+    bruto: Dinero,
+    valor: ValorDescuento,
+) -> Result<(Dinero, Dinero), SinTotales> {
+    let descuento = match valor {
+        ValorDescuento::Porcentaje(p) => a_dinero(porcentaje_de(politica, bruto.valor(), p))?,
+        ValorDescuento::Monto(monto) => monto,
     };
-    Ok((lineas, totales))
+    if descuento > bruto {
+        return Err(SinTotales::DescuentoMayor { linea: Some(indice), monto: descuento, base: bruto.valor() });
+    }
+    Ok((descuento, a_dinero(bruto.valor() - descuento.valor())?))
 }
 
 const EXCESO_DE_SUMA: MontoExcedido = MontoExcedido { linea: None };
@@ -89,16 +137,21 @@ fn porcentaje_de(politica: &PoliticaRedondeo, base: Decimal, tarifa: Porcentaje)
     let escala = base.scale() + tarifa.scale() + 2;
     let sobran = escala.saturating_sub(politica.decimales);
     let divisor = 10_i128.pow(sobran);
-    let (cociente, resto) = (producto / divisor, producto % divisor);
+    let cociente = redondear_cociente(politica.modo, producto / divisor, producto % divisor, divisor);
+    Decimal::from_i128_with_scale(cociente, escala - sobran)
+}
+
+/// A quotient with its remainder, rounded to an integer; none of them is negative.
+fn redondear_cociente(modo: ModoRedondeo, cociente: i128, resto: i128, divisor: i128) -> i128 {
     let sube = match (resto * 2).cmp(&divisor) {
         std::cmp::Ordering::Less => false,
         std::cmp::Ordering::Greater => true,
-        std::cmp::Ordering::Equal => match politica.modo {
+        std::cmp::Ordering::Equal => match modo {
             ModoRedondeo::MitadArriba => true,
             ModoRedondeo::MitadPar => cociente % 2 != 0,
         },
     };
-    Decimal::from_i128_with_scale(cociente + i128::from(sube), escala - sobran)
+    cociente + i128::from(sube)
 }
 
 /// What a tax (code, rate) has gathered: base, and the value of its lines at line level.
@@ -110,37 +163,38 @@ struct Base<'a> {
 
 #[derive(Default)]
 struct Suma<'a> {
+    bruto: Decimal,
     subtotal: Decimal,
     bases: Vec<Base<'a>>,
 }
 
 impl<'a> Suma<'a> {
-    /// Adds a line; both sums stay below 10^15, where 12 decimals still fit.
-    fn agregar(&mut self, subtotal: Decimal, valor: Dinero, impuesto: Option<&'a Impuesto>) -> Result<(), MontoExcedido> {
-        self.subtotal = sumar(self.subtotal, subtotal)?;
+    /// Adds a line; every sum stays below 10^15.
+    fn agregar(
+        &mut self,
+        bruto: Dinero,
+        subtotal: Dinero,
+        valor: Dinero,
+        impuesto: Option<&'a Impuesto>,
+    ) -> Result<(), MontoExcedido> {
+        self.bruto = sumar(self.bruto, bruto.valor())?;
+        // Never above the sum of the gross amounts, whose limit was just checked.
+        self.subtotal += subtotal.valor();
         let Some(impuesto) = impuesto else { return Ok(()) };
         match self.bases.iter_mut().find(|b| b.impuesto == impuesto) {
             Some(base) => {
-                base.base = sumar(base.base, subtotal)?;
+                base.base = sumar(base.base, subtotal.valor())?;
                 base.valor = sumar(base.valor, valor.valor())?;
             }
-            None => self.bases.push(Base { impuesto, base: subtotal, valor: valor.valor() }),
+            None => self.bases.push(Base { impuesto, base: subtotal.valor(), valor: valor.valor() }),
         }
         Ok(())
     }
 
-    fn redondeada(mut self, politica: &PoliticaRedondeo) -> Result<TotalesFactura, MontoExcedido> {
-        self.subtotal = politica.redondear(self.subtotal);
-        for base in &mut self.bases {
-            base.valor = porcentaje_de(politica, base.base, base.impuesto.tarifa);
-            base.base = politica.redondear(base.base);
-        }
-        self.totales()
-    }
-
     fn totales(mut self) -> Result<TotalesFactura, MontoExcedido> {
         self.bases.sort_by(|a, b| (&a.impuesto.codigo, a.impuesto.tarifa).cmp(&(&b.impuesto.codigo, b.impuesto.tarifa)));
-        let subtotal = a_dinero(self.subtotal)?;
+        let (bruto, subtotal) = (a_dinero(self.bruto)?, a_dinero(self.subtotal)?);
+        let descuentos = if bruto == subtotal { Dinero::CERO } else { a_dinero(self.bruto - self.subtotal)? };
         let mut total = subtotal.valor();
         let mut impuestos = Vec::with_capacity(self.bases.len());
         for base in &self.bases {
@@ -148,7 +202,7 @@ impl<'a> Suma<'a> {
             total = sumar(total, valor.valor())?;
             impuestos.push(TotalImpuesto { impuesto: base.impuesto.clone(), base: a_dinero(base.base)?, valor });
         }
-        Ok(TotalesFactura { bruto: subtotal, descuentos: Dinero::CERO, subtotal, impuestos, total: a_dinero(total)? })
+        Ok(TotalesFactura { bruto, descuentos, subtotal, impuestos, total: a_dinero(total)? })
     }
 }
 
@@ -163,3 +217,5 @@ fn sumar(a: Decimal, b: Decimal) -> Result<Decimal, MontoExcedido> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_descuentos;

@@ -1,9 +1,11 @@
 //! Validation rules: their names, and the failure that each reports (`dominio.md` section 12).
 
+mod especificacion;
 mod fallas;
 
 use std::fmt;
 
+pub use especificacion::{Especificacion, Momentos, aplicables};
 pub use fallas::Fallas;
 
 use super::valores::texto_valido;
@@ -53,6 +55,7 @@ nombres! {
     VersionEsperada => "el documento cambió: vuelva a leerlo",
     ClienteNoExiste => "el cliente no existe",
     ProductoNoExiste => "el producto no existe",
+    DescuentoNoExiste => "el descuento no existe",
     SucursalNoExiste => "la sucursal no existe",
     BodegaNoExiste => "la bodega no existe",
     InventarioNoExiste => "el inventario no existe",
@@ -73,6 +76,7 @@ nombres! {
     ClaveIdempotenciaEnConflicto => "la clave ya se usó con otro contenido",
     EnCuarentena => "el agregado está en cuarentena",
     ClaveAjena => "la clave o la partición no corresponden al contenido",
+    LimiteCreditoValido => "el crédito supera el límite por factura",
     MaxDiasFuturoValido => "la fecha de emisión está demasiado lejos en el futuro",
     NotaCreditoTieneLineas => "la nota no tiene líneas",
     NotaCreditoExiste => "la nota de crédito no existe",

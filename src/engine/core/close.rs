@@ -16,7 +16,7 @@ use super::{
     slots::Place,
 };
 use crate::{
-    contracts::{EventEnvelope, Instantanea, RecordedEvent, Respuesta},
+    contracts::{self, EventEnvelope, Instantanea, RecordedEvent, Respuesta},
     domain::{
         Evento, TipoAgregado,
         facturacion::factura::PasoSaga,
@@ -26,9 +26,6 @@ use crate::{
     engine::store::{self, AggregateRow, Payload, Positions, StoreWrite},
     log::{Position, Topic, TopicPartition},
 };
-
-/// Version of the schema of snapshots and events that this program writes.
-pub const SCHEMA_VERSION: u16 = 1;
 
 /// At least this many dirty actors go to the local store with each epoch, so that a checkpoint always ends.
 const FLUSH_MIN: usize = 16;
@@ -230,7 +227,7 @@ impl Core {
                     aggregate_tipo: slot.target.tipo,
                     aggregate_id: slot.target.id.clone(),
                     aggregate_version: slot.version,
-                    version_esquema: SCHEMA_VERSION,
+                    version_esquema: contracts::VERSION,
                     estado,
                 };
                 let encoded = self.codec.encode_snapshot(&snapshot);
@@ -362,7 +359,7 @@ fn causation(events: &[PendingEvent], ids: &[Option<Uuid>], cause: Cause, input:
 fn envelope(pending: &PendingEvent, slot: &Slot, event_id: Uuid, causation_id: Arc<str>, service: &Arc<str>) -> EventEnvelope {
     EventEnvelope {
         event_id,
-        version_esquema: SCHEMA_VERSION,
+        version_esquema: contracts::VERSION,
         aggregate_tipo: slot.target.tipo,
         aggregate_id: slot.target.id.clone(),
         aggregate_version: slot.version,

@@ -20,7 +20,7 @@ use crate::{
     contracts::{CommandEnvelope, DecodedCommand},
     domain::{
         Comando, ContextoDecision, Direccionado, Evento, EventoCuarentena, Rechazo, ResultadoPaso, TipoAgregado,
-        catalogo::{bodega, cliente, producto, sucursal},
+        catalogo::{bodega, cliente, descuento, producto, sucursal},
         emisor::Emisor,
         facturacion::{
             factura::{self, ComandoFactura, DireccionRespuesta, Envio, EventoFactura, NotaSaga, Paso, PasoSaga},
@@ -62,6 +62,11 @@ impl Message {
     /// Id of the command it carries: its step's, or the one it came with.
     pub fn command_id(&self) -> Id {
         self.paso.as_ref().map_or_else(|| self.origin.command_id.clone(), PasoSaga::command_id)
+    }
+
+    /// Whether its outcome is that of an attempt to issue a document.
+    pub fn issues(&self) -> bool {
+        matches!(&self.comando, Comando::Factura(c) if c.emite())
     }
 
     pub fn internal(
@@ -153,9 +158,9 @@ impl Core {
             return Ok(());
         }
         let place = self.activate(&message.target)?;
-        if let Comando::Factura(ComandoFactura::CrearYEmitirFactura { datos, .. }) = &message.comando {
+        if let Some(cliente_id) = client_of(&self.slots[place], &message.comando) {
             // Step 0: the client is asked of its actor, which on this node is to bring it into memory.
-            let cliente = Direccionado::new(TipoAgregado::Cliente, datos.cliente_id.clone());
+            let cliente = Direccionado::new(TipoAgregado::Cliente, cliente_id);
             if self.ownership.is_local(&cliente) {
                 self.activate(&cliente)?;
             }
@@ -194,7 +199,7 @@ impl Core {
         let mut cause = message.cause;
         let mut finished = None;
         for evento in eventos {
-            finished = self.ends_a_document(&evento).or(finished);
+            finished = self.ends_a_document(place, &evento).or(finished);
             let its_origin = if role == Role::Aside && !is_of_an_attempt(&evento) { &message.origin } else { &origin };
             cause = self.push_event(place, evento, message, its_origin, input);
         }
@@ -303,6 +308,15 @@ impl Core {
     }
 }
 
+/// The client that a command issues to.
+fn client_of(slot: &Slot, comando: &Comando) -> Option<Id> {
+    match comando {
+        Comando::Factura(ComandoFactura::CrearYEmitirFactura { datos, .. }) => Some(datos.cliente_id.clone()),
+        Comando::Factura(ComandoFactura::EmitirFactura { .. }) => slot.factura().map(|f| f.cabecera.cliente_id.clone()),
+        _ => None,
+    }
+}
+
 fn index(length: usize) -> u32 {
     u32::try_from(length).unwrap_or_else(|_| unreachable!("una época no llega a 2^32 eventos"))
 }
@@ -317,6 +331,7 @@ fn may_be_elided(evento: &Evento) -> bool {
             e,
             EventoFactura::FacturaEmitida(_)
                 | EventoFactura::FacturaRechazada { .. }
+                | EventoFactura::FacturaDescartada { .. }
                 | EventoFactura::FacturaAnulada(_)
                 | EventoFactura::AnulacionRechazada { .. }
                 | EventoFactura::CreditoAplicado { .. }
@@ -407,6 +422,7 @@ fn decide_by_kind(ctx: &ContextoDecision<'_>, replicas: &Replicas, slot: &Slot, 
     match (&message.comando, &slot.state) {
         (Comando::Cliente(c), _) => plain(cliente::decidir(catalogued(replicas.clientes.get(id)), c, ctx), Evento::Cliente),
         (Comando::Producto(c), _) => plain(producto::decidir(catalogued(replicas.productos.get(id)), c, ctx), Evento::Producto),
+        (Comando::Descuento(c), _) => plain(descuento::decidir(catalogued(replicas.descuentos.get(id)), c, ctx), Evento::Descuento),
         (Comando::Sucursal(c), _) => plain(sucursal::decidir(catalogued(replicas.sucursales.get(id)), c, ctx), Evento::Sucursal),
         (Comando::Bodega(c), _) => plain(bodega::decidir(catalogued(replicas.bodegas.get(id)), c, ctx), Evento::Bodega),
         (Comando::Inventario(c), SlotState::Inventario(state)) => {

@@ -65,6 +65,11 @@ pub fn is_of_an_attempt(evento: &Evento) -> bool {
             e,
             EventoFactura::FacturaCreada { .. }
                 | EventoFactura::LineaAgregada { .. }
+                | EventoFactura::LineaQuitada { .. }
+                | EventoFactura::DescuentoAplicado(_)
+                | EventoFactura::FormasPagoDefinidas { .. }
+                | EventoFactura::FechasCambiadas { .. }
+                | EventoFactura::FacturaDescartada { .. }
                 | EventoFactura::RespuestaDianRegistrada { .. }
                 | EventoFactura::CreditoReservado { .. }
                 | EventoFactura::CreditoAplicado { .. }
@@ -132,6 +137,9 @@ impl Core {
             Role::Foreign => Rc::clone(&message.origin),
             Role::Attempt => {
                 slot.origin = Some(Rc::clone(&message.origin));
+                if message.issues() {
+                    slot.issued_by = message.comando.tipo();
+                }
                 Rc::clone(&message.origin)
             }
             Role::Aside | Role::Saga => slot.origin.clone().unwrap_or_else(|| Rc::clone(&message.origin)),
@@ -161,15 +169,15 @@ impl Core {
     }
 
     /// The command type whose attempt an event ends; counts it.
-    pub(super) fn ends_a_document(&mut self, evento: &Evento) -> Option<&'static str> {
+    pub(super) fn ends_a_document(&mut self, place: Place, evento: &Evento) -> Option<&'static str> {
         Some(match evento {
             Evento::Factura(EventoFactura::FacturaEmitida(_)) => {
                 self.stats.issued += 1;
-                "CrearYEmitirFactura"
+                self.slots[place].issued_by
             }
             Evento::Factura(EventoFactura::FacturaRechazada { .. }) => {
                 self.stats.refused_invoices += 1;
-                "CrearYEmitirFactura"
+                self.slots[place].issued_by
             }
             Evento::Factura(EventoFactura::FacturaAnulada(_)) => {
                 self.stats.annulled += 1;
@@ -237,7 +245,10 @@ fn factura_outcome(factura: &Factura) -> Resultado {
         EstadoFactura::Emitida if !factura.errores.is_empty() => Resultado::Rechazado { errores: factura.errores.clone() },
         EstadoFactura::Emitida | EstadoFactura::Anulada => Resultado::Aceptado { factura: summary(factura) },
         EstadoFactura::Rechazada => Resultado::Rechazado { errores: factura.errores.clone() },
-        EstadoFactura::Borrador | EstadoFactura::EnEmision | EstadoFactura::EnAnulacion => Resultado::EnCurso,
+        // A draft that no attempt's command ended in has nothing to say of one.
+        EstadoFactura::Borrador | EstadoFactura::EnEmision | EstadoFactura::EnAnulacion | EstadoFactura::Descartada => {
+            Resultado::EnCurso
+        }
     }
 }
 

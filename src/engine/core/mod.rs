@@ -292,6 +292,7 @@ impl Core {
         let slot = &mut self.slots[place];
         if slot.has_open_saga() && slot.timer.is_none() {
             slot.timer = Some(again);
+            let intento = slot.deadline().map_or(intento, |(_, current)| current);
             self.timers.insert((again, target), intento);
         }
         Ok(())
@@ -388,7 +389,16 @@ impl Core {
                 slot.timer = None;
                 self.timers.remove(&(at, slot.target.clone()));
             }
-            (None, None) | (Some(_), Some(_)) => {}
+            (Some(old), Some((at, intento))) => {
+                let armed = (old, slot.target.clone());
+                // Another attempt than the one it was armed for, within one epoch.
+                if self.timers.get(&armed).is_some_and(|of| *of != intento) {
+                    self.timers.remove(&armed);
+                    slot.timer = Some(at);
+                    self.timers.insert((at, armed.1), intento);
+                }
+            }
+            (None, None) => {}
         }
     }
 

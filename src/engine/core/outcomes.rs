@@ -42,7 +42,10 @@ impl Core {
         let Some((remembered, huella)) = self.recall(place, &message.origin.command_id)? else { return Ok(false) };
         self.stats.duplicates += 1;
         self.count_command(message.comando.tipo(), "duplicate");
-        if huella.is_some() && huella != message.origin.huella {
+        if let Some(kept) = huella
+            && message.origin.huella != Some(kept)
+            && !self.codec.is_fingerprint_of_older(&kept, &message.comando)
+        {
             self.refuse_reused_id(message, input);
             return Ok(true);
         }

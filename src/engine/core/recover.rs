@@ -132,11 +132,9 @@ impl Core {
         let Some(origin) = slot.origin.as_ref().filter(|o| o.command_id != sobre.command_id && !slot.has_open_saga()) else {
             return Ok(());
         };
-        if origin.recibido_en >= refold.remember_from {
-            let outcome = MemoryOutcome::Replied(self.encode_outcome(slot, origin)?);
-            let row = MemoryRow { huella: origin.huella, recibido_en: origin.recibido_en, outcome };
-            refold.rows.push((store::memory_key(&slot.target, &origin.command_id), Some(row.encode())));
-        }
+        let outcome = MemoryOutcome::Replied(self.encode_outcome(slot, origin)?);
+        let row = MemoryRow { huella: origin.huella, recibido_en: origin.recibido_en, outcome };
+        refold.rows.push((store::memory_key(&slot.target, &origin.command_id), Some(row.encode())));
         let slot = &mut self.slots[place];
         slot.origin = None;
         slot.stored = true;
@@ -156,7 +154,9 @@ impl Core {
     }
 
     fn remember_refolded(&mut self, refold: &mut Refold, target: &Direccionado, sobre: &EventEnvelope) {
-        if sobre.huella.is_none() || sobre.ocurrido_en < refold.remember_from {
+        // A document remembers its commands for its whole life.
+        let forgotten = sobre.ocurrido_en < refold.remember_from && !target.tipo.es_documento();
+        if sobre.huella.is_none() || forgotten {
             return;
         }
         let outcome = MemoryOutcome::Accepted { version: sobre.aggregate_version };
@@ -208,6 +208,9 @@ impl Core {
             }
             crate::domain::Comando::Producto(c) => {
                 wrap(crate::domain::catalogo::producto::decidir(None, c, &ctx), crate::domain::Evento::Producto)
+            }
+            crate::domain::Comando::Descuento(c) => {
+                wrap(crate::domain::catalogo::descuento::decidir(None, c, &ctx), crate::domain::Evento::Descuento)
             }
             crate::domain::Comando::Sucursal(c) => {
                 wrap(crate::domain::catalogo::sucursal::decidir(None, c, &ctx), crate::domain::Evento::Sucursal)

@@ -14,6 +14,7 @@ use crate::domain::{
         Catalogo,
         bodega::{self, Bodega, EventoBodega},
         cliente::{self, Cliente},
+        descuento::{self, Descuento},
         producto::{self, Producto},
         sucursal::{self, Sucursal},
     },
@@ -32,6 +33,7 @@ struct Validity {
 pub struct Replicas {
     pub clientes: HashMap<Id, Option<Cliente>>,
     pub productos: HashMap<Id, Option<Producto>>,
+    pub descuentos: HashMap<Id, Option<Descuento>>,
     pub sucursales: HashMap<Id, Option<Sucursal>>,
     pub bodegas: HashMap<Id, Option<Bodega>>,
     bodegas_by_sucursal: HashMap<Id, BTreeSet<Id>>,
@@ -44,6 +46,7 @@ impl Replicas {
         match evento {
             Evento::Cliente(e) => cliente::evolucionar(entry(&mut self.clientes, id), e),
             Evento::Producto(e) => producto::evolucionar(entry(&mut self.productos, id), e),
+            Evento::Descuento(e) => descuento::evolucionar(entry(&mut self.descuentos, id), e),
             Evento::Sucursal(e) => sucursal::evolucionar(entry(&mut self.sucursales, id), e),
             Evento::Bodega(e) => {
                 bodega::evolucionar(entry(&mut self.bodegas, id), e);
@@ -91,6 +94,10 @@ impl Catalogo for Replicas {
 
     fn producto(&self, id: &Id) -> Option<&Producto> {
         self.productos.get(id)?.as_ref()
+    }
+
+    fn descuento(&self, id: &Id) -> Option<&Descuento> {
+        self.descuentos.get(id)?.as_ref()
     }
 
     fn sucursal(&self, id: &Id) -> Option<&Sucursal> {

@@ -45,6 +45,8 @@ pub struct Slot {
     pub elidable: Vec<u32>,
     /// For a document: the command whose outcome it works on or ended with.
     pub origin: Option<Rc<Origin>>,
+    /// For a Factura: name of that command, as far as this activation knows.
+    pub issued_by: &'static str,
     pub quarantined: bool,
     /// Number of the last epoch that changed it; 0 = none since it was activated.
     pub changed_in: u64,
@@ -69,7 +71,11 @@ impl Slot {
             TipoAgregado::RangoNumeracion => SlotState::Rango(None),
             TipoAgregado::Factura => SlotState::Factura(None),
             TipoAgregado::NotaCredito => SlotState::NotaCredito(None),
-            TipoAgregado::Cliente | TipoAgregado::Producto | TipoAgregado::Sucursal | TipoAgregado::Bodega => SlotState::Catalogo,
+            TipoAgregado::Cliente
+            | TipoAgregado::Producto
+            | TipoAgregado::Descuento
+            | TipoAgregado::Sucursal
+            | TipoAgregado::Bodega => SlotState::Catalogo,
         };
         Self {
             target,
@@ -79,6 +85,7 @@ impl Slot {
             kept: 0,
             elidable: Vec::new(),
             origin: None,
+            issued_by: "CrearYEmitirFactura",
             quarantined: false,
             changed_in: 0,
             used_in: 0,
@@ -169,6 +176,9 @@ impl Slot {
             (SlotState::Catalogo, TipoAgregado::Producto) => {
                 cloned(replicas.productos.get(&target.id)).map(EstadoAgregado::Producto)
             }
+            (SlotState::Catalogo, TipoAgregado::Descuento) => {
+                cloned(replicas.descuentos.get(&target.id)).map(EstadoAgregado::Descuento)
+            }
             (SlotState::Catalogo, TipoAgregado::Sucursal) => {
                 cloned(replicas.sucursales.get(&target.id)).map(EstadoAgregado::Sucursal)
             }
@@ -193,6 +203,9 @@ impl Slot {
             }
             EstadoAgregado::Producto(s) => {
                 replicas.productos.insert(id.clone(), Some(*s));
+            }
+            EstadoAgregado::Descuento(s) => {
+                replicas.descuentos.insert(id.clone(), Some(*s));
             }
             EstadoAgregado::Sucursal(s) => {
                 replicas.sucursales.insert(id.clone(), Some(*s));

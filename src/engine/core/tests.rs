@@ -1,5 +1,6 @@
 //! Scenarios of the core: commands in, epochs out, no threads and no disk.
 
+mod borradores;
 mod notas;
 mod notas_dos_nodos;
 
@@ -281,6 +282,7 @@ pub fn invoice(factura_id: &str, lines: &[(&str, i64)]) -> Comando {
         cantidad: Decimal::from(*cantidad),
         precio_unitario: None,
         impuesto: Campo::Ausente,
+        descuento: None,
     };
     let datos = DatosFactura {
         cliente_id: id("c1"),
@@ -297,6 +299,7 @@ pub fn invoice(factura_id: &str, lines: &[(&str, i64)]) -> Comando {
         formas_pago: Vec::new(),
         total: None,
         lineas: lines.iter().map(line).collect(),
+        descuento: None,
     };
     Comando::Factura(ComandoFactura::CrearYEmitirFactura { factura_id: id(factura_id), datos: Box::new(datos) })
 }

@@ -14,6 +14,7 @@ use crate::domain::{
     catalogo::{
         bodega::{CambiosBodega, ComandoBodega, DatosBodega},
         cliente::{CambiosCliente, ComandoCliente, DatosCliente, EstadoFiscal},
+        descuento::{AmbitoDescuento, CambiosDeclarados, ComandoDescuento, DescuentoDeclarado, ValorDeclarado},
         producto::{CambiosProducto, ComandoProducto, DatosProducto, Impuesto},
         sucursal::{CambiosSucursal, ComandoSucursal, DatosSucursal},
     },
@@ -224,6 +225,58 @@ pub fn impuesto(lector: &mut Lector<'_, '_>) -> Campo<Impuesto> {
 
 fn limite_tarifa(valor: Decimal) -> Result<(), ErrorDecimal> {
     Porcentaje::nuevo(valor).map(drop)
+}
+
+/// `POST /descuentos`. Without `vigente_desde` it is in force from today.
+///
+/// # Errors
+/// Everything wrong with the body.
+pub fn cuerpo_descuento(valor: &Value, contexto: &ContextoCuerpo<'_>) -> Result<ComandoDescuento, ErroresCuerpo> {
+    const CAMPOS: &[&str] = &["id", "nombre", "ambito", "porcentaje", "monto", "vigente_desde", "vigente_hasta"];
+    leer(valor, CAMPOS, |lector| {
+        let descuento_id = id_o_nuevo(lector, "id", "CrearDescuento", contexto);
+        let ambitos = AmbitoDescuento::TODOS.map(AmbitoDescuento::nombre);
+        let ambito = lector.opcion("ambito", &ambitos, Regla::DescuentoValido, AmbitoDescuento::de_nombre);
+        let ambito = lector.exigir("ambito", Regla::DescuentoValido, ambito);
+        let datos = DescuentoDeclarado {
+            nombre: lector.texto("nombre", LARGO_NOMBRE, Regla::NombreValido),
+            valor: valor_descuento(lector),
+            vigente_desde: lector.fecha("vigente_desde"),
+            vigente_hasta: lector.fecha("vigente_hasta"),
+            ambito: ambito?,
+        };
+        Some(ComandoDescuento::CrearDescuento { descuento_id: descuento_id?, datos: Box::new(datos) })
+    })
+}
+
+/// `PUT /descuentos/{id}`. A null `vigente_hasta` takes the end away. The ambito does not change.
+///
+/// # Errors
+/// Everything wrong with the body.
+pub fn cuerpo_descuento_cambios(valor: &Value, id: &Id) -> Result<ComandoDescuento, ErroresCuerpo> {
+    leer(valor, &["id", "nombre", "porcentaje", "monto", "vigente_desde", "vigente_hasta"], |lector| {
+        mismo_id(lector, id);
+        let cambios = CambiosDeclarados {
+            nombre: lector.texto("nombre", LARGO_NOMBRE, Regla::NombreValido),
+            valor: valor_descuento(lector),
+            vigente_desde: lector.fecha("vigente_desde"),
+            vigente_hasta: match lector.fecha_o_nulo("vigente_hasta") {
+                Campo::Ausente => None,
+                Campo::Nulo => Some(None),
+                Campo::Valor(hasta) => Some(Some(hasta)),
+            },
+        };
+        exigir_cambios(&cambios, lector);
+        Some(ComandoDescuento::ActualizarDescuento { descuento_id: id.clone(), cambios: Box::new(cambios) })
+    })
+}
+
+/// Which of the two, and how much, the rule says.
+fn valor_descuento(lector: &mut Lector<'_, '_>) -> ValorDeclarado {
+    ValorDeclarado {
+        porcentaje: lector.decimal("porcentaje", Regla::DescuentoValido, |_| Ok(())),
+        monto: lector.decimal("monto", Regla::DescuentoValido, |_| Ok(())),
+    }
 }
 
 /// `POST /sucursales`.

@@ -4,9 +4,10 @@ use serde_json::Value;
 
 use super::{ContextoCuerpo, ErroresCuerpo, catalogo::impuesto, id_o_nuevo, inventario::limite_cantidad, lector::Lector, leer};
 use crate::domain::{
-    facturacion::factura::{ComandoFactura, DatosFactura, FormaPago, FormaPagoTipo, LineaPedida},
+    catalogo::descuento::ValorDeclarado,
+    facturacion::factura::{CambioFechas, ComandoFactura, DatosFactura, DescuentoPedido, FormaPago, FormaPagoTipo, LineaPedida},
     reglas::{Falla, Regla},
-    valores::{Decimal, Dinero, ErrorDecimal},
+    valores::{Decimal, Dinero, ErrorDecimal, Id},
 };
 
 /// Lines of one document.
@@ -18,7 +19,6 @@ const LARGO_DESCRIPCION: usize = 300;
 const LARGO_MEDIO: usize = 32;
 const LARGO_NOTAS: usize = 2_000;
 const LARGO_MONEDA: usize = 3;
-const SIN_DESCUENTOS: &str = "los descuentos aún no están disponibles: quite este campo";
 
 const CAMPOS: &[&str] = &[
     "id",
@@ -37,22 +37,41 @@ const CAMPOS: &[&str] = &[
     "total",
     "lineas",
     "descuento",
-    "descuentos",
 ];
 
-const CAMPOS_LINEA: &[&str] =
-    &["producto_id", "bodega_id", "descripcion", "cantidad", "precio_unitario", "impuesto", "descuento", "descuentos"];
+const CAMPOS_DESCUENTO: &[&str] = &["porcentaje", "monto", "descuento_id"];
+
+const CAMPOS_LINEA: &[&str] = &["producto_id", "bodega_id", "descripcion", "cantidad", "precio_unitario", "impuesto", "descuento"];
 
 /// `POST /facturas`: creates and issues. Absent fields are left absent: their defaults are decided with the command's own day.
 ///
 /// # Errors
 /// Everything wrong with the body.
 pub fn cuerpo_factura(valor: &Value, contexto: &ContextoCuerpo<'_>) -> Result<ComandoFactura, ErroresCuerpo> {
+    let (factura_id, datos) = datos_factura(valor, "CrearYEmitirFactura", true, contexto)?;
+    Ok(ComandoFactura::CrearYEmitirFactura { factura_id, datos })
+}
+
+/// `POST /facturas?emitir=false`: creates the draft, with or without lines.
+///
+/// # Errors
+/// Everything wrong with the body.
+pub fn cuerpo_borrador(valor: &Value, contexto: &ContextoCuerpo<'_>) -> Result<ComandoFactura, ErroresCuerpo> {
+    let (factura_id, datos) = datos_factura(valor, "CrearFactura", false, contexto)?;
+    Ok(ComandoFactura::CrearFactura { factura_id, datos })
+}
+
+fn datos_factura(
+    valor: &Value,
+    tipo_comando: &str,
+    con_lineas: bool,
+    contexto: &ContextoCuerpo<'_>,
+) -> Result<(Id, Box<DatosFactura>), ErroresCuerpo> {
     leer(valor, CAMPOS, |lector| {
-        let factura_id = id_o_nuevo(lector, "id", "CrearYEmitirFactura", contexto);
+        let factura_id = id_o_nuevo(lector, "id", tipo_comando, contexto);
         let cliente_id = lector.id("cliente_id");
         let cliente_id = lector.exigir("cliente_id", Regla::ClienteValido, cliente_id);
-        sin_descuentos(lector);
+        let descuento = descuento(lector);
         let sucursal_id = lector.id("sucursal_id");
         let bodega_id = lector.id("bodega_id");
         let moneda = lector.texto("moneda", LARGO_MONEDA, Regla::MonedaValida);
@@ -65,7 +84,7 @@ pub fn cuerpo_factura(valor: &Value, contexto: &ContextoCuerpo<'_>) -> Result<Co
         let orden_compra = texto_o_numero(lector, "orden_compra", LARGO_PEDIDO);
         let total = lector.decimal("total", Regla::TotalesConsistentes, limite_dinero);
         let formas_pago = formas_pago(lector);
-        let lineas = lineas(lector);
+        let lineas = if con_lineas || lector.presente("lineas") { lineas(lector) } else { Some(Vec::new()) };
         let datos = DatosFactura {
             cliente_id: cliente_id?,
             sucursal_id,
@@ -81,18 +100,103 @@ pub fn cuerpo_factura(valor: &Value, contexto: &ContextoCuerpo<'_>) -> Result<Co
             formas_pago: formas_pago?,
             total,
             lineas: lineas?,
+            descuento: descuento?,
         };
-        Some(ComandoFactura::CrearYEmitirFactura { factura_id: factura_id?, datos: Box::new(datos) })
+        Some((factura_id?, Box::new(datos)))
     })
 }
 
-/// Discounts are not computed yet; taking the field silently would issue another total than the caller expects.
-fn sin_descuentos(lector: &mut Lector<'_, '_>) {
-    for campo in ["descuento", "descuentos"] {
-        if lector.presente(campo) {
-            lector.falla(campo, Regla::DescuentoValido, SIN_DESCUENTOS);
-        }
+/// `descuento: {porcentaje | monto | descuento_id}`; which of the three, and how much, the rules say. `None` when it cannot be read.
+fn descuento(lector: &mut Lector<'_, '_>) -> Option<Option<Box<DescuentoPedido>>> {
+    let Some(valor) = lector.crudo("descuento") else { return Some(None) };
+    let ruta = lector.ruta("descuento");
+    let mut interno = Lector::abrir(valor, ruta, CAMPOS_DESCUENTO, lector.errores)?;
+    Some(Some(Box::new(descuento_de(&mut interno))))
+}
+
+fn descuento_de(lector: &mut Lector<'_, '_>) -> DescuentoPedido {
+    let valor = ValorDeclarado {
+        porcentaje: lector.decimal("porcentaje", Regla::DescuentoValido, |_| Ok(())),
+        monto: lector.decimal("monto", Regla::DescuentoValido, |_| Ok(())),
+    };
+    DescuentoPedido { valor, descuento_id: lector.id("descuento_id") }
+}
+
+/// `POST /facturas/{id}/lineas`.
+///
+/// # Errors
+/// Everything wrong with the body.
+pub fn cuerpo_linea(valor: &Value, factura_id: &Id) -> Result<ComandoFactura, ErroresCuerpo> {
+    leer(valor, CAMPOS_LINEA, |lector| {
+        Some(ComandoFactura::AgregarLinea { factura_id: factura_id.clone(), linea: Box::new(linea_de(lector)?) })
+    })
+}
+
+/// `POST /facturas/{id}/descuentos`: for the line `linea`, or for the document without it.
+///
+/// # Errors
+/// Everything wrong with the body.
+pub fn cuerpo_aplicar_descuento(valor: &Value, factura_id: &Id) -> Result<ComandoFactura, ErroresCuerpo> {
+    leer(valor, &["linea", "porcentaje", "monto", "descuento_id"], |lector| {
+        let linea = match lector.entero("linea", Regla::LineaValida).map(u16::try_from) {
+            Some(Err(_)) => {
+                lector.falla("linea", Regla::LineaValida, format!("las líneas van de 1 a {MAXIMO_LINEAS}"));
+                None
+            }
+            otra => otra.and_then(Result::ok),
+        };
+        let descuento = Box::new(descuento_de(lector));
+        Some(ComandoFactura::AplicarDescuento { factura_id: factura_id.clone(), linea, descuento })
+    })
+}
+
+/// `POST /facturas/{id}/formas-pago`.
+///
+/// # Errors
+/// Everything wrong with the body.
+pub fn cuerpo_formas_pago(valor: &Value, factura_id: &Id) -> Result<ComandoFactura, ErroresCuerpo> {
+    leer(valor, &["formas_pago"], |lector| {
+        let formas_pago = formas_pago(lector);
+        let formas_pago = if lector.presente("formas_pago") {
+            formas_pago
+        } else {
+            lector.falla("formas_pago", Regla::FormaPagoValida, "falta este campo obligatorio");
+            None
+        };
+        Some(ComandoFactura::DefinirFormasPago { factura_id: factura_id.clone(), formas_pago: formas_pago? })
+    })
+}
+
+const CAMPOS_FECHAS: &[&str] = &["fecha_emision", "fecha_autorizacion", "fecha_caducidad"];
+
+fn fechas(lector: &mut Lector<'_, '_>) -> CambioFechas {
+    CambioFechas {
+        fecha_emision: lector.fecha("fecha_emision"),
+        fecha_autorizacion: lector.fecha("fecha_autorizacion"),
+        fecha_caducidad: lector.fecha_o_nulo("fecha_caducidad"),
     }
+}
+
+/// `POST /facturas/{id}/fechas`.
+///
+/// # Errors
+/// Everything wrong with the body.
+pub fn cuerpo_fechas(valor: &Value, factura_id: &Id) -> Result<ComandoFactura, ErroresCuerpo> {
+    leer(valor, CAMPOS_FECHAS, |lector| {
+        Some(ComandoFactura::CambiarFechas { factura_id: factura_id.clone(), fechas: Box::new(fechas(lector)) })
+    })
+}
+
+/// `POST /facturas/{id}/emitir`: with the dates of the body, if any.
+///
+/// # Errors
+/// Everything wrong with the body.
+pub fn cuerpo_emitir(valor: &Value, factura_id: &Id) -> Result<ComandoFactura, ErroresCuerpo> {
+    leer(valor, CAMPOS_FECHAS, |lector| {
+        let fechas = fechas(lector);
+        let fechas = (fechas != CambioFechas::default()).then(|| Box::new(fechas));
+        Some(ComandoFactura::EmitirFactura { factura_id: factura_id.clone(), fechas })
+    })
 }
 
 /// Order numbers of channels come as text or as whole numbers.
@@ -125,16 +229,19 @@ fn lineas(lector: &mut Lector<'_, '_>) -> Option<Vec<LineaPedida>> {
 }
 
 fn linea(valor: &Value, ruta: String, errores: &mut ErroresCuerpo) -> Option<LineaPedida> {
-    let mut lector = Lector::abrir(valor, ruta, CAMPOS_LINEA, errores)?;
-    sin_descuentos(&mut lector);
+    linea_de(&mut Lector::abrir(valor, ruta, CAMPOS_LINEA, errores)?)
+}
+
+fn linea_de(lector: &mut Lector<'_, '_>) -> Option<LineaPedida> {
+    let descuento = descuento(lector);
     let producto_id = lector.id("producto_id");
     let bodega_id = lector.id("bodega_id");
     let descripcion = lector.texto("descripcion", LARGO_DESCRIPCION, Regla::LineaValida);
     let cantidad = lector.decimal("cantidad", Regla::LineaValida, limite_cantidad);
     let cantidad = lector.exigir("cantidad", Regla::LineaValida, cantidad);
     let precio_unitario = lector.decimal("precio_unitario", Regla::LineaValida, limite_cantidad);
-    let impuesto = impuesto(&mut lector);
-    Some(LineaPedida { producto_id, bodega_id, descripcion, cantidad: cantidad?, precio_unitario, impuesto })
+    let impuesto = impuesto(lector);
+    Some(LineaPedida { producto_id, bodega_id, descripcion, cantidad: cantidad?, precio_unitario, impuesto, descuento: descuento? })
 }
 
 fn formas_pago(lector: &mut Lector<'_, '_>) -> Option<Vec<FormaPago>> {

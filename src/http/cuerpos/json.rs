@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, collections::BTreeSet, fmt};
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Value, error::Category};
 
 use super::errores::{ErrorForma, ErroresCuerpo};
@@ -27,8 +27,8 @@ pub fn leer_json(texto: &[u8]) -> Result<Value, ErroresCuerpo> {
         return Err(ErroresCuerpo::de_forma(ErrorForma::new("JsonInvalido", hallazgos.ruta, mensaje)));
     }
     lectura.map_err(|error| ErroresCuerpo::de_forma(no_es_json(&error)))?;
-    if !hallazgos.repetidas.is_empty() {
-        return Err(ErroresCuerpo { forma: hallazgos.repetidas, valores: Vec::new() });
+    if !hallazgos.claves.is_empty() {
+        return Err(ErroresCuerpo { forma: hallazgos.claves, valores: Vec::new() });
     }
     serde_json::from_slice(texto).map_err(|error| ErroresCuerpo::de_forma(no_es_json(&error)))
 }
@@ -46,8 +46,43 @@ fn no_es_json(error: &serde_json::Error) -> ErrorForma {
 #[derive(Default)]
 struct Hallazgos {
     ruta: String,
-    repetidas: Vec<ErrorForma>,
+    /// What is wrong with keys.
+    claves: Vec<ErrorForma>,
     demasiado_profundo: bool,
+}
+
+/// How `serde_json` names the one field of a number that keeps its text: an object with such a key would be read as a number.
+const CLAVE_DE_NUMERO: &str = "$serde_json::private::Number";
+
+/// A key of the text, or the mark that stands for one where the text has a number.
+enum Clave {
+    Texto(String),
+    Numero,
+}
+
+impl<'de> Deserialize<'de> for Clave {
+    /// Keys of the text come as the bytes asked for; the mark, which is not in the text, comes as a `str` all the same.
+    fn deserialize<D: Deserializer<'de>>(lector: D) -> Result<Self, D::Error> {
+        lector.deserialize_bytes(LectorDeClave)
+    }
+}
+
+struct LectorDeClave;
+
+impl Visitor<'_> for LectorDeClave {
+    type Value = Clave;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("una clave")
+    }
+
+    fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<Clave, E> {
+        String::from_utf8(bytes.to_vec()).map(Clave::Texto).map_err(E::custom)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Clave, E> {
+        Ok(Clave::Numero)
+    }
 }
 
 /// One pass over the text that builds nothing: it only looks for repeated keys and depth.
@@ -139,12 +174,19 @@ impl<'de> Visitor<'de> for Revision<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut mapa: A) -> Result<(), A::Error> {
         let mut vistas = BTreeSet::new();
-        while let Some(clave) = mapa.next_key::<String>()? {
+        while let Some(clave) = mapa.next_key::<Clave>()? {
+            let Clave::Texto(clave) = clave else {
+                mapa.next_value::<IgnoredAny>()?;
+                continue;
+            };
             let dentro = self.dentro::<A::Error>()?;
             let antes = self.entrar(&clave);
-            if vistas.contains(&clave) {
+            if clave == CLAVE_DE_NUMERO {
                 mapa.next_value::<IgnoredAny>()?;
-                self.anotar_repetida(&clave).map_err(A::Error::custom)?;
+                self.anotar("CampoDesconocido", "campo desconocido".to_owned()).map_err(A::Error::custom)?;
+            } else if vistas.contains(&clave) {
+                mapa.next_value::<IgnoredAny>()?;
+                self.anotar("ClaveRepetida", format!("la clave «{clave}» está repetida")).map_err(A::Error::custom)?;
             } else {
                 mapa.next_value_seed(dentro)?;
                 vistas.insert(clave);
@@ -156,13 +198,14 @@ impl<'de> Visitor<'de> for Revision<'_> {
 }
 
 impl Revision<'_> {
-    fn anotar_repetida(&self, clave: &str) -> Result<(), &'static str> {
+    /// Notes what is wrong with the key at which the walk stands.
+    fn anotar(&self, codigo: &'static str, mensaje: String) -> Result<(), &'static str> {
         let mut hallazgos = self.hallazgos.borrow_mut();
-        if hallazgos.repetidas.len() >= super::errores::MAXIMO_ERRORES {
-            return Err("too many repeated keys");
+        if hallazgos.claves.len() >= super::errores::MAXIMO_ERRORES {
+            return Err("too many wrong keys");
         }
         let ruta = hallazgos.ruta.clone();
-        hallazgos.repetidas.push(ErrorForma::new("ClaveRepetida", ruta, format!("la clave «{clave}» está repetida")));
+        hallazgos.claves.push(ErrorForma::new(codigo, ruta, mensaje));
         Ok(())
     }
 }
@@ -195,6 +238,15 @@ mod tests {
     fn dice_donde_esta_cada_clave_repetida() {
         assert_eq!(codigo(r#"{"a":1,"a":2}"#), ("ClaveRepetida".to_owned(), "/a".to_owned()));
         assert_eq!(codigo(r#"{"l":[{},{"x/y":1,"x/y":{}}]}"#).1, "/l/1/x~1y");
+    }
+
+    #[test]
+    fn un_objeto_nunca_es_un_numero() {
+        for texto in [r#"{"$serde_json::private::Number":"1"}"#, r#"{"\u0024serde_json::private::Number":"1"}"#] {
+            assert_eq!(codigo(texto), ("CampoDesconocido".to_owned(), "/$serde_json::private::Number".to_owned()));
+        }
+        assert_eq!(codigo(r#"{"precio":{"$serde_json::private::Number":"5"}}"#).1, "/precio/$serde_json::private::Number");
+        assert!(leer_json(b"{\"\xff\":1}").is_err());
     }
 
     #[test]

@@ -170,13 +170,13 @@ impl<'v, 'e> Lector<'v, 'e> {
         }
     }
 
-    /// A whole number from 0 to 2^64 - 1.
+    /// A whole number from 0 to 2^63 - 1: what the wire carries.
     pub fn entero(&mut self, campo: &str, regla: Regla) -> Option<u64> {
         let valor = self.decimal(campo, regla, |_| Ok(()))?;
         // Decimal's own conversion truncates fractions, so these are ruled out first.
-        let entero = if valor.fract().is_zero() { u64::try_from(valor).ok() } else { None };
+        let entero = if valor.fract().is_zero() { i64::try_from(valor).ok().and_then(|n| u64::try_from(n).ok()) } else { None };
         if entero.is_none() {
-            self.falla(campo, regla, "debe ser un número entero, desde 0");
+            self.falla(campo, regla, "debe ser un número entero, de 0 a 9223372036854775807");
         }
         entero
     }

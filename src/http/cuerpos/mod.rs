@@ -16,12 +16,15 @@ mod numeracion;
 mod tests;
 
 pub use catalogo::{
-    cuerpo_bodega, cuerpo_bodega_cambios, cuerpo_cliente, cuerpo_cliente_cambios, cuerpo_producto, cuerpo_producto_cambios,
-    cuerpo_sucursal, cuerpo_sucursal_cambios,
+    cuerpo_bodega, cuerpo_bodega_cambios, cuerpo_cliente, cuerpo_cliente_cambios, cuerpo_descuento, cuerpo_descuento_cambios,
+    cuerpo_producto, cuerpo_producto_cambios, cuerpo_sucursal, cuerpo_sucursal_cambios,
 };
 use chrono::NaiveDate;
 pub use errores::{ErrorForma, ErroresCuerpo};
-pub use factura::{MAXIMO_LINEAS, cuerpo_factura};
+pub use factura::{
+    MAXIMO_LINEAS, cuerpo_aplicar_descuento, cuerpo_borrador, cuerpo_emitir, cuerpo_factura, cuerpo_fechas, cuerpo_formas_pago,
+    cuerpo_linea,
+};
 pub use inventario::{cuerpo_entrada, cuerpo_inventario, cuerpo_salida, cuerpo_stock_minimo};
 pub use json::leer_json;
 pub use nota::{cuerpo_anular, cuerpo_emitir_nota, cuerpo_linea_nota, cuerpo_nota};

@@ -106,21 +106,21 @@ fn nulo_y_ausente_no_son_lo_mismo() {
 #[test]
 fn todo_lo_que_falla_se_dice_a_la_vez() {
     let errores = factura(
-        r#"{"cliente_id":"con espacio","fecha_emision":"2026-02-30","fecha_autorizacion":"23/11/2026","descuento":{"porcentaje":5},
+        r#"{"cliente_id":"con espacio","fecha_emision":"2026-02-30","fecha_autorizacion":"23/11/2026","descuento":{"porcentaje":"cinco"},
             "total":"10.001","lineas":[{"cantidad":1e400,"precio_unitario":123456789012345678901234567890},
-            {"precio_unitario":"1.1234567","descuento":{"monto":1}},{"cantidad":"abc","impuesto":{"codigo":"IVA","tarifa":101}}]}"#,
+            {"precio_unitario":"1.1234567","descuento":{"monto":"uno"}},{"cantidad":"abc","impuesto":{"codigo":"IVA","tarifa":101}}]}"#,
     )
     .expect_err("inválida");
     assert!(errores.forma.is_empty());
     let esperadas = [
         ("IdValido", "/cliente_id"),
-        ("DescuentoValido", "/descuento"),
+        ("DescuentoValido", "/descuento/porcentaje"),
         ("FechaFormato", "/fecha_emision"),
         ("FechaFormato", "/fecha_autorizacion"),
         ("PrecisionExcedida", "/total"),
         ("PrecisionExcedida", "/lineas/0/cantidad"),
         ("PrecisionExcedida", "/lineas/0/precio_unitario"),
-        ("DescuentoValido", "/lineas/1/descuento"),
+        ("DescuentoValido", "/lineas/1/descuento/monto"),
         ("LineaValida", "/lineas/1/cantidad"),
         ("PrecisionExcedida", "/lineas/1/precio_unitario"),
         ("LineaValida", "/lineas/2/cantidad"),

@@ -110,6 +110,17 @@ fn catalogo(mapa: &mut Map<String, Value>) {
     mapa.insert("ProductoCambios".to_owned(), objeto(&[], &producto));
     let completo = [&producto[..], &[("controla_inventario", json!({"type": "boolean", "default": true}))]].concat();
     mapa.insert("Producto".to_owned(), objeto(&["nombre", "precio"], &completo));
+    let descuento = [
+        ("id", de("Id")),
+        ("nombre", texto(300)),
+        ("porcentaje", de("Decimal")),
+        ("monto", de("Decimal")),
+        ("vigente_desde", fecha()),
+        ("vigente_hasta", json!({"oneOf": [fecha(), {"type": "null"}]})),
+    ];
+    mapa.insert("DescuentoCambios".to_owned(), objeto(&[], &descuento));
+    let completo = [&descuento[..], &[("ambito", json!({"enum": ["LINEA", "DOCUMENTO"]}))]].concat();
+    mapa.insert("Descuento".to_owned(), objeto(&["ambito"], &completo));
     let sucursal = [("id", de("Id")), ("nombre", texto(300)), ("direccion", de("Direccion"))];
     mapa.insert("SucursalCambios".to_owned(), objeto(&[], &sucursal));
     mapa.insert("BodegaCambios".to_owned(), objeto(&[], &sucursal));
@@ -169,7 +180,21 @@ fn factura(mapa: &mut Map<String, Value>) {
         ("cantidad", de("Decimal")),
         ("precio_unitario", de("Decimal")),
         ("impuesto", json!({"oneOf": [de("Impuesto"), {"type": "null"}]})),
+        ("descuento", de("DescuentoPedido")),
     ];
+    let valor = [("porcentaje", de("Decimal")), ("monto", de("Decimal")), ("descuento_id", de("Id"))];
+    let mut pedido = objeto(&[], &valor);
+    pedido["description"] = json!("Uno de los tres");
+    mapa.insert("DescuentoPedido".to_owned(), pedido);
+    let linea_o_documento =
+        json!({"type": "integer", "minimum": 1, "maximum": 500, "description": "Número de la línea; sin él, el documento"});
+    mapa.insert("DescuentoAplicado".to_owned(), objeto(&[], &[&valor[..], &[("linea", linea_o_documento)]].concat()));
+    let fechas = [
+        ("fecha_emision", fecha()),
+        ("fecha_autorizacion", fecha()),
+        ("fecha_caducidad", json!({"oneOf": [fecha(), {"type": "null"}]})),
+    ];
+    mapa.insert("Fechas".to_owned(), objeto(&[], &fechas));
     mapa.insert("Linea".to_owned(), objeto(&["cantidad"], &linea));
     let pago = [
         ("forma", json!({"enum": ["CONTADO", "CREDITO"]})),
@@ -178,6 +203,8 @@ fn factura(mapa: &mut Map<String, Value>) {
         ("fecha_vencimiento", fecha()),
     ];
     mapa.insert("FormaPago".to_owned(), objeto(&["forma", "medio", "monto"], &pago));
+    let pagos = json!({"type": "array", "maxItems": 20, "items": de("FormaPago")});
+    mapa.insert("FormasPago".to_owned(), objeto(&["formas_pago"], &[("formas_pago", pagos.clone())]));
     let factura = [
         ("id", de("Id")),
         ("cliente_id", de("Id")),
@@ -191,9 +218,13 @@ fn factura(mapa: &mut Map<String, Value>) {
         ("pedido_id", texto(128)),
         ("notas", texto(2_000)),
         ("orden_compra", texto(128)),
-        ("formas_pago", json!({"type": "array", "maxItems": 20, "items": de("FormaPago")})),
+        ("formas_pago", pagos),
+        ("descuento", de("DescuentoPedido")),
         ("total", de("Decimal")),
-        ("lineas", json!({"type": "array", "minItems": 1, "maxItems": 500, "items": de("Linea")})),
+        (
+            "lineas",
+            json!({"type": "array", "maxItems": 500, "items": de("Linea"), "description": "Al menos una, salvo en un borrador"}),
+        ),
     ];
     mapa.insert("Factura".to_owned(), objeto(&["cliente_id", "lineas"], &factura));
 }

@@ -79,12 +79,13 @@ fn parametros(ruta: &Ruta) -> Vec<Value> {
 
 fn cuerpo(ruta: &Ruta) -> Option<Value> {
     let nombre = match ruta.clase {
-        Clase::Comando(Cuerpo::Pequeno(nombre)) => nombre,
+        Clase::Comando(Cuerpo::Pequeno(nombre) | Cuerpo::Opcional(nombre)) => nombre,
         Clase::Comando(Cuerpo::Factura) => "Factura",
         _ => return None,
     };
     let esquema = json!({"$ref": format!("#/components/schemas/{nombre}")});
-    Some(json!({"required": true, "content": {"application/json": {"schema": esquema}}}))
+    let obligatorio = !matches!(ruta.clase, Clase::Comando(Cuerpo::Opcional(_)));
+    Some(json!({"required": obligatorio, "content": {"application/json": {"schema": esquema}}}))
 }
 
 fn respuestas(ruta: &Ruta) -> Value {
@@ -92,7 +93,8 @@ fn respuestas(ruta: &Ruta) -> Value {
         codigos.iter().map(|c| ((*c).to_owned(), json!({"$ref": "#/components/responses/Problema"}))).collect()
     };
     let (exito, descripcion, esquema) = match ruta.clase {
-        Clase::Comando(Cuerpo::Factura) => ("201", "Emitida", "FacturaEmitida"),
+        Clase::Comando(Cuerpo::Factura) => ("201", "Emitida, o creado su borrador", "FacturaEmitida"),
+        Clase::Comando(Cuerpo::Opcional(_)) => ("200", "Emitida", "FacturaEmitida"),
         Clase::Comando(_) if es_creacion(ruta) => ("201", "Hecho", "Aceptado"),
         Clase::Comando(_) => ("200", "Hecho", "Aceptado"),
         Clase::Consulta(nombre) if nombre.ends_with(".listar") || ruta.parametros.contains(&"limite") => {
@@ -126,8 +128,19 @@ fn respuestas(ruta: &Ruta) -> Value {
 
 /// POSTs to a collection create; POSTs that act on one thing answer 200.
 fn es_creacion(ruta: &Ruta) -> bool {
-    let accion =
-        ["/reactivar", "/renovar", "/inutilizar", "/anular", "/emitir", "/lineas"].iter().any(|fin| ruta.patron.ends_with(fin));
+    const ACCIONES: [&str; 10] = [
+        "/reactivar",
+        "/renovar",
+        "/inutilizar",
+        "{id}/descuentos",
+        "/formas-pago",
+        "/fechas",
+        "/emitir",
+        "/descartar",
+        "/anular",
+        "{nota}/lineas",
+    ];
+    let accion = ACCIONES.iter().any(|fin| ruta.patron.ends_with(fin));
     ruta.metodo == Metodo::Post && !accion
 }
 

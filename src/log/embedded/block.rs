@@ -99,6 +99,9 @@ impl Block {
         if u64::from_le_bytes(array(&bytes, 6)) != first || count == 0 {
             return corrupt("está guardado en un lugar que no es el suyo");
         }
+        if first.checked_add(u64::from(count)).is_none() {
+            return corrupt("sus posiciones pasan de la última posible");
+        }
         let base = i64::from_le_bytes(array(&bytes, 14));
         let newest = i64::from_le_bytes(array(&bytes, 22));
         Ok(Self { partition, first, count, base, newest, bytes })
@@ -240,6 +243,18 @@ fn array<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
     let mut out = [0; N];
     out.copy_from_slice(&bytes[at..at + N]);
     out
+}
+
+/// The bytes as a block whose version and checksum are right; `None` when they are too few for a head.
+pub(super) fn sealed(bytes: &[u8], partition: TopicPartition) -> Option<Bytes> {
+    let mut block = bytes.to_vec();
+    if block.len() < HEAD {
+        return None;
+    }
+    (block[0], block[1]) = (VERSION, 0);
+    let crc = checksum(&block, partition);
+    block[CRC_AT..HEAD].copy_from_slice(&crc.to_le_bytes());
+    Some(block.into())
 }
 
 /// Covers the head without the checksum itself, the partition's name and the records.

@@ -7,6 +7,8 @@
 mod block;
 mod creation;
 pub(crate) mod folder;
+#[doc(hidden)]
+pub mod fuzz;
 mod group;
 mod journal;
 mod member;

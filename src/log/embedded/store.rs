@@ -392,13 +392,28 @@ fn control_crc(key: &[u8], value: &[u8]) -> u32 {
     hasher.finalize()
 }
 
-fn encode_positions(positions: &Positions) -> Vec<u8> {
+pub(super) fn encode_positions(positions: &Positions) -> Vec<u8> {
     let mut out = Vec::with_capacity(positions.len() * 12);
     for (partition, position) in positions {
         out.extend_from_slice(&place(*partition));
         out.extend_from_slice(&position.to_le_bytes());
     }
     out
+}
+
+/// A control value with its checksum behind it.
+pub(super) fn sealed_control(key: &[u8], value: &[u8]) -> Bytes {
+    [value, &control_crc(key, value).to_le_bytes()].concat().into()
+}
+
+/// Positions of a stored control value, when it is whole.
+pub(super) fn control_positions(key: &[u8], bytes: Bytes) -> Option<Positions> {
+    Checked::open(key, bytes).and_then(|value| value.positions()).ok()
+}
+
+/// Name of a group or owner as its key holds it, when it is text.
+pub(super) fn control_text(bytes: &[u8]) -> Option<String> {
+    text(bytes).ok()
 }
 
 fn text(bytes: &[u8]) -> Result<String, LogError> {

@@ -96,7 +96,7 @@ pub static AUDITORIA_SPEC: ProjectionSpec = ProjectionSpec {
 
 /// The tenth of a second an instant belongs to.
 pub fn decima_de(instante: Instante) -> Instante {
-    Instante(instante.micros().div_euclid(MICROS_POR_DECIMA) * MICROS_POR_DECIMA)
+    Instante(instante.micros().div_euclid(MICROS_POR_DECIMA).saturating_mul(MICROS_POR_DECIMA))
 }
 
 /// What rows keep of a `correlation_id`: 32 bits of a hash. Equal ones may be of different flows; the record decides.
@@ -106,7 +106,7 @@ pub fn huella_de_flujo(correlation_id: &Id) -> i64 {
 
 /// The hour (UTC) an instant belongs to.
 pub fn hora_de(instante: Instante) -> Instante {
-    Instante(instante.micros().div_euclid(MICROS_POR_HORA) * MICROS_POR_HORA)
+    Instante(instante.micros().div_euclid(MICROS_POR_HORA).saturating_mul(MICROS_POR_HORA))
 }
 
 /// A row by time in memory.

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     domain::{
-        catalogo::{bodega::Bodega, cliente::Cliente, producto::Producto, sucursal::Sucursal},
+        catalogo::{bodega::Bodega, cliente::Cliente, descuento::Descuento, producto::Producto, sucursal::Sucursal},
         numeracion::RangoNumeracion,
         valores::Id,
     },
@@ -16,6 +16,7 @@ use crate::{
         aggregate::{AggregateModel, Marks},
         bodegas::BodegaModel,
         clientes::{CLIENTES_POR_CORREO, CLIENTES_POR_IDENTIFICACION, ClienteModel, correo_normal},
+        descuentos::DescuentoModel,
         json,
         numeracion::RangoModel,
         productos::ProductoModel,
@@ -80,6 +81,12 @@ fn producto(producto: &Producto) -> Value {
     campos
 }
 
+fn descuento(descuento: &Descuento) -> Value {
+    let mut campos = json::datos_descuento(&descuento.datos);
+    campos["activo"] = Value::Bool(descuento.activo);
+    campos
+}
+
 fn sucursal(sucursal: &Sucursal) -> Value {
     json!({
         "nombre": &*sucursal.datos.nombre,
@@ -108,6 +115,12 @@ impl Consultas {
     /// Of the tables.
     pub fn producto(&self, id: &Id) -> Una {
         self.uno::<ProductoModel>(id, producto)
+    }
+
+    /// # Errors
+    /// Of the tables.
+    pub fn descuento(&self, id: &Id) -> Una {
+        self.uno::<DescuentoModel>(id, descuento)
     }
 
     /// # Errors
@@ -144,6 +157,12 @@ impl Consultas {
     /// `LimiteInvalido`, `CursorInvalido`, of the tables.
     pub fn productos(&self, pagina: &Pagina) -> Varias {
         self.barrido::<ProductoModel>(huella("productos", &[]), pagina, &|_| true, producto)
+    }
+
+    /// # Errors
+    /// `LimiteInvalido`, `CursorInvalido`, of the tables.
+    pub fn descuentos(&self, pagina: &Pagina) -> Varias {
+        self.barrido::<DescuentoModel>(huella("descuentos", &[]), pagina, &|_| true, descuento)
     }
 
     /// # Errors
@@ -223,8 +242,8 @@ impl Consultas {
             None => From::Start,
             Some(texto) => {
                 let lugar = decodificar(huella, texto)?;
-                let id = String::from_utf8(lugar).map_err(|_| ConsultaError::CursorInvalido)?;
-                From::After(vec![text_value(&id)])
+                let id = std::str::from_utf8(&lugar).ok().and_then(|texto| Id::de_clave(texto).ok());
+                From::After(vec![id_value(&id.ok_or(ConsultaError::CursorInvalido)?)])
             }
         };
         let mut respuesta = PaginaDe::default();

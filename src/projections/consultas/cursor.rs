@@ -2,6 +2,7 @@
 //! The checksum finds altered text; the fingerprint refuses a cursor of another query or other filters.
 
 use super::ConsultaError;
+use crate::domain::valores::Id;
 
 /// Longest cursor accepted, in characters.
 const MAX_TEXTO: usize = 4_096;
@@ -99,6 +100,11 @@ impl Lector {
         let largo = usize::from(u16::from_be_bytes([largo[0], largo[1]]));
         let bytes = self.tomar(largo)?.to_vec();
         String::from_utf8(bytes).map_err(|_| ConsultaError::CursorInvalido)
+    }
+
+    /// A text that is an id. Anyone can make a cursor: no other text may become part of a key.
+    pub fn id(&mut self) -> Result<Id, ConsultaError> {
+        Id::de_clave(&self.texto()?).map_err(|_| ConsultaError::CursorInvalido)
     }
 
     pub fn entero(&mut self) -> Result<i64, ConsultaError> {

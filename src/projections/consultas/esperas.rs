@@ -9,6 +9,7 @@ use crate::{
     projections::{
         bodegas::BODEGAS,
         clientes::CLIENTES,
+        descuentos::DESCUENTOS,
         existencias::EXISTENCIAS,
         facturas::FACTURAS,
         notas::NOTAS,
@@ -29,6 +30,7 @@ impl Consultas {
         let (table, key): (_, Vec<Value>) = match tipo {
             TipoAgregado::Cliente => (&CLIENTES, vec![id_value(id)]),
             TipoAgregado::Producto => (&PRODUCTOS, vec![id_value(id)]),
+            TipoAgregado::Descuento => (&DESCUENTOS, vec![id_value(id)]),
             TipoAgregado::Sucursal => (&SUCURSALES, vec![id_value(id)]),
             TipoAgregado::Bodega => (&BODEGAS, vec![id_value(id)]),
             TipoAgregado::RangoNumeracion => (&NUMERACION, vec![id_value(id)]),

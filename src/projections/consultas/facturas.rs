@@ -46,7 +46,7 @@ impl Lugar {
         let mut lector = Lector::new(huella, texto)?;
         let dia = i32::try_from(lector.entero()?).ok().and_then(NaiveDate::from_num_days_from_ce_opt);
         let fecha = dia.ok_or(ConsultaError::CursorInvalido)?;
-        Ok(Self { fecha, creado_en: Instante(lector.entero()?), factura_id: lector.texto()? })
+        Ok(Self { fecha, creado_en: Instante(lector.entero()?), factura_id: lector.id()?.to_string() })
     }
 
     fn escribir(&self, huella: u32) -> String {

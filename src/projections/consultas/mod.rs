@@ -6,7 +6,8 @@
 mod auditoria;
 mod auditoria_tiempo;
 mod catalogo;
-mod cursor;
+#[doc(hidden)]
+pub mod cursor;
 mod esperas;
 mod explicacion;
 mod facturas;

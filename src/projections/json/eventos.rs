@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    cabecera, cifra, datos_cliente, dinero, direccion, factura_emitida, fallas, fecha, fecha_opcional, identificacion, impuesto,
-    linea_emitida, linea_factura, movimiento, texto_opcional, totales,
+    cabecera, cifra, datos_cliente, descuento, dinero, direccion, factura_emitida, fallas, fecha, fecha_opcional, forma_pago,
+    identificacion, impuesto, linea_emitida, linea_factura, movimiento, texto_opcional, totales, valor_descuento,
 };
 use crate::{
     contracts::{ComandoRechazado, ConsultaRealizada},
@@ -13,10 +13,11 @@ use crate::{
         catalogo::{
             bodega::EventoBodega,
             cliente::{CambiosCliente, EventoCliente},
+            descuento::{CambiosDescuento, DatosDescuento, EventoDescuento},
             producto::{CambiosProducto, DatosProducto, EventoProducto},
             sucursal::EventoSucursal,
         },
-        facturacion::factura::{EmisionIniciada, EventoFactura},
+        facturacion::factura::{EmisionIniciada, EventoFactura, TotalesFactura},
         inventario::EventoInventario,
         numeracion::{Autorizacion, EventoRango, NumeroDocumento},
         valores::{Cantidad, Direccion},
@@ -28,6 +29,7 @@ pub fn cuerpo_de_evento(evento: &Evento) -> Value {
     match evento {
         Evento::Cliente(e) => cliente(e),
         Evento::Producto(e) => producto(e),
+        Evento::Descuento(e) => descuento_del_catalogo(e),
         Evento::Sucursal(e) => sucursal(e),
         Evento::Bodega(e) => bodega(e),
         Evento::Inventario(e) => inventario(e),
@@ -135,6 +137,46 @@ fn cambios_producto(cambios: &CambiosProducto) -> Value {
     // Here null is a change: the product became excluded.
     if let Some(nuevo) = &cambios.impuesto {
         campos["impuesto"] = impuesto(nuevo.as_ref());
+    }
+    campos
+}
+
+fn descuento_del_catalogo(evento: &EventoDescuento) -> Value {
+    match evento {
+        EventoDescuento::DescuentoCreado { descuento_id, datos } => {
+            con_id("descuento_id", descuento_id.as_str(), datos_descuento(datos))
+        }
+        EventoDescuento::DescuentoActualizado { descuento_id, cambios } => {
+            con_id("descuento_id", descuento_id.as_str(), cambios_descuento(cambios))
+        }
+        EventoDescuento::DescuentoInactivado { descuento_id } => json!({ "descuento_id": descuento_id.as_str() }),
+    }
+}
+
+/// The fields of a discount.
+pub fn datos_descuento(datos: &DatosDescuento) -> Value {
+    let (porcentaje, monto) = valor_descuento(datos.valor);
+    json!({
+        "nombre": texto_opcional(datos.nombre.as_ref()),
+        "ambito": datos.ambito.nombre(),
+        "porcentaje": porcentaje,
+        "monto": monto,
+        "vigente_desde": fecha(datos.vigente_desde),
+        "vigente_hasta": fecha_opcional(datos.vigente_hasta),
+    })
+}
+
+fn cambios_descuento(cambios: &CambiosDescuento) -> Value {
+    let mut campos = sin_nulos(json!({
+        "nombre": texto_opcional(cambios.nombre.as_ref()),
+        "vigente_desde": cambios.vigente_desde.map(fecha),
+    }));
+    // In these, null is a change: the value became the other kind, or the validity has no end.
+    if let Some(valor) = cambios.valor {
+        (campos["porcentaje"], campos["monto"]) = valor_descuento(valor);
+    }
+    if let Some(hasta) = cambios.vigente_hasta {
+        campos["vigente_hasta"] = fecha_opcional(hasta);
     }
     campos
 }
@@ -277,14 +319,37 @@ fn rango(evento: &EventoRango) -> Value {
 
 fn factura(evento: &EventoFactura) -> Value {
     match evento {
-        EventoFactura::FacturaCreada { factura_id, cabecera: c } => {
+        EventoFactura::FacturaCreada { factura_id, cabecera: c, totales: t } => {
             let mut campos = cabecera(c);
             campos.insert("total_declarado".to_owned(), c.total_declarado.map_or(Value::Null, |t| dinero(t.valor())));
-            con_id("factura_id", factura_id.as_str(), Value::Object(campos))
+            con_totales(con_id("factura_id", factura_id.as_str(), Value::Object(campos)), t.as_deref())
         }
-        EventoFactura::LineaAgregada { factura_id, linea } => {
-            json!({ "factura_id": factura_id.as_str(), "linea": linea_factura(linea) })
+        EventoFactura::LineaAgregada { factura_id, linea, totales: t } => {
+            con_totales(json!({ "factura_id": factura_id.as_str(), "linea": linea_factura(linea) }), t.as_deref())
         }
+        EventoFactura::LineaQuitada { factura_id, linea, totales: t } => {
+            con_totales(json!({ "factura_id": factura_id.as_str(), "linea": linea }), Some(t))
+        }
+        EventoFactura::DescuentoAplicado(aplicado) => {
+            let campos = json!({
+                "factura_id": aplicado.factura_id.as_str(),
+                "ambito": aplicado.ambito.nombre(),
+                "linea": aplicado.linea,
+                "descuento": descuento(Some(&aplicado.descuento)),
+            });
+            con_totales(campos, Some(&aplicado.totales))
+        }
+        EventoFactura::FormasPagoDefinidas { factura_id, formas_pago } => {
+            let formas: Value = formas_pago.iter().map(forma_pago).collect();
+            json!({ "factura_id": factura_id.as_str(), "formas_pago": formas })
+        }
+        EventoFactura::FechasCambiadas { factura_id, fecha_emision, fecha_autorizacion, fecha_caducidad } => json!({
+            "factura_id": factura_id.as_str(),
+            "fecha_emision": fecha(*fecha_emision),
+            "fecha_autorizacion": fecha(*fecha_autorizacion),
+            "fecha_caducidad": fecha_opcional(*fecha_caducidad),
+        }),
+        EventoFactura::FacturaDescartada { factura_id } => json!({ "factura_id": factura_id.as_str() }),
         EventoFactura::EmisionIniciada(inicio) => emision_iniciada(inicio),
         EventoFactura::StockAsegurado { factura_id, intento } => {
             json!({ "factura_id": factura_id.as_str(), "intento": intento })
@@ -302,6 +367,14 @@ fn factura(evento: &EventoFactura) -> Value {
         }
         otro => super::notas::posterior(otro),
     }
+}
+
+/// With the totals of the draft, when the event carries them.
+fn con_totales(mut campos: Value, del_borrador: Option<&TotalesFactura>) -> Value {
+    if let Some(del_borrador) = del_borrador {
+        campos["totales"] = totales(del_borrador);
+    }
+    campos
 }
 
 fn emision_iniciada(inicio: &EmisionIniciada) -> Value {

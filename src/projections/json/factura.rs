@@ -4,8 +4,10 @@ use serde_json::{Map, Value, json};
 
 use super::{cifra, datos_cliente, dinero, fecha, fecha_opcional, impuesto, lote_consumido, texto_opcional};
 use crate::domain::{
+    catalogo::descuento::ValorDescuento,
     facturacion::factura::{
-        CabeceraFactura, FacturaEmitida, FormaPago, GrupoEmision, GrupoEmitido, LineaEmitida, LineaFactura, TotalesFactura,
+        CabeceraFactura, DescuentoFactura, FacturaEmitida, FormaPago, GrupoEmision, GrupoEmitido, LineaEmitida, LineaFactura,
+        TotalesFactura,
     },
     valores::{Decimal, Id},
 };
@@ -29,6 +31,7 @@ pub fn cabecera(cabecera: &CabeceraFactura) -> Map<String, Value> {
         "notas": texto_opcional(cabecera.notas.as_ref()),
         "orden_compra": texto_opcional(cabecera.orden_compra.as_ref()),
         "formas_pago": cabecera.formas_pago.iter().map(forma_pago).collect::<Value>(),
+        "descuento_aplicado": descuento(cabecera.descuento.as_deref()),
     });
     match campos {
         Value::Object(campos) => campos,
@@ -36,7 +39,22 @@ pub fn cabecera(cabecera: &CabeceraFactura) -> Map<String, Value> {
     }
 }
 
-fn forma_pago(forma: &FormaPago) -> Value {
+/// `{descuento_id, porcentaje, monto}`, one of the last two null; null without discount.
+pub fn descuento(descuento: Option<&DescuentoFactura>) -> Value {
+    let Some(descuento) = descuento else { return Value::Null };
+    let (porcentaje, monto) = valor_descuento(descuento.valor);
+    json!({ "descuento_id": id_opcional(descuento.descuento_id.as_ref()), "porcentaje": porcentaje, "monto": monto })
+}
+
+/// Percentage and amount, one of them null.
+pub fn valor_descuento(valor: ValorDescuento) -> (Value, Value) {
+    match valor {
+        ValorDescuento::Porcentaje(p) => (cifra(p.valor()), Value::Null),
+        ValorDescuento::Monto(m) => (Value::Null, dinero(m.valor())),
+    }
+}
+
+pub fn forma_pago(forma: &FormaPago) -> Value {
     json!({
         "forma": forma.forma.nombre(),
         "medio": &*forma.medio,
@@ -54,6 +72,7 @@ pub fn linea_factura(linea: &LineaFactura) -> Value {
         "cantidad": cifra(linea.cantidad.valor()),
         "precio_unitario": cifra(linea.precio_unitario.valor()),
         "impuesto": impuesto(linea.impuesto.as_ref()),
+        "descuento_aplicado": descuento(linea.descuento.as_deref()),
     })
 }
 

@@ -30,6 +30,7 @@ use super::{
     bodegas::BODEGAS_SPEC,
     clientes::CLIENTES_SPEC,
     comandos::COMANDOS_SPEC,
+    descuentos::DESCUENTOS_SPEC,
     existencias::EXISTENCIAS_SPEC,
     facturas::FACTURAS_SPEC,
     movimientos::MOVIMIENTOS_SPEC,
@@ -51,6 +52,7 @@ use crate::{
 pub static PROYECCIONES: &[&ProjectionSpec] = &[
     &CLIENTES_SPEC,
     &PRODUCTOS_SPEC,
+    &DESCUENTOS_SPEC,
     &SUCURSALES_SPEC,
     &BODEGAS_SPEC,
     &NUMERACION_SPEC,

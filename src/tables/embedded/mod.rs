@@ -4,6 +4,8 @@
 //! always whole and always the last ones, so a sink resumes from the position that fits the rows. A deleted row leaves a tombstone with
 //! its version until its table is cleared, because a late lower version must not bring it back.
 
+#[doc(hidden)]
+pub mod fuzz;
 mod key;
 mod row;
 mod shape;

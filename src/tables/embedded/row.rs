@@ -67,12 +67,13 @@ pub(super) fn version(key: &[u8], bytes: &[u8]) -> Option<u64> {
 /// A stored row, its checksum verified; `None` when it is damaged.
 pub(super) fn decode(table: &'static Table, key: &[u8], bytes: &[u8]) -> Option<Stored> {
     let mut reader = Reader(unseal(key, bytes)?);
-    let version = u64::try_from(reader.varint()?).ok()?;
-    if reader.byte()? == 0 {
-        return reader.0.is_empty().then_some(Stored { version, values: None });
-    }
-    let values = table.columns.iter().map(|_| reader.value()).collect::<Option<Vec<_>>>()?;
-    reader.0.is_empty().then_some(Stored { version, values: Some(values) })
+    let version = u64::try_from(reader.varint()?).ok().filter(|version| *version > 0)?;
+    let values = match reader.byte()? {
+        0 => None,
+        1 => Some(table.columns.iter().map(|column| reader.value(column.kind)).collect::<Option<_>>()?),
+        _ => return None,
+    };
+    reader.0.is_empty().then_some(Stored { version, values })
 }
 
 fn checksum(key: &[u8], row: &[u8]) -> [u8; CRC] {
@@ -80,6 +81,13 @@ fn checksum(key: &[u8], row: &[u8]) -> [u8; CRC] {
     hasher.update(key);
     hasher.update(row);
     hasher.finalize().to_le_bytes()
+}
+
+/// The bytes as a row whose checksum is right.
+pub(super) fn sealed(key: &[u8], bytes: &[u8]) -> Vec<u8> {
+    let mut row = bytes.to_vec();
+    seal(&mut row, key);
+    row
 }
 
 fn seal(out: &mut Vec<u8>, key: &[u8]) {
@@ -170,20 +178,21 @@ impl<'a> Reader<'a> {
         Some(bytes)
     }
 
-    fn value(&mut self) -> Option<Value> {
-        Some(match self.byte()? {
-            0 => Value::Null,
-            1 => Value::Text(std::str::from_utf8(self.bytes()?).ok()?.into()),
-            2 => Value::Int(self.int()?.try_into().ok()?),
-            3 => {
+    /// A value of a column of this type; `None` when it is of another.
+    fn value(&mut self, kind: ColumnType) -> Option<Value> {
+        Some(match (self.byte()?, kind) {
+            (0, _) => Value::Null,
+            (1, ColumnType::Text) => Value::Text(std::str::from_utf8(self.bytes()?).ok()?.into()),
+            (2, ColumnType::Int) => Value::Int(self.int()?.try_into().ok()?),
+            (3, ColumnType::Decimal) => {
                 let scale = u32::from(self.byte()?);
                 Value::Decimal(Decimal::try_from_i128_with_scale(self.int()?, scale).ok()?)
             }
-            4 => Value::Date(NaiveDate::from_num_days_from_ce_opt(self.int()?.try_into().ok()?)?),
-            5 => Value::Timestamp(Instante(self.int()?.try_into().ok()?)),
-            6 => Value::Bool(false),
-            7 => Value::Bool(true),
-            8 => Value::Bytes(Bytes::copy_from_slice(self.bytes()?)),
+            (4, ColumnType::Date) => Value::Date(NaiveDate::from_num_days_from_ce_opt(self.int()?.try_into().ok()?)?),
+            (5, ColumnType::Timestamp) => Value::Timestamp(Instante(self.int()?.try_into().ok()?)),
+            (6, ColumnType::Bool) => Value::Bool(false),
+            (7, ColumnType::Bool) => Value::Bool(true),
+            (8, ColumnType::Bytes) => Value::Bytes(Bytes::copy_from_slice(self.bytes()?)),
             _ => return None,
         })
     }

@@ -139,6 +139,7 @@ pub fn factura(factura_id: &str, cliente: u32, lineas: &[(u32, i64)]) -> Comando
         cantidad: Decimal::new(*cantidad, 1),
         precio_unitario: None,
         impuesto: Campo::Ausente,
+        descuento: None,
     };
     let datos = DatosFactura {
         cliente_id: id(&format!("c{cliente}")),
@@ -155,6 +156,7 @@ pub fn factura(factura_id: &str, cliente: u32, lineas: &[(u32, i64)]) -> Comando
         formas_pago: Vec::new(),
         total: None,
         lineas: lineas.iter().map(linea).collect(),
+        descuento: None,
     };
     Comando::Factura(ComandoFactura::CrearYEmitirFactura { factura_id: id(factura_id), datos: Box::new(datos) })
 }

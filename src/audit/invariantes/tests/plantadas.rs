@@ -380,7 +380,7 @@ fn totals_that_do_not_come_from_the_lines() {
     });
     mal.solo(Codigo::Totales, "no salen de sus líneas");
     let suma = Plantada::new().cambiar(Contexto::Facturacion, |e| {
-        emitida(e, |documento| documento.totales.total = Dinero::nuevo(Decimal::from(1)).expect("dinero"))
+        emitida(e, |documento| Arc::make_mut(&mut documento.totales).total = Dinero::nuevo(Decimal::from(1)).expect("dinero"))
     });
     suma.solo(Codigo::Totales, "el total dice");
 }

@@ -2,6 +2,7 @@
 
 mod casos_bodega;
 mod casos_cliente;
+mod casos_descuento;
 mod casos_producto;
 mod casos_sucursal;
 mod propiedades;
@@ -31,6 +32,10 @@ impl Catalogo for CatalogoDePrueba {
     fn producto(&self, _: &Id) -> Option<&producto::Producto> {
         None
     }
+    fn descuento(&self, _: &Id) -> Option<&crate::domain::catalogo::descuento::Descuento> {
+        None
+    }
+
     fn sucursal(&self, id: &Id) -> Option<&sucursal::Sucursal> {
         self.0.iter().find(|s| s.sucursal_id == *id)
     }

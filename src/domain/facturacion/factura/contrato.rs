@@ -10,7 +10,11 @@ use super::{
 };
 use crate::domain::{
     Comando, ResultadoPaso,
-    catalogo::{cliente::DatosCliente, producto::Impuesto},
+    catalogo::{
+        cliente::DatosCliente,
+        descuento::{AmbitoDescuento, ValorDeclarado, ValorDescuento},
+        producto::Impuesto,
+    },
     inventario::LoteConsumido,
     numeracion::NumeroDocumento,
     reglas::Falla,
@@ -54,6 +58,29 @@ pub struct FormaPago {
     pub fecha_vencimiento: Option<NaiveDate>,
 }
 
+/// A discount as the caller states it: a percentage, an amount, or one of the catalogue; one of the three.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DescuentoPedido {
+    pub valor: ValorDeclarado,
+    pub descuento_id: Option<Id>,
+}
+
+/// A discount as a document keeps it: the value is a copy, so that later changes of the catalogue do not alter it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DescuentoFactura {
+    /// The one of the catalogue it came from.
+    pub descuento_id: Option<Id>,
+    pub valor: ValorDescuento,
+}
+
+/// New dates of a draft; what is absent stays as it is, and a null expiry takes it away.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CambioFechas {
+    pub fecha_emision: Option<NaiveDate>,
+    pub fecha_autorizacion: Option<NaiveDate>,
+    pub fecha_caducidad: Campo<NaiveDate>,
+}
+
 /// A line as the caller states it; amounts unchecked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LineaPedida {
@@ -65,6 +92,7 @@ pub struct LineaPedida {
     pub precio_unitario: Option<Decimal>,
     /// Absent = the product's tax, or excluded without product; null = excluded.
     pub impuesto: Campo<Impuesto>,
+    pub descuento: Option<Box<DescuentoPedido>>,
 }
 
 /// An invoice as the caller states it; absent fields take their defaults when decided.
@@ -85,6 +113,8 @@ pub struct DatosFactura {
     /// Stated total; must equal the computed one (`TotalesConsistentes`).
     pub total: Option<Decimal>,
     pub lineas: Vec<LineaPedida>,
+    /// Of the whole document.
+    pub descuento: Option<Box<DescuentoPedido>>,
 }
 
 /// Where a reply goes: a partition of `respuestas` and the request's id there.
@@ -172,6 +202,45 @@ pub enum ComandoFactura {
         factura_id: Id,
         datos: Box<DatosFactura>,
     },
+    /// A draft, with the lines it comes with.
+    CrearFactura {
+        factura_id: Id,
+        datos: Box<DatosFactura>,
+    },
+    AgregarLinea {
+        factura_id: Id,
+        linea: Box<LineaPedida>,
+    },
+    /// The lines after it move up by one.
+    QuitarLinea {
+        factura_id: Id,
+        /// Its number, from 1.
+        linea: u16,
+    },
+    /// Takes the place of the discount that the line, or the document, had; one of 0 takes it away.
+    AplicarDescuento {
+        factura_id: Id,
+        /// Number of the line; `None` = the document.
+        linea: Option<u16>,
+        descuento: Box<DescuentoPedido>,
+    },
+    /// Takes the place of the forms of payment that the draft had; none takes them away.
+    DefinirFormasPago {
+        factura_id: Id,
+        formas_pago: Vec<FormaPago>,
+    },
+    CambiarFechas {
+        factura_id: Id,
+        fechas: Box<CambioFechas>,
+    },
+    /// Issues a draft, or tries again after a rejection.
+    EmitirFactura {
+        factura_id: Id,
+        fechas: Option<Box<CambioFechas>>,
+    },
+    DescartarFactura {
+        factura_id: Id,
+    },
     /// From an aggregate that took part in the saga.
     RespuestaPaso {
         factura_id: Id,
@@ -216,6 +285,14 @@ impl ComandoFactura {
     pub fn tipo(&self) -> &'static str {
         match self {
             Self::CrearYEmitirFactura { .. } => "CrearYEmitirFactura",
+            Self::CrearFactura { .. } => "CrearFactura",
+            Self::AgregarLinea { .. } => "AgregarLinea",
+            Self::QuitarLinea { .. } => "QuitarLinea",
+            Self::AplicarDescuento { .. } => "AplicarDescuento",
+            Self::DefinirFormasPago { .. } => "DefinirFormasPago",
+            Self::CambiarFechas { .. } => "CambiarFechas",
+            Self::EmitirFactura { .. } => "EmitirFactura",
+            Self::DescartarFactura { .. } => "DescartarFactura",
             Self::RespuestaPaso { .. } => "RespuestaPaso",
             Self::VencioPlazo { .. } => "VencioPlazo",
             Self::ReservarCredito { .. } => "ReservarCredito",
@@ -229,6 +306,14 @@ impl ComandoFactura {
     pub fn factura_id(&self) -> &Id {
         match self {
             Self::CrearYEmitirFactura { factura_id, .. }
+            | Self::CrearFactura { factura_id, .. }
+            | Self::AgregarLinea { factura_id, .. }
+            | Self::QuitarLinea { factura_id, .. }
+            | Self::AplicarDescuento { factura_id, .. }
+            | Self::DefinirFormasPago { factura_id, .. }
+            | Self::CambiarFechas { factura_id, .. }
+            | Self::EmitirFactura { factura_id, .. }
+            | Self::DescartarFactura { factura_id }
             | Self::RespuestaPaso { factura_id, .. }
             | Self::VencioPlazo { factura_id, .. }
             | Self::ReservarCredito { factura_id, .. }
@@ -237,6 +322,11 @@ impl ComandoFactura {
             | Self::AnularFactura { factura_id, .. }
             | Self::RegistrarRespuestaDian { factura_id, .. } => factura_id,
         }
+    }
+
+    /// Whether its outcome is that of an attempt to issue: it is answered when the attempt ends.
+    pub fn emite(&self) -> bool {
+        matches!(self, Self::CrearYEmitirFactura { .. } | Self::EmitirFactura { .. })
     }
 }
 
@@ -252,9 +342,10 @@ pub struct LineaFactura {
     pub cantidad: Cantidad,
     pub precio_unitario: PrecioUnitario,
     pub impuesto: Option<Impuesto>,
+    pub descuento: Option<Box<DescuentoFactura>>,
 }
 
-/// The amounts of a line (`dominio.md` section 4). Discounts are zero until their issue lands.
+/// The amounts of a line (`dominio.md` section 4).
 #[derive(Debug, Clone, PartialEq)]
 pub struct LineaEmitida {
     pub linea: Arc<LineaFactura>,
@@ -322,6 +413,8 @@ pub struct CabeceraFactura {
     pub orden_compra: Option<Arc<str>>,
     pub formas_pago: Vec<FormaPago>,
     pub total_declarado: Option<Dinero>,
+    /// Of the whole document.
+    pub descuento: Option<Box<DescuentoFactura>>,
 }
 
 /// The whole issued document. Its parts are shared with the events and states they came from: copying them took a twelfth of an
@@ -336,7 +429,7 @@ pub struct FacturaEmitida {
     /// The client as it was at issue: later changes of the catalogue never alter it.
     pub cliente: Arc<DatosCliente>,
     pub lineas: Arc<[LineaEmitida]>,
-    pub totales: TotalesFactura,
+    pub totales: Arc<TotalesFactura>,
     pub costo_ventas: CostoTotal,
     pub grupos: Vec<GrupoEmitido>,
 }
@@ -348,7 +441,7 @@ pub struct EmisionIniciada {
     pub intento: u32,
     pub cliente: Arc<DatosCliente>,
     pub lineas: Arc<[LineaEmitida]>,
-    pub totales: TotalesFactura,
+    pub totales: Arc<TotalesFactura>,
     pub grupos: Vec<Arc<GrupoEmision>>,
     /// Candidate ranges in the order they are asked.
     pub rangos: Vec<Id>,
@@ -357,16 +450,53 @@ pub struct EmisionIniciada {
     pub responder_a: Option<DireccionRespuesta>,
 }
 
+/// A discount given to a draft's line or document.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DescuentoAplicado {
+    pub factura_id: Id,
+    pub ambito: AmbitoDescuento,
+    /// Number of the line; `None` = the document.
+    pub linea: Option<u16>,
+    pub descuento: DescuentoFactura,
+    /// Of the draft with it.
+    pub totales: Arc<TotalesFactura>,
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub enum EventoFactura {
     /// Elidable with its lines when the epoch ends in the FacturaEmitida that carries them.
     FacturaCreada {
         factura_id: Id,
         cabecera: Arc<CabeceraFactura>,
+        /// Of the draft after this event; `None` when another event of the same decision follows and carries them.
+        totales: Option<Arc<TotalesFactura>>,
     },
     LineaAgregada {
         factura_id: Id,
         linea: Arc<LineaFactura>,
+        /// As in FacturaCreada.
+        totales: Option<Arc<TotalesFactura>>,
+    },
+    /// The lines after it move up by one.
+    LineaQuitada {
+        factura_id: Id,
+        linea: u16,
+        totales: Arc<TotalesFactura>,
+    },
+    DescuentoAplicado(Box<DescuentoAplicado>),
+    FormasPagoDefinidas {
+        factura_id: Id,
+        formas_pago: Vec<FormaPago>,
+    },
+    /// The three dates as they are from now on.
+    FechasCambiadas {
+        factura_id: Id,
+        fecha_emision: NaiveDate,
+        fecha_autorizacion: NaiveDate,
+        fecha_caducidad: Option<NaiveDate>,
+    },
+    FacturaDescartada {
+        factura_id: Id,
     },
     /// Elidable, like StockAsegurado and NumeracionRecibida, when a later event of the document follows in the epoch.
     EmisionIniciada(Arc<EmisionIniciada>),
@@ -426,6 +556,11 @@ impl EventoFactura {
         match self {
             Self::FacturaCreada { .. } => "FacturaCreada",
             Self::LineaAgregada { .. } => "LineaAgregada",
+            Self::LineaQuitada { .. } => "LineaQuitada",
+            Self::DescuentoAplicado(_) => "DescuentoAplicado",
+            Self::FormasPagoDefinidas { .. } => "FormasPagoDefinidas",
+            Self::FechasCambiadas { .. } => "FechasCambiadas",
+            Self::FacturaDescartada { .. } => "FacturaDescartada",
             Self::EmisionIniciada(_) => "EmisionIniciada",
             Self::StockAsegurado { .. } => "StockAsegurado",
             Self::NumeracionRecibida { .. } => "NumeracionRecibida",

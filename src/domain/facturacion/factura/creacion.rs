@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use super::{
     CabeceraFactura, DatosFactura, DecisionFactura, DireccionRespuesta, EmisionIniciada, EventoFactura, GrupoEmision, LineaEmitida,
-    LineaFactura, reglas::revisar, resolucion::Pedido, saga,
+    LineaFactura, TotalesFactura, reglas::revisar, resolucion::Pedido, saga,
 };
 use crate::domain::{
     ContextoDecision, Rechazo,
     facturacion::totales::ImportesLinea,
-    reglas::{Falla, Regla},
+    reglas::{Falla, Momentos, Regla},
     valores::{Cantidad, Dinero, Id},
 };
 
@@ -27,30 +27,34 @@ pub fn crear_y_emitir(
     ctx: &ContextoDecision<'_>,
 ) -> Result<DecisionFactura, Rechazo> {
     let pedido = Pedido::resolver(datos, ctx);
-    let mut revision = revisar(&pedido);
+    let mut revision = revisar(&pedido, Momentos::TODOS);
     let grupos = agrupar(&revision.lineas, &mut revision.de_borrador);
     if !revision.de_borrador.is_empty() {
         revision.de_borrador.append(&mut revision.de_emision);
         return Err(Rechazo::new(revision.de_borrador));
     }
     let cabecera = cabecera(&pedido);
-    // Without failures there are lines with amounts and a client; said by patterns, so that it need not be believed.
-    let (Some((importes, totales)), Some(cliente), true) =
-        (revision.importes, ctx.catalogo.cliente(&datos.cliente_id), revision.de_emision.is_empty())
+    // A legal draft has amounts; said by a pattern, so that it need not be believed.
+    let (importes, totales) = match revision.importes {
+        Some((importes, totales)) => (importes, Some(Arc::new(totales))),
+        None => (Vec::new(), None),
+    };
+    let (Some(totales), Some(cliente), true) = (&totales, ctx.catalogo.cliente(&datos.cliente_id), revision.de_emision.is_empty())
     else {
         let rechazo = EventoFactura::FacturaRechazada {
             factura_id: factura_id.clone(),
             intento: PRIMER_INTENTO,
             errores: revision.de_emision,
         };
-        return Ok(DecisionFactura { eventos: borrador(factura_id, cabecera, revision.lineas, rechazo), ..Default::default() });
+        let eventos = borrador(factura_id, cabecera, revision.lineas, totales, Some(rechazo));
+        return Ok(DecisionFactura { eventos, ..Default::default() });
     };
     let inicio = EmisionIniciada {
         factura_id: factura_id.clone(),
         intento: PRIMER_INTENTO,
         cliente: Arc::clone(&cliente.datos),
         lineas: con_importes(&revision.lineas, importes),
-        totales,
+        totales: Arc::clone(totales),
         grupos: grupos.into_iter().map(Arc::new).collect(),
         rangos: pedido.rangos,
         vence_en: ctx.ahora.mas_milis(ctx.emisor.plazo_emision_ms),
@@ -58,20 +62,44 @@ pub fn crear_y_emitir(
     };
     let envios = saga::primeros_envios(&inicio, cabecera.fecha_emision);
     let inicio = EventoFactura::EmisionIniciada(Arc::new(inicio));
-    Ok(DecisionFactura { eventos: borrador(factura_id, cabecera, revision.lineas, inicio), envios, ..Default::default() })
+    let eventos = borrador(factura_id, cabecera, revision.lineas, Some(Arc::clone(totales)), Some(inicio));
+    Ok(DecisionFactura { eventos, envios, ..Default::default() })
 }
 
-/// The draft's events and what follows them.
+/// Creates a draft with the lines it comes with.
+///
+/// # Errors
+/// Every failure of what a draft must hold, at once.
+pub fn crear(factura_id: &Id, datos: &DatosFactura, ctx: &ContextoDecision<'_>) -> Result<DecisionFactura, Rechazo> {
+    let pedido = Pedido::resolver(datos, ctx);
+    let mut revision = revisar(&pedido, Momentos::DE_BORRADOR);
+    agrupar(&revision.lineas, &mut revision.de_borrador);
+    if !revision.de_borrador.is_empty() {
+        return Err(Rechazo::new(revision.de_borrador));
+    }
+    let totales = revision.importes.map(|(_, totales)| Arc::new(totales));
+    let eventos = borrador(factura_id, cabecera(&pedido), revision.lineas, totales, None);
+    Ok(DecisionFactura { eventos, ..Default::default() })
+}
+
+/// The draft's events and what follows them; the last of the draft carries its totals.
 fn borrador(
     factura_id: &Id,
     cabecera: CabeceraFactura,
     lineas: Vec<Arc<LineaFactura>>,
-    despues: EventoFactura,
+    totales: Option<Arc<TotalesFactura>>,
+    despues: Option<EventoFactura>,
 ) -> Vec<EventoFactura> {
     let mut eventos = Vec::with_capacity(lineas.len() + 2);
-    eventos.push(EventoFactura::FacturaCreada { factura_id: factura_id.clone(), cabecera: Arc::new(cabecera) });
-    eventos.extend(lineas.into_iter().map(|linea| EventoFactura::LineaAgregada { factura_id: factura_id.clone(), linea }));
-    eventos.push(despues);
+    let (mut totales, cuantas) = (totales, lineas.len());
+    let de_cabecera = if cuantas == 0 { totales.take() } else { None };
+    let cabecera = Arc::new(cabecera);
+    eventos.push(EventoFactura::FacturaCreada { factura_id: factura_id.clone(), cabecera, totales: de_cabecera });
+    for (i, linea) in lineas.into_iter().enumerate() {
+        let totales = if i + 1 == cuantas { totales.take() } else { None };
+        eventos.push(EventoFactura::LineaAgregada { factura_id: factura_id.clone(), linea, totales });
+    }
+    eventos.extend(despues);
     eventos
 }
 
@@ -91,10 +119,12 @@ fn cabecera(pedido: &Pedido<'_>) -> CabeceraFactura {
         orden_compra: datos.orden_compra.clone(),
         formas_pago: datos.formas_pago.clone(),
         total_declarado: datos.total.and_then(|total| Dinero::nuevo(total).ok()),
+        // One that takes nothing is none.
+        descuento: pedido.descuento.en_limpio().filter(|d| !d.valor.es_cero()).cloned().map(Box::new),
     }
 }
 
-fn con_importes(lineas: &[Arc<LineaFactura>], importes: Vec<ImportesLinea>) -> Arc<[LineaEmitida]> {
+pub fn con_importes(lineas: &[Arc<LineaFactura>], importes: Vec<ImportesLinea>) -> Arc<[LineaEmitida]> {
     let con = |(linea, importes): (&Arc<LineaFactura>, ImportesLinea)| LineaEmitida {
         linea: Arc::clone(linea),
         bruto: importes.bruto,
@@ -108,7 +138,7 @@ fn con_importes(lineas: &[Arc<LineaFactura>], importes: Vec<ImportesLinea>) -> A
 
 /// One group per (producto, bodega) in order of first appearance, its lines added. A sum beyond the digits of a
 /// quantity is `PrecisionExcedida`.
-fn agrupar(lineas: &[Arc<LineaFactura>], fallas: &mut Vec<Falla>) -> Vec<GrupoEmision> {
+pub fn agrupar(lineas: &[Arc<LineaFactura>], fallas: &mut Vec<Falla>) -> Vec<GrupoEmision> {
     let mut grupos: Vec<GrupoEmision> = Vec::new();
     for linea in lineas {
         let (Some(producto_id), Some(bodega_id)) = (&linea.producto_id, &linea.bodega_id) else { continue };

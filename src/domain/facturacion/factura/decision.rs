@@ -1,7 +1,8 @@
 //! What a message means to an invoice.
 
 use super::{
-    ComandoFactura, DecisionFactura, DireccionRespuesta, Envio, EstadoFactura, Factura, anulacion, creacion::crear_y_emitir,
+    ComandoFactura, DecisionFactura, DireccionRespuesta, Envio, EstadoFactura, Factura, anulacion, borrador,
+    creacion::{crear, crear_y_emitir},
     credito, saga,
 };
 use crate::domain::{
@@ -13,7 +14,7 @@ use crate::domain::{
 /// Decides one message. Answers and deadlines that come late, twice or from another attempt decide nothing: `Ok` and empty.
 ///
 /// # Errors
-/// A new invoice whose draft would be illegal, with every failure at once; a command that the state does not allow.
+/// A draft that would be illegal, with every failure at once; a command that the state does not allow.
 pub fn decidir(
     estado: Option<&Factura>,
     comando: &ComandoFactura,
@@ -25,6 +26,23 @@ pub fn decidir(
             None => crear_y_emitir(factura_id, datos, responder_a, ctx),
             Some(factura) => Err(Rechazo::de(ya_existe(factura))),
         },
+        ComandoFactura::CrearFactura { factura_id, datos } => match estado {
+            None => crear(factura_id, datos, ctx),
+            Some(factura) => Err(Rechazo::de(ya_existe(factura))),
+        },
+        ComandoFactura::AgregarLinea { linea, .. } => borrador::agregar_linea(editable(estado, comando)?, linea, ctx),
+        ComandoFactura::QuitarLinea { linea, .. } => borrador::quitar_linea(editable(estado, comando)?, *linea, ctx),
+        ComandoFactura::AplicarDescuento { linea, descuento, .. } => {
+            borrador::aplicar_descuento(editable(estado, comando)?, *linea, descuento, ctx)
+        }
+        ComandoFactura::DefinirFormasPago { formas_pago, .. } => {
+            borrador::definir_formas_pago(editable(estado, comando)?, formas_pago, ctx)
+        }
+        ComandoFactura::CambiarFechas { fechas, .. } => borrador::cambiar_fechas(editable(estado, comando)?, fechas, ctx),
+        ComandoFactura::EmitirFactura { fechas, .. } => {
+            borrador::emitir(editable(estado, comando)?, fechas.as_deref(), responder_a, ctx)
+        }
+        ComandoFactura::DescartarFactura { .. } => Ok(borrador::descartar(editable(estado, comando)?)),
         ComandoFactura::RespuestaPaso { intento, grupo, paso, resultado, .. } => {
             let Some(factura) = estado else { return Ok(DecisionFactura::default()) };
             if factura.estado == EstadoFactura::EnAnulacion {
@@ -61,6 +79,21 @@ pub fn reanudar(estado: &Factura) -> Vec<Envio> {
 /// Moment at which an open saga is to be told [`ComandoFactura::VencioPlazo`]; `None` when none is open.
 pub fn vencimiento(estado: &Factura) -> Option<Instante> {
     if estado.estado == EstadoFactura::EnAnulacion { anulacion::vencimiento(estado) } else { saga::vencimiento(estado) }
+}
+
+/// The draft that a command edits, issues or discards.
+fn editable<'f>(estado: Option<&'f Factura>, comando: &ComandoFactura) -> Result<&'f Factura, Rechazo> {
+    let id = comando.factura_id();
+    let Some(factura) = estado else {
+        let mensaje = format!("la factura {id} no existe; créela antes");
+        return Err(Rechazo::de(Falla::new(Regla::FacturaExiste, "", mensaje).con("factura_id", id)));
+    };
+    if factura.es_editable() {
+        return Ok(factura);
+    }
+    let actual = factura.estado.nombre();
+    let mensaje = format!("la factura {id} está {actual}; esto sólo se puede en BORRADOR o RECHAZADA");
+    Err(Rechazo::de(Falla::new(Regla::EstadoValido, "", mensaje).con("factura_id", id).con("estado", actual)))
 }
 
 fn ya_existe(factura: &Factura) -> Falla {

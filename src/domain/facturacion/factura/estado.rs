@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{CabeceraFactura, EmisionIniciada, FacturaEmitida, LineaFactura, Posterior, RespuestaDian, credito::CreditoFactura};
+use super::{
+    CabeceraFactura, EmisionIniciada, FacturaEmitida, LineaFactura, Posterior, RespuestaDian, TotalesFactura,
+    credito::CreditoFactura,
+};
 use crate::domain::{
     ResultadoPaso,
     inventario::LoteConsumido,
@@ -17,13 +20,14 @@ pub enum EstadoFactura {
     EnEmision,
     Emitida,
     Rechazada,
+    Descartada,
     EnAnulacion,
     Anulada,
 }
 
 impl EstadoFactura {
-    pub const TODOS: [Self; 6] =
-        [Self::Borrador, Self::EnEmision, Self::Emitida, Self::Rechazada, Self::EnAnulacion, Self::Anulada];
+    pub const TODOS: [Self; 7] =
+        [Self::Borrador, Self::EnEmision, Self::Emitida, Self::Rechazada, Self::Descartada, Self::EnAnulacion, Self::Anulada];
 
     pub fn nombre(self) -> &'static str {
         match self {
@@ -31,6 +35,7 @@ impl EstadoFactura {
             Self::EnEmision => "EN_EMISION",
             Self::Emitida => "EMITIDA",
             Self::Rechazada => "RECHAZADA",
+            Self::Descartada => "DESCARTADA",
             Self::EnAnulacion => "EN_ANULACION",
             Self::Anulada => "ANULADA",
         }
@@ -77,7 +82,10 @@ pub struct Factura {
     pub factura_id: Id,
     pub estado: EstadoFactura,
     pub cabecera: Arc<CabeceraFactura>,
+    /// Numbered from 1 in their order.
     pub lineas: Vec<Arc<LineaFactura>>,
+    /// Of the draft as its last event left it; `None` once issued, and for a draft that a program without drafts wrote.
+    pub totales_borrador: Option<Arc<TotalesFactura>>,
     /// Attempts to issue, from 1; 0 before the first.
     pub intento: u32,
     pub emision: Option<Box<Emision>>,
@@ -103,6 +111,19 @@ impl Factura {
     /// Whether it coordinates a saga that has not ended.
     pub fn en_curso(&self) -> bool {
         matches!(self.estado, EstadoFactura::EnEmision | EstadoFactura::EnAnulacion)
+    }
+}
+
+impl Factura {
+    /// Whether it may be edited, issued or discarded: a draft, or one whose last attempt was rejected.
+    pub fn es_editable(&self) -> bool {
+        matches!(self.estado, EstadoFactura::Borrador | EstadoFactura::Rechazada)
+    }
+
+    /// The sums of its lines at this version.
+    pub fn totales(&self) -> Option<&Arc<TotalesFactura>> {
+        let emitida = self.emitida.as_ref().map(|e| &e.totales);
+        emitida.or_else(|| self.emision.as_ref().map(|e| &e.inicio.totales)).or(self.totales_borrador.as_ref())
     }
 }
 

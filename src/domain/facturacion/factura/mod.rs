@@ -6,6 +6,7 @@
 //! [`reanudar`] drives an open saga again and [`vencimiento`] says when.
 
 mod anulacion;
+mod borrador;
 mod contrato;
 mod creacion;
 pub mod credito;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    AnulacionEnCurso, CabeceraFactura, Emision, EmisionIniciada, EstadoFactura, EventoFactura, Factura, FacturaAnulada,
-    FacturaEmitida, FaseEmision, LineaFactura, NotaSaga, Posterior, Progreso, ProgresoAnulacion,
+    AnulacionEnCurso, CabeceraFactura, DescuentoAplicado, Emision, EmisionIniciada, EstadoFactura, EventoFactura, Factura,
+    FacturaAnulada, FacturaEmitida, FaseEmision, LineaFactura, NotaSaga, Posterior, Progreso, ProgresoAnulacion, TotalesFactura,
 };
 use crate::domain::{numeracion::NumeroDocumento, valores::Id};
 
@@ -14,7 +14,9 @@ use crate::domain::{numeracion::NumeroDocumento, valores::Id};
 /// phase starts with nothing answered, so a state that was kept in memory and one that was folded are equal at its start.
 pub fn evolucionar(estado: &mut Option<Factura>, evento: &EventoFactura) {
     match evento {
-        EventoFactura::FacturaCreada { factura_id, cabecera } => *estado = Some(creada(factura_id, cabecera)),
+        EventoFactura::FacturaCreada { factura_id, cabecera, totales } => {
+            *estado = Some(creada(factura_id, cabecera, totales.as_ref()));
+        }
         EventoFactura::FacturaEmitida(documento) => *estado = Some(emitida(documento)),
         EventoFactura::FacturaAnulada(anulada) => *estado = Some(tras_anulacion(anulada)),
         otro => {
@@ -27,7 +29,27 @@ pub fn evolucionar(estado: &mut Option<Factura>, evento: &EventoFactura) {
 
 fn avanzar(factura: &mut Factura, evento: &EventoFactura) {
     match evento {
-        EventoFactura::LineaAgregada { linea, .. } => factura.lineas.push(Arc::clone(linea)),
+        EventoFactura::LineaAgregada { linea, totales, .. } => {
+            editar(factura, totales.as_ref());
+            factura.lineas.push(Arc::clone(linea));
+        }
+        EventoFactura::LineaQuitada { linea, totales, .. } => quitar(factura, *linea, totales),
+        EventoFactura::DescuentoAplicado(aplicado) => descontar(factura, aplicado),
+        EventoFactura::FormasPagoDefinidas { formas_pago, .. } => {
+            editar(factura, None);
+            Arc::make_mut(&mut factura.cabecera).formas_pago.clone_from(formas_pago);
+        }
+        EventoFactura::FechasCambiadas { fecha_emision, fecha_autorizacion, fecha_caducidad, .. } => {
+            editar(factura, None);
+            let cabecera = Arc::make_mut(&mut factura.cabecera);
+            cabecera.fecha_emision = *fecha_emision;
+            cabecera.fecha_autorizacion = *fecha_autorizacion;
+            cabecera.fecha_caducidad = *fecha_caducidad;
+        }
+        EventoFactura::FacturaDescartada { .. } => {
+            factura.estado = EstadoFactura::Descartada;
+            factura.errores.clear();
+        }
         EventoFactura::EmisionIniciada(inicio) => iniciar(factura, inicio),
         EventoFactura::StockAsegurado { intento, .. } => pasar_a(factura, *intento, FaseEmision::Numerando, None),
         EventoFactura::NumeracionRecibida { intento, numero, .. } => {
@@ -91,12 +113,47 @@ fn tras_anulacion(anulada: &Arc<FacturaAnulada>) -> Factura {
     Factura { estado: EstadoFactura::Anulada, posterior: Some(Box::new(posterior)), ..emitida(&anulada.documento) }
 }
 
-fn creada(factura_id: &Id, cabecera: &Arc<CabeceraFactura>) -> Factura {
+/// An edited document is a draft again, with the totals that the edit left.
+fn editar(factura: &mut Factura, totales: Option<&Arc<TotalesFactura>>) {
+    factura.estado = EstadoFactura::Borrador;
+    factura.errores.clear();
+    if let Some(totales) = totales {
+        factura.totales_borrador = Some(Arc::clone(totales));
+    }
+}
+
+fn quitar(factura: &mut Factura, numero: u16, totales: &Arc<TotalesFactura>) {
+    editar(factura, Some(totales));
+    let indice = usize::from(numero).wrapping_sub(1);
+    if indice >= factura.lineas.len() {
+        return;
+    }
+    factura.lineas.remove(indice);
+    for linea in &mut factura.lineas[indice..] {
+        Arc::make_mut(linea).numero -= 1;
+    }
+}
+
+fn descontar(factura: &mut Factura, aplicado: &DescuentoAplicado) {
+    editar(factura, Some(&aplicado.totales));
+    let descuento = Some(Box::new(aplicado.descuento.clone()));
+    match aplicado.linea {
+        None => Arc::make_mut(&mut factura.cabecera).descuento = descuento,
+        Some(numero) => {
+            if let Some(linea) = factura.lineas.get_mut(usize::from(numero).wrapping_sub(1)) {
+                Arc::make_mut(linea).descuento = descuento;
+            }
+        }
+    }
+}
+
+fn creada(factura_id: &Id, cabecera: &Arc<CabeceraFactura>, totales: Option<&Arc<TotalesFactura>>) -> Factura {
     Factura {
         factura_id: factura_id.clone(),
         estado: EstadoFactura::Borrador,
         cabecera: Arc::clone(cabecera),
         lineas: Vec::new(),
+        totales_borrador: totales.cloned(),
         intento: 0,
         emision: None,
         emitida: None,
@@ -112,6 +169,7 @@ fn emitida(documento: &Arc<FacturaEmitida>) -> Factura {
         estado: EstadoFactura::Emitida,
         cabecera: Arc::clone(&documento.cabecera),
         lineas,
+        totales_borrador: None,
         intento: documento.intento,
         emision: None,
         emitida: Some(Arc::clone(documento)),
@@ -176,16 +234,20 @@ fn poner<T: Clone>(respuestas: &mut Vec<Option<T>>, grupos: usize, grupo: u16, v
     }
 }
 
-/// Whether `anterior`, recorded earlier in the same epoch for the same invoice, may be dropped once `posterior` follows:
+/// Whether `anterior`, recorded earlier in the same epoch for the same command of the same invoice, may be dropped once `posterior` follows:
 /// folding what is kept gives the state that folding everything gives (`architecture.md` section 4).
 ///
 /// EmisionIniciada carries what the rest of its saga needs, so only the saga's end makes it superfluous.
 pub fn elidibles(posterior: &EventoFactura, anterior: &EventoFactura) -> bool {
     use EventoFactura as E;
     match anterior {
-        E::FacturaCreada { .. } | E::LineaAgregada { .. } | E::NumeracionRecibida { .. } => {
-            matches!(posterior, E::FacturaEmitida(_))
-        }
+        E::FacturaCreada { .. }
+        | E::LineaAgregada { .. }
+        | E::LineaQuitada { .. }
+        | E::DescuentoAplicado(_)
+        | E::FormasPagoDefinidas { .. }
+        | E::FechasCambiadas { .. }
+        | E::NumeracionRecibida { .. } => matches!(posterior, E::FacturaEmitida(_)),
         E::EmisionIniciada(_) => matches!(posterior, E::FacturaEmitida(_) | E::FacturaRechazada { .. }),
         E::StockAsegurado { .. } => {
             matches!(posterior, E::NumeracionRecibida { .. } | E::FacturaEmitida(_) | E::FacturaRechazada { .. })
@@ -201,6 +263,7 @@ pub fn elidibles(posterior: &EventoFactura, anterior: &EventoFactura) -> bool {
         }
         E::FacturaEmitida(_)
         | E::FacturaRechazada { .. }
+        | E::FacturaDescartada { .. }
         | E::CreditoAplicado { .. }
         | E::CreditoLiberado { .. }
         | E::FacturaAnulada(_)

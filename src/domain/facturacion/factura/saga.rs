@@ -228,7 +228,7 @@ fn documento(
         cabecera: Arc::clone(&factura.cabecera),
         cliente: Arc::clone(&inicio.cliente),
         lineas: Arc::clone(&inicio.lineas),
-        totales: inicio.totales.clone(),
+        totales: Arc::clone(&inicio.totales),
         costo_ventas: costo_ventas(confirmaciones)?,
         grupos: grupos.collect(),
     })))

@@ -23,8 +23,12 @@ fn fila(cantidad: &str, precio: &str, impuesto: Option<Impuesto>) -> Fila {
 }
 
 fn totales(politica: PoliticaRedondeo, filas: &[Fila]) -> Result<(Vec<ImportesLinea>, TotalesFactura), MontoExcedido> {
-    let partidas = filas.iter().map(|(c, p, i)| Partida { cantidad: *c, precio_unitario: *p, impuesto: i.as_ref() });
-    calcular(&politica, partidas)
+    let partidas =
+        filas.iter().map(|(c, p, i)| Partida { cantidad: *c, precio_unitario: *p, descuento: None, impuesto: i.as_ref() });
+    calcular(&politica, partidas, None).map_err(|motivo| match motivo {
+        SinTotales::Excedido(exceso) => exceso,
+        otro => panic!("sin descuentos no hay {otro:?}"),
+    })
 }
 
 #[test]

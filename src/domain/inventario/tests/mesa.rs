@@ -95,6 +95,10 @@ impl Catalogo for CatalogoFijo {
         [&self.producto, &self.servicio].into_iter().find(|p| p.producto_id == *id)
     }
 
+    fn descuento(&self, _: &Id) -> Option<&crate::domain::catalogo::descuento::Descuento> {
+        None
+    }
+
     fn sucursal(&self, _: &Id) -> Option<&Sucursal> {
         None
     }
@@ -123,6 +127,7 @@ fn emisor(vender_vencidos: bool) -> Emisor {
         vender_vencidos,
         verificar_digito_ruc: false,
         max_dias_futuro: None,
+        limite_credito: None,
         nota_credito_mismo_dia: false,
         plazo_nota_credito_dias: None,
         plazo_anulacion_dias: 1,

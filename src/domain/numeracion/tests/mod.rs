@@ -27,6 +27,10 @@ impl Catalogo for SinCatalogo {
     fn producto(&self, _: &Id) -> Option<&Producto> {
         None
     }
+    fn descuento(&self, _: &Id) -> Option<&crate::domain::catalogo::descuento::Descuento> {
+        None
+    }
+
     fn sucursal(&self, _: &Id) -> Option<&Sucursal> {
         None
     }

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use chrono::Days;
 
-use super::super::{FORMAS_PAGO_MAX, resolucion::Pedido};
+use super::super::{
+    FORMAS_PAGO_MAX,
+    resolucion::{DescuentoPropuesto, Pedido},
+};
 use crate::domain::{
     catalogo::cliente::EstadoFiscal,
     reglas::{Falla, Regla},
@@ -138,6 +141,13 @@ pub fn total_declarado_con_limites(pedido: &Pedido<'_>, fallas: &mut Vec<Falla>)
     if Dinero::nuevo(total).is_err() {
         let mensaje = "el total tiene como máximo 2 decimales y es menor que 10^15";
         fallas.push(Falla::new(Regla::PrecisionExcedida, "/total", mensaje).con("total", total));
+    }
+}
+
+/// DescuentoValido, for the document's: well formed, active, in its dates, of its ambito. (Whether it fits its base is seen with the amounts.)
+pub fn descuento_valido(pedido: &Pedido<'_>, fallas: &mut Vec<Falla>) {
+    if let DescuentoPropuesto::Invalido(falla) = &pedido.descuento {
+        fallas.push(falla.clone());
     }
 }
 

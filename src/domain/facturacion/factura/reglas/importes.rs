@@ -2,7 +2,7 @@
 
 use super::super::{FormaPago, FormaPagoTipo, TotalesFactura, resolucion::Pedido};
 use crate::domain::{
-    facturacion::totales::MontoExcedido,
+    facturacion::totales::{MontoExcedido, SinTotales},
     reglas::{Falla, Regla},
     valores::{Decimal, Dinero, texto_valido},
 };
@@ -10,8 +10,24 @@ use crate::domain::{
 /// Longest means code of a payment form, in characters.
 const MEDIO_MAX: usize = 32;
 
+/// Why the amounts cannot be had.
+pub fn sin_totales(motivo: SinTotales) -> Falla {
+    match motivo {
+        SinTotales::Excedido(exceso) => monto_excedido(exceso),
+        SinTotales::DescuentoMayor { linea, monto, base } => descuento_mayor(linea, monto, base),
+    }
+}
+
+/// DescuentoValido: the discount is at most what it lowers.
+fn descuento_mayor(linea: Option<usize>, monto: Dinero, base: Decimal) -> Falla {
+    let campo = linea.map_or_else(|| "/descuento".to_owned(), |i| format!("/lineas/{i}/descuento"));
+    let que = if linea.is_some() { "de la línea" } else { "del documento" };
+    let mensaje = format!("el descuento {que}, {monto}, supera su base, {base:.2}; aplique antes uno menor (0 lo quita)");
+    Falla::new(Regla::DescuentoValido, campo, mensaje).con("descuento", monto).con("base", format!("{base:.2}"))
+}
+
 /// PrecisionExcedida: an amount reached 10^15.
-pub fn monto_excedido(exceso: MontoExcedido) -> Falla {
+fn monto_excedido(exceso: MontoExcedido) -> Falla {
     match exceso.linea {
         Some(i) => Falla::new(Regla::PrecisionExcedida, format!("/lineas/{i}"), "el monto de la línea debe ser menor que 10^15"),
         None => Falla::new(
@@ -75,5 +91,21 @@ fn revisar_forma(pedido: &Pedido<'_>, indice: usize, forma: &FormaPago, fallas: 
             fallar("fecha_vencimiento", format!("el vencimiento {vence} es anterior a la emisión, {emision}"));
         }
         _ => {}
+    }
+}
+
+/// LimiteCreditoValido (optional): what is paid on credit is at most the issuer's limit for one invoice.
+pub fn limite_credito_valido(pedido: &Pedido<'_>, _: &TotalesFactura, fallas: &mut Vec<Falla>) {
+    let Some(limite) = pedido.ctx.emisor.limite_credito else { return };
+    let a_credito = pedido.datos.formas_pago.iter().filter(|f| f.forma == FormaPagoTipo::Credito);
+    let credito: Decimal = a_credito.map(|f| f.monto.valor()).sum();
+    if credito > limite.valor() {
+        let mensaje =
+            format!("el crédito de la factura, {credito:.2}, supera el límite de {limite}; cobre la diferencia de CONTADO");
+        fallas.push(
+            Falla::new(Regla::LimiteCreditoValido, "/formas_pago", mensaje)
+                .con("credito", format!("{credito:.2}"))
+                .con("limite", limite),
+        );
     }
 }

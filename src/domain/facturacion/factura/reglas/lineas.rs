@@ -2,7 +2,7 @@
 
 use super::super::{
     LINEAS_MAX,
-    resolucion::{LineaPropuesta, Pedido},
+    resolucion::{DescuentoPropuesto, LineaPropuesta, Pedido},
 };
 use crate::domain::{
     reglas::{Falla, Regla},
@@ -124,5 +124,12 @@ pub fn bodega_valida(pedido: &Pedido<'_>, linea: &LineaPropuesta<'_>, fallas: &m
     if !activa {
         let mensaje = format!("la sucursal {} no tiene una bodega activa; indique bodega_id", pedido.sucursal_id);
         fallas.push(Falla::new(Regla::BodegaValida, campo(linea, "bodega_id"), mensaje).con("sucursal_id", &pedido.sucursal_id));
+    }
+}
+
+/// DescuentoValido, for the line's: well formed, active, in its dates, of its ambito. (Whether it fits its base is seen with the amounts.)
+pub fn descuento_valido(_: &Pedido<'_>, linea: &LineaPropuesta<'_>, fallas: &mut Vec<Falla>) {
+    if let DescuentoPropuesto::Invalido(falla) = &linea.descuento {
+        fallas.push(falla.clone());
     }
 }

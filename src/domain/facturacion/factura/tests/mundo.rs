@@ -10,6 +10,7 @@ use crate::domain::{
         Catalogo,
         bodega::{Bodega, DatosBodega},
         cliente::{Cliente, DatosCliente, EstadoFiscal},
+        descuento::{AmbitoDescuento, DatosDescuento, Descuento, ValorDescuento},
         producto::{DatosProducto, Impuesto, Producto},
         sucursal::{DatosSucursal, Sucursal},
     },
@@ -48,6 +49,7 @@ pub struct Mundo {
     pub emisor: Emisor,
     pub clientes: BTreeMap<Id, Cliente>,
     pub productos: BTreeMap<Id, Producto>,
+    pub descuentos: BTreeMap<Id, Descuento>,
     pub sucursales: BTreeMap<Id, Sucursal>,
     pub bodegas: BTreeMap<Id, Bodega>,
     pub rangos: Vec<Id>,
@@ -60,6 +62,10 @@ impl Catalogo for Mundo {
 
     fn producto(&self, id: &Id) -> Option<&Producto> {
         self.productos.get(id)
+    }
+
+    fn descuento(&self, id: &Id) -> Option<&Descuento> {
+        self.descuentos.get(id)
     }
 
     fn sucursal(&self, id: &Id) -> Option<&Sucursal> {
@@ -94,6 +100,18 @@ fn producto(codigo: &str, precio: &str, impuesto: Option<Impuesto>, controla_inv
     Producto { producto_id: id(codigo), datos, activo: true }
 }
 
+/// A percentage in force during 2026.
+fn descuento(codigo: &str, ambito: AmbitoDescuento, porcentaje: &str) -> (Id, Descuento) {
+    let datos = DatosDescuento {
+        nombre: None,
+        ambito,
+        valor: ValorDescuento::Porcentaje(Porcentaje::nuevo(dec(porcentaje)).expect("porcentaje")),
+        vigente_desde: fecha("2026-01-01"),
+        vigente_hasta: Some(fecha("2026-12-31")),
+    };
+    (id(codigo), Descuento { descuento_id: id(codigo), datos, activo: true })
+}
+
 fn cliente() -> Cliente {
     let datos = DatosCliente {
         nombre: Arc::from("ACME S.A.S."),
@@ -110,7 +128,7 @@ fn cliente() -> Cliente {
 }
 
 impl Mundo {
-    /// Client 1; products P1, P2, P3 with stock, IVA 19; S1 a service without stock, excluded; two bodegas and two ranges.
+    /// Discounts L10 (line, 10 %) and D5 (document, 5 %). Client 1; products P1, P2, P3 with stock, IVA 19; S1 a service without stock, excluded; two bodegas and two ranges.
     pub fn nuevo() -> Self {
         let iva = || Some(impuesto("IVA", "19"));
         let productos = [
@@ -129,6 +147,10 @@ impl Mundo {
             emisor: Emisor::co(),
             clientes: BTreeMap::from([(id("1"), cliente())]),
             productos: productos.into_iter().map(|p| (p.producto_id.clone(), p)).collect(),
+            descuentos: BTreeMap::from([
+                descuento("L10", AmbitoDescuento::Linea, "10"),
+                descuento("D5", AmbitoDescuento::Documento, "5"),
+            ]),
             sucursales: BTreeMap::from([(id("PRINCIPAL"), sucursal)]),
             bodegas: BTreeMap::from([bodega("PRINCIPAL"), bodega("SUR")]),
             rangos: vec![rango("A"), rango("B")],
@@ -172,6 +194,7 @@ pub fn linea(producto: &str, cantidad: &str) -> LineaPedida {
         cantidad: dec(cantidad),
         precio_unitario: None,
         impuesto: Campo::Ausente,
+        descuento: None,
     }
 }
 
@@ -200,6 +223,7 @@ pub fn pedido(lineas: Vec<LineaPedida>) -> DatosFactura {
         formas_pago: Vec::new(),
         total: None,
         lineas,
+        descuento: None,
     }
 }
 

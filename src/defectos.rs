@@ -13,6 +13,22 @@ pub enum Defecto {
     TemporizadorSinPosicion = 4,
     InciertoComoExito = 5,
     InciertoSeRepite = 6,
+    MemoriaTrasAborto = 7,
+    SinDeduplicar = 8,
+    RestaurarHastaLso = 9,
+    LiberacionSinLapida = 10,
+    NumeroAntesDeStock = 11,
+    InstantaneaAdelantada = 12,
+    PosicionDeMas = 13,
+    FifoAlReves = 14,
+    ReservaSinDisponible = 15,
+    ConfirmacionOlvidada = 16,
+    PosicionAntesQueFilas = 17,
+    RechazosPorParticion = 18,
+    ElisionSinRastro = 19,
+    SagaSinReanudar = 20,
+    CuarentenaAMedias = 21,
+    ElisionDeSagaAjena = 22,
 }
 
 impl Defecto {
@@ -24,6 +40,22 @@ impl Defecto {
         Self::TemporizadorSinPosicion,
         Self::InciertoComoExito,
         Self::InciertoSeRepite,
+        Self::MemoriaTrasAborto,
+        Self::SinDeduplicar,
+        Self::RestaurarHastaLso,
+        Self::LiberacionSinLapida,
+        Self::NumeroAntesDeStock,
+        Self::InstantaneaAdelantada,
+        Self::PosicionDeMas,
+        Self::FifoAlReves,
+        Self::ReservaSinDisponible,
+        Self::ConfirmacionOlvidada,
+        Self::PosicionAntesQueFilas,
+        Self::RechazosPorParticion,
+        Self::ElisionSinRastro,
+        Self::SagaSinReanudar,
+        Self::CuarentenaAMedias,
+        Self::ElisionDeSagaAjena,
     ];
 
     /// Stable number, from 1.
@@ -44,6 +76,22 @@ impl Defecto {
             Self::TemporizadorSinPosicion => "temporizador-sin-posicion",
             Self::InciertoComoExito => "incierto-como-exito",
             Self::InciertoSeRepite => "incierto-se-repite",
+            Self::MemoriaTrasAborto => "memoria-tras-aborto",
+            Self::SinDeduplicar => "sin-deduplicar",
+            Self::RestaurarHastaLso => "restaurar-hasta-lso",
+            Self::LiberacionSinLapida => "liberacion-sin-lapida",
+            Self::NumeroAntesDeStock => "numero-antes-de-stock",
+            Self::InstantaneaAdelantada => "instantanea-adelantada",
+            Self::PosicionDeMas => "posicion-de-mas",
+            Self::FifoAlReves => "fifo-al-reves",
+            Self::ReservaSinDisponible => "reserva-sin-disponible",
+            Self::ConfirmacionOlvidada => "confirmacion-olvidada",
+            Self::PosicionAntesQueFilas => "posicion-antes-que-filas",
+            Self::RechazosPorParticion => "rechazos-por-particion",
+            Self::ElisionSinRastro => "elision-sin-rastro",
+            Self::SagaSinReanudar => "saga-sin-reanudar",
+            Self::CuarentenaAMedias => "cuarentena-a-medias",
+            Self::ElisionDeSagaAjena => "elision-de-saga-ajena",
         }
     }
 
@@ -57,6 +105,26 @@ impl Defecto {
             Self::InciertoComoExito => "una confirmación de desenlace incierto se toma por buena",
             Self::InciertoSeRepite => {
                 "una confirmación de desenlace incierto se toma por fallida y se envía otra vez con el mismo productor"
+            }
+            Self::MemoriaTrasAborto => {
+                "una época que no se confirmó se queda en la memoria del núcleo, que sigue decidiendo sobre ella"
+            }
+            Self::SinDeduplicar => "un comando repetido se decide otra vez en lugar de responderse de memoria",
+            Self::RestaurarHastaLso => "la recuperación pliega hasta lo estable en ese instante y no hasta la marca alta",
+            Self::LiberacionSinLapida => "liberar una reserva desconocida no deja constancia, y la reserva tardía se concede",
+            Self::NumeroAntesDeStock => "una factura sin existencias pide su número antes de rechazarse",
+            Self::InstantaneaAdelantada => "las filas del almacén local se escriben antes de que su época se confirme",
+            Self::PosicionDeMas => "cada entrada adelanta la posición consumida una de más",
+            Self::FifoAlReves => "las salidas toman los lotes más nuevos primero",
+            Self::ReservaSinDisponible => "una reserva se concede contra las existencias, sin restar lo ya reservado",
+            Self::ConfirmacionOlvidada => "una reserva confirmada no se recuerda, y la confirmación repetida se niega",
+            Self::PosicionAntesQueFilas => "los sumideros avanzan su posición aunque sus filas no se hayan escrito",
+            Self::RechazosPorParticion => "al ganar una partición no se releen los rechazos de `auditoria` que la memoria no tiene",
+            Self::ElisionSinRastro => "al omitir una reserva efímera queda su rastro en la memoria del inventario",
+            Self::SagaSinReanudar => "las sagas abiertas no se vuelven a armar al recuperarse",
+            Self::CuarentenaAMedias => "un agregado en cuarentena sigue decidiendo",
+            Self::ElisionDeSagaAjena => {
+                "se omite la reserva de una saga que empezó antes de la época, y su copia tardía se concede"
             }
         }
     }

@@ -17,4 +17,5 @@ pub mod http;
 pub mod log;
 pub mod node;
 pub mod projections;
+pub mod sim;
 pub mod tables;

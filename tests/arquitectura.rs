@@ -9,10 +9,11 @@ use std::{
 
 /// Height of each top-level module: a module may use only strictly lower ones, so two of one height are independent.
 /// `tables` stands on `log` because a sink keeps the log's positions beside its rows; `log` knows nothing of tables.
-const HEIGHTS: [(&str, u8); 11] = [
+const HEIGHTS: [(&str, u8); 12] = [
     ("cli", 9),
     ("node", 8),
     ("http", 7),
+    ("sim", 7),
     ("projections", 6),
     ("audit", 6),
     ("engine", 5),

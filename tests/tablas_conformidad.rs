@@ -1,11 +1,17 @@
-//! The embedded tables keep every law of the port.
+//! Every adapter keeps every law of the port.
 
 use std::sync::{Arc, Mutex};
 
 use factumarket::tables::{
     Tables, conformance,
     embedded::{EmbeddedTables, EmbeddedTablesOptions},
+    memory::MemoryTables,
 };
+
+#[test]
+fn memory() {
+    conformance::run_all(&|| -> Arc<dyn Tables> { Arc::new(MemoryTables::default()) });
+}
 
 #[test]
 fn embedded() {

@@ -26,6 +26,7 @@ pub mod peticion;
 mod salida;
 mod senales;
 mod servir;
+mod sim;
 mod verificar;
 mod vista;
 
@@ -90,6 +91,7 @@ fn ejecutar(cli: Cli, salida: Salida) -> Result<(), Fallo> {
             config_ver::ver(&con(Vec::new())?, origen)
         }
         Orden::Banco(args) => banco::ejecutar(&con(Vec::new())?, &args),
+        Orden::Sim(args) => sim::ejecutar(&args, salida),
         Orden::Verificar(args) => verificar::ejecutar(&con(Vec::new())?, args.quieto),
         Orden::Doctor(_) => doctor::ejecutar(&global, salida),
         Orden::Ejemplos(args) => match args.accion {

@@ -32,7 +32,7 @@ compartidos! {
     ResultadoCreditoAplicado SobreComando ParticionTema Entrada SobreEvento SobreInstantanea LoteEnCola ReservaVigente
     Confirmacion NumeroDado ResolucionDada EmisionEnCurso AmbitoDescuento ValorDeclarado DescuentoDeclarado CambiosDeclarados DatosDescuento
     CambiosDescuento DescuentoPedido DescuentoFactura CambioFechas ResumenFactura
-    Aceptado Rechazado Apartado EnCurso VersionAgregado RefAgregado
+    Aceptado Rechazado Apartado EnCurso VersionAgregado RefAgregado EstadoCliente
     PoliticaRetorno ConceptoNota EstadoNota EstadoDian AcreditadoCantidad AcreditadoMonto LineaNotaCredito LineaNotaPedida FechasNota
     DatosNotaCredito CabeceraNota SolicitudCredito LineaAcreditada GrupoDevolucion CargoLinea CreditoNota FacturaModificada
     CreditoConcedido InicioEmisionNota GrupoDevuelto DocumentoNotaCredito EmisionNotaEnCurso RespuestaDian InicioAnulacion

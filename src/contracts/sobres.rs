@@ -8,10 +8,16 @@ use uuid::Uuid;
 use crate::{
     domain::{
         Comando, Evento, TipoAgregado,
-        catalogo::{bodega::Bodega, cliente::Cliente, descuento::Descuento, producto::Producto, sucursal::Sucursal},
+        catalogo::{
+            bodega::Bodega,
+            cliente::{Cliente, ComandoCliente},
+            descuento::Descuento,
+            producto::Producto,
+            sucursal::Sucursal,
+        },
         facturacion::{
-            factura::{DireccionRespuesta, Factura, PasoSaga},
-            nota_credito::NotaCredito,
+            factura::{ComandoFactura, DireccionRespuesta, Factura, PasoSaga},
+            nota_credito::{ComandoNotaCredito, NotaCredito},
         },
         inventario::Inventario,
         numeracion::RangoNumeracion,
@@ -38,6 +44,19 @@ pub struct CommandEnvelope {
     /// Present on the steps of a saga: who answers, answers to this.
     pub paso: Option<PasoSaga>,
     pub comando: Comando,
+}
+
+impl CommandEnvelope {
+    /// Whether it is a message between aggregates: a step, an answer or a question. Nobody outside waits for it.
+    pub fn es_de_saga(&self) -> bool {
+        self.paso.is_some()
+            || matches!(
+                self.comando,
+                Comando::Factura(ComandoFactura::RespuestaPaso { .. } | ComandoFactura::ClienteConsultado { .. })
+                    | Comando::NotaCredito(ComandoNotaCredito::RespuestaPasoNota { .. })
+                    | Comando::Cliente(ComandoCliente::ConsultarCliente { .. })
+            )
+    }
 }
 
 /// First 16 bytes of SHA-256 over the command's body on the wire (without its envelope):

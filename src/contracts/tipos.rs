@@ -63,7 +63,7 @@ macro_rules! registros {
 use TipoAgregado::{Bodega, Cliente, Descuento, Factura, Inventario, NotaCredito, Producto, RangoNumeracion, Sucursal};
 
 registros! {
-    Clase::Comando(Cliente) => CrearCliente ActualizarCliente InactivarCliente ReactivarCliente;
+    Clase::Comando(Cliente) => CrearCliente ActualizarCliente InactivarCliente ReactivarCliente ConsultarCliente;
     Clase::Comando(Producto) => CrearProducto ActualizarProducto CambiarPrecio InactivarProducto;
     Clase::Comando(Sucursal) => CrearSucursal ActualizarSucursal InactivarSucursal;
     Clase::Comando(Bodega) => CrearBodega ActualizarBodega InactivarBodega;
@@ -71,8 +71,8 @@ registros! {
         CambiarStockMinimo DevolverStock VerificarInventario;
     Clase::Comando(RangoNumeracion) => CrearRango AsignarNumero RenovarRango InutilizarNumero;
     Clase::Comando(Factura) => CrearYEmitirFactura CrearFactura AgregarLinea QuitarLinea AplicarDescuento DefinirFormasPago
-        CambiarFechas EmitirFactura DescartarFactura RespuestaPaso ReservarCredito AplicarCredito LiberarCredito AnularFactura
-        RegistrarRespuestaDian;
+        CambiarFechas EmitirFactura DescartarFactura RespuestaPaso ClienteConsultado ReservarCredito AplicarCredito LiberarCredito
+        AnularFactura RegistrarRespuestaDian;
     Clase::Comando(Descuento) => CrearDescuento ActualizarDescuento InactivarDescuento;
     Clase::Comando(NotaCredito) => CrearNotaCredito AgregarLineaNotaCredito EmitirNotaCredito CrearYEmitirNotaCredito
         RespuestaPasoNota;

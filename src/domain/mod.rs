@@ -286,6 +286,10 @@ impl Rechazo {
     }
 }
 
+/// A command as it came, in its wire form, that waits for something asked of another aggregate. Opaque to the domain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ComandoEnEspera(pub std::sync::Arc<[u8]>);
+
 /// What a message between aggregates answers to a saga's step. The answer to a repeated step is equal to the first.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ResultadoPaso {

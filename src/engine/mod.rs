@@ -3,7 +3,10 @@
 //! [`Engine`] is what the rest of the program sees: a gateway for commands, a phase to watch, a clean stop.
 
 pub mod core;
+pub mod encode;
+pub mod failures;
 pub mod gateway;
+pub mod lane;
 pub mod ports;
 pub mod recovery;
 pub mod routing;
@@ -27,13 +30,14 @@ use tokio::{sync::watch, task::JoinHandle};
 use self::{
     core::CoreLimits,
     gateway::Gateway,
+    lane::{EpochLimits, LaneParts},
     ports::Clock,
     recovery::CoreParts,
     routing::Ownership,
     shell::{
         gateway::LogGateway,
         metrics::EngineMetrics,
-        processor::{EpochLimits, ProcessorParts},
+        processor::ProcessorParts,
         replies::{self, Waiters},
         supervisor::{self, Phase, ProcessorSupervisor, StoreFactory},
     },
@@ -97,7 +101,6 @@ impl Engine {
     /// When the log cannot be read or a thread cannot be created.
     pub async fn start(options: EngineOptions) -> Result<Self, EngineError> {
         let partitions = options.log.partitions(Topic::Comandos(Contexto::Facturacion));
-        let ownership = Ownership::all(partitions);
         let stop = Arc::new(AtomicBool::new(false));
         let first_request = u64::try_from(options.clock.now().micros()).unwrap_or_default();
         let waiters = Waiters::new(first_request, Arc::clone(&options.clock), options.metrics.command_duration.clone());
@@ -106,7 +109,7 @@ impl Engine {
             codec: Arc::clone(&options.codec),
             clock: Arc::clone(&options.clock),
             waiters: Arc::clone(&waiters),
-            routing: ownership.clone(),
+            routing: Ownership::none(partitions),
             reply_partition: options.reply_partition,
             max_waiting: options.max_waiting,
         });
@@ -116,20 +119,11 @@ impl Engine {
             emisor: options.emisor,
             codec: options.codec,
             store: Arc::new(store::MemoryStore::default()),
-            ownership,
             limits: options.core,
         };
+        let lane = LaneParts { core, limits: options.epoch, group: "procesador".to_owned(), partitions, suspects: Arc::default() };
         let metrics = Arc::clone(&options.metrics);
-        let parts = ProcessorParts {
-            log: options.log,
-            core,
-            clock: options.clock,
-            limits: options.epoch,
-            metrics: options.metrics,
-            group: "procesador".to_owned(),
-            owner: options.node,
-            suspects: Arc::default(),
-        };
+        let parts = ProcessorParts { log: options.log, lane, clock: options.clock, metrics: options.metrics, owner: options.node };
         let arguments = supervisor::Arguments { parts, store: options.store, phase: sender };
         let (supervisor, supervised) = Actor::spawn(None, ProcessorSupervisor, arguments).await?;
         tokio::spawn(close_on_failure(phase.clone(), Arc::clone(&waiters)));

@@ -2,18 +2,24 @@
 //!
 //! Warm reads the checkpoint's positions, the catalogues and the open sagas, and folds what came after; its time does not grow with
 //! the history. Cold folds everything into a new store: snapshots first, then every event, skipping bodies that a snapshot covers.
+//! A partition that was not this node's when the checkpoint was written is cold by itself: the others stay warm.
+//!
+//! The order matters (`architecture.md` section 4): the assignment brings the stable committed positions; then the high watermark of
+//! each partition to fold is taken ([`Restore::aim`]); then the log is read up to *that*, not up to what happens to be stable
+//! ([`Restore::is_reachable`] waits for it). Whatever a predecessor left undecided ends below that watermark, in or out.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::{
-    core::{Core, CoreError, CoreLimits, Refold},
+    core::{Checkpoint, Core, CoreError, CoreLimits, Refold},
     routing::Ownership,
     store::{self, AggregateRow, Positions, StateStore, StoreError},
 };
 use crate::{
     contracts::{Codec, CodecError},
+    defectos::{Defecto, plantado},
     domain::{
         Contexto, Direccionado, TipoAgregado,
         emisor::Emisor,
@@ -49,19 +55,19 @@ impl From<StoreError> for RecoveryError {
     }
 }
 
-/// What a core is made of besides the log.
+/// What a core is made of besides the log and what it owns.
 #[derive(Clone)]
 pub struct CoreParts {
     pub emisor: Arc<Emisor>,
     pub codec: Arc<Codec>,
     pub store: Arc<dyn StateStore>,
-    pub ownership: Ownership,
     pub limits: CoreLimits,
 }
 
 /// What recovery did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RecoveryReport {
+    /// Nothing was in the local store.
     pub cold: bool,
     pub records: u64,
     pub folded: u64,
@@ -73,77 +79,151 @@ pub struct RecoveryReport {
 /// Records read and records to read, as far as known.
 pub type Progress<'a> = &'a mut dyn FnMut(u64, u64);
 
-/// Builds a core that stands where the log stands.
-///
-/// # Errors
-/// Those of log and store; [`RecoveryError::is_of_the_store`] says whether a new store helps.
-pub fn recover(
-    log: &dyn Log,
-    parts: CoreParts,
-    now: Instante,
-    progress: Progress<'_>,
-) -> Result<(Core, RecoveryReport), RecoveryError> {
-    let CoreParts { emisor, codec, store, ownership, limits } = parts;
-    let from = match store.get(store::META_KEY)? {
-        Some(bytes) => Some(store::decode_positions(bytes)?),
-        None => None,
-    };
-    let ends = stable_ends(log, &ownership)?;
-    let start = from.clone().unwrap_or_default();
-    if let Some((ahead, _)) = start.iter().find(|(tp, position)| ends.get(tp).is_some_and(|end| *position > end)) {
-        return Err(RecoveryError::AheadOfLog(*ahead));
-    }
-    let remember_from = now.mas_milis(-limits.memory_days * MILLIS_PER_DAY);
-    let mut core = Core::new(emisor, Arc::clone(&codec), Arc::clone(&store), ownership.clone(), limits, ends.clone());
-    let mut report = RecoveryReport { cold: from.is_none(), ..RecoveryReport::default() };
-    if report.cold {
-        adopt_snapshots(log, &codec, &ownership, &mut core, &mut report)?;
-    } else {
-        adopt_catalogues(&*store, &mut core)?;
-    }
-    let total = ends.iter().map(|(tp, end)| end - start.get(tp).copied().unwrap_or_default().min(*end)).sum();
-    let mut refold = Refold::since(remember_from);
-    for (tp, end) in &ends {
-        let first = start.get(tp).copied().unwrap_or_default();
-        read_range(log, *tp, first, *end, &mut |value| {
-            report.records += 1;
-            if report.records.is_multiple_of(4_096) {
-                progress(report.records, total);
-            }
-            match tp.topic {
-                Topic::Auditoria => core.refold_audit(&mut refold, value)?,
-                _ => core.refold(&mut refold, value)?,
-            }
-            Ok(())
-        })?;
-    }
-    (report.folded, report.skipped) = (refold.events, refold.skipped);
-    core.finish_refold(refold, ends)?;
-    report.open_sagas = core.arm_open_sagas(open_sagas(&*store)?)?;
-    progress(report.records, report.records);
-    Ok((core, report))
+/// A core on its way: what it will own and up to where the log must be folded before it may decide.
+#[derive(Debug)]
+pub struct Restore {
+    ownership: Ownership,
+    /// High watermarks, when they were taken, of what is folded: events of what is owned, and the refusals.
+    ends: Positions,
+    /// The same of the catalogues and ranges of other nodes.
+    followed: Positions,
+    /// Next positions of the owned command partitions.
+    consumed: Positions,
 }
 
-/// Durable ends of every partition that recovery folds: events of what is owned, and the refusals.
-fn stable_ends(log: &dyn Log, ownership: &Ownership) -> Result<Positions, LogError> {
-    let mut partitions: Vec<TopicPartition> =
-        ownership.owned().map(|(contexto, partition)| TopicPartition::new(Topic::Eventos(contexto), partition)).collect();
-    let mut numbers: Vec<u16> = ownership.owned().map(|(_, partition)| partition).collect();
-    numbers.sort_unstable();
-    numbers.dedup();
-    partitions.extend(numbers.into_iter().map(|partition| TopicPartition::new(Topic::Auditoria, partition)));
-    // Catalogues and ranges first: nothing depends on the order, but a reader of the progress sees the small ones go by.
-    partitions.into_iter().map(|tp| Ok((tp, log.watermarks(tp)?.stable))).collect()
+impl Restore {
+    /// Takes the watermarks. Call it after the assignment, whose committed positions are stable.
+    ///
+    /// # Errors
+    /// Those of the log.
+    pub fn aim(log: &dyn Log, group: &str, ownership: Ownership) -> Result<Self, LogError> {
+        let mut consumed = Positions::new();
+        let mut folded: Vec<TopicPartition> = Vec::new();
+        for (contexto, partition) in ownership.owned() {
+            let commands = TopicPartition::new(Topic::Comandos(contexto), partition);
+            consumed.insert(commands, log.position(group, commands)?.unwrap_or_default());
+            folded.push(TopicPartition::new(Topic::Eventos(contexto), partition));
+            folded.push(TopicPartition::new(Topic::Auditoria, partition));
+        }
+        folded.sort_unstable();
+        folded.dedup();
+        let mark = |tp: TopicPartition| Ok((tp, target(log, tp)?));
+        let ends = folded.into_iter().map(mark).collect::<Result<_, LogError>>()?;
+        let followed = ownership.followed().map(mark).collect::<Result<_, LogError>>()?;
+        Ok(Self { ownership, ends, followed, consumed })
+    }
+
+    /// Whether everything below the watermarks is decided, committed or not.
+    ///
+    /// # Errors
+    /// Those of the log.
+    pub fn is_reachable(&self, log: &dyn Log) -> Result<bool, LogError> {
+        for (tp, end) in self.ends.iter().chain(&self.followed) {
+            if log.watermarks(*tp)?.stable < *end {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Builds the core. With it, the next positions to follow of other nodes' catalogues.
+    ///
+    /// # Errors
+    /// Those of log and store; [`RecoveryError::is_of_the_store`] says whether a new store helps.
+    pub fn fold(
+        self,
+        log: &dyn Log,
+        parts: CoreParts,
+        now: Instante,
+        progress: Progress<'_>,
+    ) -> Result<(Core, Positions, RecoveryReport), RecoveryError> {
+        let CoreParts { emisor, codec, store, limits } = parts;
+        let Self { ownership, ends, followed, consumed } = self;
+        let known = match store.get(store::META_KEY)? {
+            Some(bytes) => Some(store::decode_positions(bytes)?),
+            None => None,
+        };
+        let mut report = RecoveryReport { cold: known.is_none(), ..RecoveryReport::default() };
+        let Start { from, carried, cold } = start(&ownership, known.unwrap_or_default());
+        if let Some((ahead, _)) = from.iter().find(|(tp, position)| ends.get(tp).is_some_and(|end| *position > end)) {
+            return Err(RecoveryError::AheadOfLog(*ahead));
+        }
+        let remember_from = now.mas_milis(-limits.memory_days * MILLIS_PER_DAY);
+        let checkpoint = Checkpoint::new(ends.clone(), carried, consumed);
+        let mut core = Core::new(emisor, Arc::clone(&codec), Arc::clone(&store), ownership.clone(), limits, checkpoint);
+        adopt_catalogues(&*store, &ownership, &mut core)?;
+        adopt_snapshots(log, &codec, &cold, &mut core, &mut report)?;
+        let total = ends.iter().map(|(tp, end)| end - from.get(tp).copied().unwrap_or_default().min(*end)).sum();
+        let mut refold = Refold::since(remember_from);
+        for (tp, end) in &ends {
+            let first = from.get(tp).copied().unwrap_or_default();
+            read_range(log, *tp, first, *end, &mut |value| {
+                report.records += 1;
+                if report.records.is_multiple_of(4_096) {
+                    progress(report.records, total);
+                }
+                match tp.topic {
+                    Topic::Auditoria => core.refold_audit(&mut refold, value)?,
+                    _ => core.refold(&mut refold, value)?,
+                }
+                Ok(())
+            })?;
+        }
+        (report.folded, report.skipped) = (refold.events, refold.skipped);
+        core.finish_refold(refold)?;
+        for (tp, end) in &followed {
+            read_range(log, *tp, 0, *end, &mut |value| Ok(core.follow(value)?))?;
+        }
+        report.open_sagas = core.arm_open_sagas(open_sagas(&*store)?)?;
+        progress(report.records, report.records);
+        Ok((core, followed, report))
+    }
+}
+
+/// Where a fold must reach: the high watermark.
+fn target(log: &dyn Log, tp: TopicPartition) -> Result<u64, LogError> {
+    let marks = log.watermarks(tp)?;
+    Ok(if plantado(Defecto::RestaurarHastaLso) { marks.stable } else { marks.end })
+}
+
+/// Where the fold of each partition begins.
+struct Start {
+    from: Positions,
+    /// Positions of partitions that are not owned: kept for the day they are again.
+    carried: Positions,
+    /// Owned partitions that the store knows nothing of.
+    cold: Vec<(Contexto, u16)>,
+}
+
+/// Reads a checkpoint (see [`store::checkpoint_row`]) for what is owned now.
+fn start(ownership: &Ownership, known: Positions) -> Start {
+    let mut carried = known;
+    let (mut from, mut cold) = (Positions::new(), Vec::new());
+    for (contexto, partition) in ownership.owned() {
+        let events = TopicPartition::new(Topic::Eventos(contexto), partition);
+        let refusals = carried.remove(&TopicPartition::new(Topic::Comandos(contexto), partition)).unwrap_or_default();
+        match carried.remove(&events) {
+            Some(position) => _ = from.insert(events, position),
+            None => cold.push((contexto, partition)),
+        }
+        // The contexts share `auditoria/n`: from where the one that knows least of it stands.
+        let audit = from.entry(TopicPartition::new(Topic::Auditoria, partition)).or_insert(refusals);
+        *audit = if plantado(Defecto::RechazosPorParticion) { refusals.max(*audit) } else { refusals.min(*audit) };
+    }
+    Start { from, carried, cold }
 }
 
 /// Hands every record of `[from, to)` to `visit`, in chunks.
-fn read_range(
+pub(super) fn read_range(
     log: &dyn Log,
     tp: TopicPartition,
     from: u64,
     to: u64,
     visit: &mut dyn FnMut(&Bytes) -> Result<(), RecoveryError>,
 ) -> Result<(), RecoveryError> {
+    if from >= to {
+        return Ok(());
+    }
     let mut next = from.max(log.watermarks(tp)?.first);
     while next < to {
         let chunk = log.read(tp, next, CHUNK_BYTES)?;
@@ -161,16 +241,17 @@ fn read_range(
     Ok(())
 }
 
-/// Cold start: the newest readable snapshot of each aggregate. One that cannot be read is skipped with a warning: its events are folded.
+/// Cold partitions: the newest readable snapshot of each aggregate. One that cannot be read is skipped with a warning: its events are
+/// folded.
 fn adopt_snapshots(
     log: &dyn Log,
     codec: &Codec,
-    ownership: &Ownership,
+    cold: &[(Contexto, u16)],
     core: &mut Core,
     report: &mut RecoveryReport,
 ) -> Result<(), RecoveryError> {
-    for (contexto, partition) in ownership.owned().filter(|(contexto, _)| *contexto != Contexto::Facturacion) {
-        let tp = TopicPartition::new(Topic::Instantaneas(contexto), partition);
+    for (contexto, partition) in cold.iter().filter(|(contexto, _)| *contexto != Contexto::Facturacion) {
+        let tp = TopicPartition::new(Topic::Instantaneas(*contexto), *partition);
         let end = log.watermarks(tp)?.stable;
         read_range(log, tp, 0, end, &mut |value| {
             match codec.decode_snapshot(value) {
@@ -188,8 +269,8 @@ fn skip_snapshot(tp: TopicPartition, cause: &CodecError, report: &mut RecoveryRe
     tracing::warn!(evento = "instantanea_ilegible", particion = %tp, causa = %cause, "se ignora una instantánea y se pliegan sus eventos");
 }
 
-/// Warm start: what decisions read of the catalogues must be whole before the first of them.
-fn adopt_catalogues(store: &dyn StateStore, core: &mut Core) -> Result<(), RecoveryError> {
+/// What decisions read of the catalogues must be whole before the first of them.
+fn adopt_catalogues(store: &dyn StateStore, ownership: &Ownership, core: &mut Core) -> Result<(), RecoveryError> {
     const WHOLE: [TipoAgregado; 5] = [
         TipoAgregado::Producto,
         TipoAgregado::Descuento,
@@ -204,7 +285,11 @@ fn adopt_catalogues(store: &dyn StateStore, core: &mut Core) -> Result<(), Recov
             Ok(())
         })?;
         for (id, row) in rows {
-            core.adopt_row(Direccionado::new(tipo, id), row)?;
+            let target = Direccionado::new(tipo, id);
+            // Rows of an aggregate that is another node's now are as old as the day it left.
+            if ownership.is_local(&target) {
+                core.adopt_row(target, row)?;
+            }
         }
     }
     Ok(())

@@ -73,6 +73,26 @@ impl Ownership {
         self.alone = self.owned.len() == Contexto::TODOS.len() * usize::from(self.partitions);
     }
 
+    pub fn give_up(&mut self, contexto: Contexto, partition: u16) {
+        self.alone &= !self.owned.remove(&(contexto, partition));
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.owned.is_empty()
+    }
+
+    pub fn owns(&self, contexto: Contexto, partition: u16) -> bool {
+        self.alone || self.owned.contains(&(contexto, partition))
+    }
+
+    /// Partitions of the other nodes' catalogues and ranges: what this node keeps replicas of, in order.
+    pub fn followed(&self) -> impl Iterator<Item = TopicPartition> {
+        [Contexto::Catalogo, Contexto::Numeracion].into_iter().flat_map(move |contexto| {
+            let foreign = (0..self.partitions).filter(move |p| !self.owns(contexto, *p));
+            foreign.map(move |p| TopicPartition::new(Topic::Eventos(contexto), p))
+        })
+    }
+
     pub fn partitions(&self) -> u16 {
         self.partitions
     }

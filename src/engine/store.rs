@@ -19,6 +19,7 @@ use crate::{
         Direccionado, TipoAgregado,
         valores::{Id, Instante},
     },
+    engine::routing::Ownership,
     log::{Position, Topic, TopicPartition},
     tables::kv::{KvError, KvStore},
 };
@@ -299,6 +300,18 @@ impl MemoryRow {
 
 /// Checkpoint: for each partition that recovery folds, the position up to which its records are in the store.
 pub type Positions = BTreeMap<TopicPartition, Position>;
+
+/// The row of a checkpoint: for each owned partition of a context, how far its events are in the store (`eventos.X/n`) and how far the
+/// refusals of its aggregates are (`comandos.X/n`, a position of `auditoria/n`, which the contexts share); for others, what was known.
+pub fn checkpoint_row(ends: &Positions, carried: &Positions, ownership: &Ownership) -> StoreWrite {
+    let mut positions = carried.clone();
+    for (contexto, partition) in ownership.owned() {
+        let at = |topic| ends.get(&TopicPartition::new(topic, partition)).copied().unwrap_or_default();
+        positions.insert(TopicPartition::new(Topic::Eventos(contexto), partition), at(Topic::Eventos(contexto)));
+        positions.insert(TopicPartition::new(Topic::Comandos(contexto), partition), at(Topic::Auditoria));
+    }
+    (META_KEY.to_vec(), Some(encode_positions(&positions)))
+}
 
 pub fn encode_positions(positions: &Positions) -> Vec<u8> {
     let mut out = Vec::with_capacity(1 + positions.len() * 12);

@@ -16,8 +16,9 @@ use super::{
         tests::{ENDS_THE_PROCESS, catalogue, invoice},
     },
     gateway::{Gateway, NewCommand, Outcome, SubmitError, submit},
+    lane::EpochLimits,
     ports::SystemClock,
-    shell::{metrics::EngineMetrics, processor::EpochLimits},
+    shell::metrics::EngineMetrics,
     store::StateStore,
     *,
 };

@@ -29,7 +29,8 @@ use crate::{
     engine::{
         Engine, EngineOptions,
         core::CoreLimits,
-        shell::{metrics::EngineMetrics, processor::EpochLimits, supervisor::StoreFactory},
+        lane::EpochLimits,
+        shell::{metrics::EngineMetrics, supervisor::StoreFactory},
         store::{StateStore, StoreError},
     },
     http::{self, AppState, Partes, lecturas::Lecturas},

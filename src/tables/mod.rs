@@ -1,4 +1,4 @@
-//! Port `Tables`: the CQL data model reduced to what projections need. Adapters: `embedded`, later `cql`.
+//! Port `Tables`: the CQL data model reduced to what projections need. Adapters: `embedded` and `memory`, later `cql`.
 //!
 //! A table has a partition key, clustering columns in a fixed order and plain columns. Writes are idempotent upserts with a version:
 //! a lower or equal version never overwrites. A sink's positions are written after its rows (embedded: in one atomic batch with them),
@@ -6,7 +6,9 @@
 
 pub mod conformance;
 pub mod embedded;
+mod key;
 pub mod kv;
+pub mod memory;
 
 use std::sync::Arc;
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use factumarket::domain::{
-    Comando, Evento, EventoCuarentena, ResultadoPaso,
+    Comando, ComandoEnEspera, Evento, EventoCuarentena, ResultadoPaso,
     catalogo::{
         bodega::{Bodega, CambiosBodega, ComandoBodega, DatosBodega, EventoBodega},
         cliente::{CambiosCliente, Cliente, ComandoCliente, DatosCliente, EstadoFiscal, EventoCliente},
@@ -52,6 +52,10 @@ impl Muestras {
             municipio: self.opcion(Self::texto),
             departamento: self.opcion(Self::texto),
         }
+    }
+
+    fn en_espera(&mut self) -> ComandoEnEspera {
+        ComandoEnEspera(self.lista(|g| (g.u16() & 0xff) as u8).into())
     }
 
     fn cambios_cliente(&mut self) -> CambiosCliente {
@@ -394,6 +398,7 @@ impl Muestras {
             { self.aparte("ActualizarCliente"); Comando::Cliente(ComandoCliente::ActualizarCliente { cliente_id: self.id(), cambios: self.cambios_cliente().into() }) },
             { self.aparte("InactivarCliente"); Comando::Cliente(ComandoCliente::InactivarCliente { cliente_id: self.id() }) },
             { self.aparte("ReactivarCliente"); Comando::Cliente(ComandoCliente::ReactivarCliente { cliente_id: self.id() }) },
+            { self.aparte("ConsultarCliente"); Comando::Cliente(ComandoCliente::ConsultarCliente { cliente_id: self.id(), factura_id: self.id(), pedido: self.en_espera() }) },
             { self.aparte("CrearProducto"); Comando::Producto(ComandoProducto::CrearProducto { producto_id: self.id(), datos: self.datos_producto().into() }) },
             { self.aparte("ActualizarProducto"); Comando::Producto(ComandoProducto::ActualizarProducto { producto_id: self.id(), cambios: self.cambios_producto().into() }) },
             { self.aparte("CambiarPrecio"); Comando::Producto(ComandoProducto::CambiarPrecio { producto_id: self.id(), precio: self.libre() }) },
@@ -427,6 +432,7 @@ impl Muestras {
             { self.aparte("EmitirFactura"); Comando::Factura(ComandoFactura::EmitirFactura { factura_id: self.id(), fechas: self.opcion(Self::fechas).map(Box::new) }) },
             { self.aparte("DescartarFactura"); Comando::Factura(ComandoFactura::DescartarFactura { factura_id: self.id() }) },
             { self.aparte("RespuestaPaso"); Comando::Factura(ComandoFactura::RespuestaPaso { factura_id: self.id(), intento: self.u32(), grupo: self.u16(), paso: self.uno(&Paso::TODOS[..4]), resultado: self.resultado_paso() }) },
+            { self.aparte("ClienteConsultado"); Comando::Factura(ComandoFactura::ClienteConsultado { factura_id: self.id(), cliente_id: self.id(), version: self.entero(), cliente: self.opcion(Self::cliente).map(Box::new), pedido: self.en_espera() }) },
             { self.aparte("ReservarCredito"); Comando::Factura(ComandoFactura::ReservarCredito { factura_id: self.id(), solicitud: self.solicitud_credito() }) },
             { self.aparte("AplicarCredito"); Comando::Factura(ComandoFactura::AplicarCredito { factura_id: self.id(), nota_id: self.id(), intento: self.u32() }) },
             { self.aparte("LiberarCredito"); Comando::Factura(ComandoFactura::LiberarCredito { factura_id: self.id(), nota_id: self.id(), intento: self.u32() }) },

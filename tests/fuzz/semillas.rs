@@ -138,7 +138,7 @@ pub fn todas() -> Vec<Semilla> {
     todas
 }
 
-/// The golden records, each behind the number of its type.
+/// The golden records, each behind the mark of its type.
 fn dorados() -> Vec<Semilla> {
     let carpeta = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let leer = |r: &Registro| {

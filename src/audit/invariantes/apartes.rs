@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     contracts::{Codec, ComandoRechazado, RegistroAuditoria, RegistroDlq},
-    domain::{Contexto, reglas::Regla},
+    domain::{Comando, Contexto, catalogo::cliente::ComandoCliente, facturacion::factura::ComandoFactura, reglas::Regla},
     log::{Log, StoredRecord, Topic, TopicPartition},
 };
 
@@ -48,6 +48,8 @@ pub(super) struct Apartes {
     pub(super) conflictos: HashSet<Lugar>,
     /// By place of the input.
     cartas: BTreeMap<Lugar, Vec<Carta>>,
+    /// Commands that were set aside when the answer they waited for brought them back.
+    devueltos: HashSet<Clave>,
 }
 
 impl Apartes {
@@ -109,6 +111,9 @@ impl Apartes {
     fn apartado(&mut self, codec: &Codec, apartado: &RegistroDlq) {
         // A step that ran in memory is no input; its bytes were made for the DLQ. One that came on a topic may be looked for, but
         // need not be found: the two cannot be told apart.
+        if let Some(clave) = devuelto(codec, &apartado.valor) {
+            self.devueltos.insert(clave);
+        }
         let paso = apartado.valor.is_empty() || codec.decode_command(&apartado.valor).is_ok_and(|comando| es_paso(&comando));
         let carta = Carta {
             entrada: Lugar::de(&apartado.entrada),
@@ -117,6 +122,11 @@ impl Apartes {
             hallada: paso,
         };
         self.cartas.entry(carta.entrada).or_default().push(carta);
+    }
+
+    /// Whether the command was set aside inside the answer that it waited for.
+    pub(super) fn devuelto(&self, clave: &Clave) -> bool {
+        self.devueltos.contains(clave)
     }
 
     /// Whether the DLQ has this input, by its bytes.
@@ -141,6 +151,18 @@ impl Apartes {
         let (primera, ultima) = (Lugar::new(tp, desde), Lugar::new(tp, u64::MAX));
         self.cartas.range(primera..=ultima).flat_map(|(_, cartas)| cartas).filter(|c| !c.hallada).map(|c| c.entrada)
     }
+}
+
+/// The command inside a ConsultarCliente or its answer.
+fn devuelto(codec: &Codec, valor: &[u8]) -> Option<Clave> {
+    let pedido = match codec.decode_command(valor).ok()?.envelope.comando {
+        Comando::Factura(ComandoFactura::ClienteConsultado { pedido, .. }) => pedido,
+        Comando::Cliente(ComandoCliente::ConsultarCliente { pedido, .. }) => pedido,
+        _ => return None,
+    };
+    let comando = codec.decode_command(&pedido.0).ok()?.envelope;
+    let destino = comando.comando.destino();
+    Some(clave_comando(destino.tipo, &destino.id, &comando.command_id))
 }
 
 fn sello(clave: &[u8], valor: &[u8]) -> u64 {

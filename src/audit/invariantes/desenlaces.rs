@@ -11,11 +11,8 @@ use super::{
 use crate::{
     contracts::{DecodedCommand, EventEnvelope, Huella},
     domain::{
-        Comando, Contexto, Evento,
-        facturacion::{
-            factura::{ComandoFactura, EventoFactura},
-            nota_credito::{ComandoNotaCredito, EventoNotaCredito},
-        },
+        Contexto, Evento,
+        facturacion::{factura::EventoFactura, nota_credito::EventoNotaCredito},
     },
     log::{Position, TopicPartition},
 };
@@ -171,16 +168,5 @@ impl Desenlaces {
 }
 
 pub(super) fn es_paso(comando: &DecodedCommand) -> bool {
-    let respuesta = matches!(
-        comando.envelope.comando,
-        Comando::Factura(ComandoFactura::RespuestaPaso { .. }) | Comando::NotaCredito(ComandoNotaCredito::RespuestaPasoNota { .. })
-    );
-    comando.envelope.paso.is_some() || respuesta
-}
-
-pub(super) fn es_de_borrador(comando: &Comando) -> bool {
-    matches!(
-        comando,
-        Comando::NotaCredito(ComandoNotaCredito::CrearNotaCredito { .. } | ComandoNotaCredito::AgregarLineaNotaCredito { .. })
-    )
+    comando.envelope.es_de_saga()
 }

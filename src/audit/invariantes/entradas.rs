@@ -7,7 +7,7 @@ use super::{
     ErrorVerificacion,
     apartes::{Apartes, EnDlq},
     corte::Corte,
-    desenlaces::{Clase, Desenlaces, es_de_borrador, es_paso},
+    desenlaces::{Clase, Desenlaces, es_paso},
     huellas::{Lugar, clave_comando},
     informe::{Codigo, Informe},
     lectura::Lector,
@@ -183,6 +183,9 @@ impl<'a> Entradas<'a> {
             return ClaseEntrada::Resuelta;
         }
         let Some(desenlace) = self.desenlaces.por_comando.get_mut(&clave) else {
+            if self.apartes.devuelto(&clave) {
+                return ClaseEntrada::EnDlq;
+            }
             return self.sin_rastro(leida, Codigo::I1, informe, || format!("{}: se perdió, no tiene desenlace", cual()));
         };
         // A document's outcome may be that of a later input of its saga.
@@ -193,7 +196,6 @@ impl<'a> Entradas<'a> {
                 desenlace.visto = true;
                 match clase {
                     // What a draft's command does is done with its event.
-                    Clase::EnCurso if es_de_borrador(&comando.envelope.comando) => informe.decididos += 1,
                     Clase::EnCurso => informe.en_curso += 1,
                     Clase::Decidido | Clase::Rechazado | Clase::Borrador => informe.decididos += 1,
                 }

@@ -14,10 +14,10 @@ use crate::{
         valores::{Id, Instante},
     },
     engine::{
-        core::{Core, CoreLimits, Input, Refold},
+        core::{Checkpoint, Core, CoreLimits, Input, Refold},
+        encode::Encoder,
         routing::Ownership,
-        shell::committer::Encoder,
-        store::{MemoryStore, Positions, StateStore},
+        store::{MemoryStore, StateStore},
     },
     log::{Log, OwnerToken, Record, StoredRecord, Topic, TopicPartition},
 };
@@ -67,11 +67,12 @@ impl Nodos {
     fn nodo(&self, propias: Ownership) -> Nodo {
         let store = Arc::new(MemoryStore::default());
         let (emisor, codec) = (Arc::clone(&self.emisor), Arc::clone(&self.codec));
-        let limites = CoreLimits { snapshot_every: 3, ..CoreLimits::default() };
+        let trap = Some(crate::engine::core::tests::panic_if_asked as fn(&Id));
+        let limites = CoreLimits { snapshot_every: 3, trap, ..CoreLimits::default() };
         let token = OwnerToken { owner: "prueba".to_owned(), epoch: 1 };
         let encoder = Encoder { codec: Arc::clone(&codec), token, group: GRUPO.to_owned() };
         let comandos = propias.owned().map(|(contexto, p)| TopicPartition::new(Topic::Comandos(contexto), p)).collect();
-        let core = Core::new(emisor, codec, Arc::clone(&store) as Arc<dyn StateStore>, propias, limites, Positions::new());
+        let core = Core::new(emisor, codec, Arc::clone(&store) as Arc<dyn StateStore>, propias, limites, Checkpoint::default());
         Nodo { core, store, encoder, propias: comandos }
     }
 
@@ -99,7 +100,7 @@ impl Nodos {
                     nodo.core.refold(&mut plegado, &registro.record.value).expect("plegado");
                 }
             }
-            nodo.core.finish_refold(plegado, Positions::new()).expect("fin del plegado");
+            nodo.core.finish_refold(plegado).expect("fin del plegado");
         }
     }
 

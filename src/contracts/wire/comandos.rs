@@ -16,6 +16,7 @@ wire_family!(ComandoCliente {
     ActualizarCliente { cliente_id, cambios },
     InactivarCliente { cliente_id },
     ReactivarCliente { cliente_id },
+    ConsultarCliente { cliente_id, factura_id, pedido },
 });
 wire_family!(ComandoProducto {
     CrearProducto { producto_id, datos },
@@ -75,6 +76,7 @@ wire_family!(ComandoFactura {
     EmitirFactura { factura_id, fechas },
     DescartarFactura { factura_id },
     RespuestaPaso { factura_id, intento, grupo, paso, resultado },
+    ClienteConsultado { factura_id, cliente_id, version, cliente, pedido },
     ReservarCredito { factura_id, solicitud },
     AplicarCredito { factura_id, nota_id, intento },
     LiberarCredito { factura_id, nota_id, intento },

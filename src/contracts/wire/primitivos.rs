@@ -5,7 +5,7 @@ use std::{collections::VecDeque, sync::Arc};
 use bytes::Bytes;
 
 use super::{Reader, Wire, Writer};
-use crate::contracts::CodecError;
+use crate::{contracts::CodecError, domain::ComandoEnEspera};
 
 macro_rules! wire_unsigned {
     ($($tipo:ty => $que:literal),*) => {$(
@@ -89,6 +89,16 @@ impl Wire for Bytes {
 
     fn read(r: &mut Reader<'_>) -> Result<Self, CodecError> {
         r.bytes().map(Bytes::copy_from_slice)
+    }
+}
+
+impl Wire for ComandoEnEspera {
+    fn write(&self, w: &mut Writer) {
+        w.bytes(&self.0);
+    }
+
+    fn read(r: &mut Reader<'_>) -> Result<Self, CodecError> {
+        r.bytes().map(|bytes| Self(Arc::from(bytes)))
     }
 }
 

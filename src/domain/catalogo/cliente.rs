@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::revision;
 use crate::domain::{
-    ContextoDecision, Rechazo,
+    ComandoEnEspera, ContextoDecision, Rechazo,
     reglas::{Falla, Fallas, Regla},
     valores::{Direccion, Id, Identificacion, TEXTO_MAX, correo_valido},
 };
@@ -60,10 +60,26 @@ pub struct CambiosCliente {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum ComandoCliente {
-    CrearCliente { cliente_id: Id, datos: Arc<DatosCliente> },
-    ActualizarCliente { cliente_id: Id, cambios: Box<CambiosCliente> },
-    InactivarCliente { cliente_id: Id },
-    ReactivarCliente { cliente_id: Id },
+    CrearCliente {
+        cliente_id: Id,
+        datos: Arc<DatosCliente>,
+    },
+    ActualizarCliente {
+        cliente_id: Id,
+        cambios: Box<CambiosCliente>,
+    },
+    InactivarCliente {
+        cliente_id: Id,
+    },
+    ReactivarCliente {
+        cliente_id: Id,
+    },
+    /// Step 0 of an invoice whose client lives on another node: the owner answers with `ClienteConsultado` and gives `pedido` back.
+    ConsultarCliente {
+        cliente_id: Id,
+        factura_id: Id,
+        pedido: ComandoEnEspera,
+    },
 }
 
 impl ComandoCliente {
@@ -73,6 +89,7 @@ impl ComandoCliente {
             Self::ActualizarCliente { .. } => "ActualizarCliente",
             Self::InactivarCliente { .. } => "InactivarCliente",
             Self::ReactivarCliente { .. } => "ReactivarCliente",
+            Self::ConsultarCliente { .. } => "ConsultarCliente",
         }
     }
 
@@ -81,7 +98,8 @@ impl ComandoCliente {
             Self::CrearCliente { cliente_id, .. }
             | Self::ActualizarCliente { cliente_id, .. }
             | Self::InactivarCliente { cliente_id }
-            | Self::ReactivarCliente { cliente_id } => cliente_id,
+            | Self::ReactivarCliente { cliente_id }
+            | Self::ConsultarCliente { cliente_id, .. } => cliente_id,
         }
     }
 }
@@ -128,6 +146,8 @@ pub fn decidir(
     ctx: &ContextoDecision<'_>,
 ) -> Result<Vec<EventoCliente>, Rechazo> {
     match (estado, comando) {
+        // A question changes nothing: the engine answers it with the state.
+        (_, ComandoCliente::ConsultarCliente { .. }) => Ok(Vec::new()),
         (_, ComandoCliente::CrearCliente { cliente_id, datos }) => crear(estado, cliente_id, datos, ctx),
         (None, _) => Err(Rechazo::de(Falla::simple(Regla::ClienteNoExiste, ""))),
         (Some(_), ComandoCliente::ActualizarCliente { cliente_id, cambios }) => actualizar(cliente_id, cambios, ctx),

@@ -12,6 +12,7 @@ use super::{
     Confirmacion, EventoInventario, Inventario, Lote, LoteConsumido, MEMORIA_DE_RESERVAS, MotivoSalida, Movimiento, PuestoLote,
     Reserva, Resumen, costo, restar, restar_costo, sumar, sumar_costo,
 };
+use crate::defectos::{Defecto, plantado};
 use crate::domain::valores::{Cantidad, Id};
 
 /// Folds one event. O(lots touched + log n).
@@ -199,6 +200,9 @@ impl Inventario {
     }
 
     fn recordar_confirmada(&mut self, confirmacion: Confirmacion) {
+        if plantado(Defecto::ConfirmacionOlvidada) {
+            return;
+        }
         if !self.resumen.confirmadas.insert(confirmacion.reserva_id.clone()) {
             return;
         }

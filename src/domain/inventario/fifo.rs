@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 
 use super::{Lote, LoteConsumido, PuestoLote};
+use crate::defectos::{Defecto, plantado};
 use crate::domain::valores::{Cantidad, CostoTotal, Decimal};
 
 /// Lots that one exit may take (`DemasiadosLotes`).
@@ -55,15 +56,23 @@ impl Toma {
 
     /// Takes from the oldest lots that the criterion admits until nothing is missing.
     pub(super) fn tomar(mut self, lotes: &BTreeMap<PuestoLote, Lote>, criterio: Criterio) -> Self {
+        if plantado(Defecto::FifoAlReves) {
+            lotes.iter().rev().for_each(|(puesto, lote)| self.tomar_si(*puesto, lote, criterio));
+            return self;
+        }
         for (puesto, lote) in lotes {
             if self.faltante.is_zero() {
                 break;
             }
-            if !lote.cantidad.es_cero() && criterio.admite(lote) {
-                self.tomar_de(*puesto, lote);
-            }
+            self.tomar_si(*puesto, lote, criterio);
         }
         self
+    }
+
+    fn tomar_si(&mut self, puesto: PuestoLote, lote: &Lote, criterio: Criterio) {
+        if !self.faltante.is_zero() && !lote.cantidad.es_cero() && criterio.admite(lote) {
+            self.tomar_de(puesto, lote);
+        }
     }
 
     fn tomar_de(&mut self, puesto: PuestoLote, lote: &Lote) {

@@ -23,7 +23,10 @@ use crate::{
         inventario::EventoInventario,
         valores::{Id, Instante},
     },
-    engine::store::{self, AggregateRow, Payload, Positions, StoreWrite},
+    engine::{
+        routing::Ownership,
+        store::{self, AggregateRow, Payload, Positions, StoreWrite},
+    },
     log::{Position, Topic, TopicPartition},
 };
 
@@ -34,10 +37,12 @@ const FLUSH_EVENTS: usize = 16;
 
 /// Progress of the rolling checkpoint: a round flushes every actor that was dirty when it began; then the positions of that
 /// moment are those from which recovery folds.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Checkpoint {
-    /// Ends of the event partitions after the last committed epoch.
+    /// Ends of the partitions that recovery folds, after the last committed epoch.
     ends: Positions,
+    /// Positions kept for partitions that are other nodes' now: the rows of their aggregates are as old as these.
+    carried: Positions,
     /// Next positions of the command partitions.
     consumed: BTreeMap<TopicPartition, Position>,
     round: Option<Round>,
@@ -54,8 +59,14 @@ struct Round {
 }
 
 impl Checkpoint {
-    pub fn new(recovered: Positions) -> Self {
-        Self { ends: recovered, consumed: BTreeMap::new(), round: None, behind: false }
+    /// `recovered`: where the log was folded up to; `carried`: see there; `consumed`: next positions of the command partitions.
+    pub fn new(recovered: Positions, carried: Positions, consumed: Positions) -> Self {
+        Self { ends: recovered, carried, consumed, round: None, behind: false }
+    }
+
+    /// The row that says how far the store is, when everything is in it.
+    pub fn row(&self, ownership: &Ownership) -> StoreWrite {
+        store::checkpoint_row(&self.ends, &self.carried, ownership)
     }
 
     pub fn consumed(&self, partition: TopicPartition) -> Position {
@@ -269,7 +280,7 @@ impl Core {
         if round.remaining == 0
             && let Some(ends) = &round.ends
         {
-            rows.push((store::META_KEY.to_vec(), Some(store::encode_positions(ends))));
+            rows.push(store::checkpoint_row(ends, &self.checkpoint.carried, &self.ownership));
             self.checkpoint.round = None;
         }
         Ok(rows)

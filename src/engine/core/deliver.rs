@@ -18,9 +18,14 @@ use super::{
 };
 use crate::{
     contracts::{CommandEnvelope, DecodedCommand},
+    defectos::{Defecto, plantado},
     domain::{
         Comando, ContextoDecision, Direccionado, Evento, EventoCuarentena, Rechazo, ResultadoPaso, TipoAgregado,
-        catalogo::{bodega, cliente, descuento, producto, sucursal},
+        catalogo::{
+            bodega,
+            cliente::{self, ComandoCliente},
+            descuento, producto, sucursal,
+        },
         emisor::Emisor,
         facturacion::{
             factura::{self, ComandoFactura, DireccionRespuesta, Envio, EventoFactura, NotaSaga, Paso, PasoSaga},
@@ -56,6 +61,10 @@ pub struct Message {
     pub ahora: Instante,
     /// Original bytes of an input.
     pub raw: Option<Bytes>,
+    /// Its client has been asked of another node already: what is known of it is all there is.
+    pub told: bool,
+    /// A step of a saga that began in the epoch in course: none of its messages can be anywhere but here.
+    pub fresh: bool,
 }
 
 impl Message {
@@ -77,12 +86,12 @@ impl Message {
         origin: Rc<Origin>,
         ahora: Instante,
     ) -> Self {
-        Self { target, comando, paso, cause, origin, client: None, ahora, raw: None }
+        Self { target, comando, paso, cause, origin, client: None, ahora, raw: None, told: false, fresh: false }
     }
 
     pub fn from_command(command: DecodedCommand, raw: Option<Bytes>) -> Self {
         let DecodedCommand { envelope, huella } = command;
-        let from_saga = envelope.paso.is_some() || is_answer(&envelope.comando);
+        let from_saga = envelope.es_de_saga();
         let client =
             (!from_saga).then_some(ClientCall { responder_a: envelope.responder_a, version_esperada: envelope.version_esperada });
         let origin = Origin {
@@ -101,6 +110,8 @@ impl Message {
             client,
             ahora: envelope.recibido_en,
             raw,
+            told: false,
+            fresh: false,
         }
     }
 }
@@ -158,18 +169,33 @@ impl Core {
             return Ok(());
         }
         let place = self.activate(&message.target)?;
-        if let Some(cliente_id) = client_of(&self.slots[place], &message.comando) {
-            // Step 0: the client is asked of its actor, which on this node is to bring it into memory.
-            let cliente = Direccionado::new(TipoAgregado::Cliente, cliente_id);
-            if self.ownership.is_local(&cliente) {
-                self.activate(&cliente)?;
+        match &message.comando {
+            Comando::Cliente(ComandoCliente::ConsultarCliente { factura_id, pedido, .. }) => {
+                self.answer_question(message, place, factura_id, pedido);
+                return Ok(());
             }
+            Comando::Factura(ComandoFactura::ClienteConsultado { cliente_id, version, cliente, pedido, .. }) => {
+                // A client that has become this node's own meanwhile is known better here.
+                if !self.ownership.is_local(&Direccionado::new(TipoAgregado::Cliente, cliente_id.clone())) {
+                    self.replicas.adopt_foreign_client(cliente_id, *version, cliente.as_deref().cloned());
+                }
+                self.resume(pedido, message, input);
+                return Ok(());
+            }
+            _ => {}
         }
-        if self.slots[place].quarantined {
+        if message.client.is_some() && !plantado(Defecto::SinDeduplicar) && self.answer_from_memory(message, place, input)? {
+            return Ok(());
+        }
+        // Behind the memory: what was decided before the quarantine is answered as it was.
+        if self.slots[place].quarantined && !plantado(Defecto::CuarentenaAMedias) {
             self.park(message, input);
             return Ok(());
         }
-        if message.client.is_some() && self.answer_from_memory(message, place, input)? {
+        if let Some(cliente_id) = client_of(&self.slots[place], &message.comando)
+            && !self.has_client_at_hand(&cliente_id, message.told)?
+        {
+            self.ask_for_client(&cliente_id, message);
             return Ok(());
         }
         self.decide_and_apply(message, place, input)
@@ -181,7 +207,7 @@ impl Core {
         if let Some(stale) = stale_version(slot, message) {
             return self.refuse(message, Rechazo::de(stale), input);
         }
-        match decide(&self.emisor, &self.replicas, slot, message) {
+        match decide(&self.emisor, &self.replicas, slot, message, self.limits.trap) {
             Ok(Ok(decision)) => self.apply(message, place, decision, input),
             Ok(Err(rechazo)) => self.refuse(message, rechazo, input),
             Err(cause) => {
@@ -204,9 +230,11 @@ impl Core {
             cause = self.push_event(place, evento, message, its_origin, input);
         }
         self.note(place, notas);
+        let fresh = !envios.is_empty() && began_in(&self.slots[place], &self.epoch.events);
         for Envio { paso, comando } in envios {
             let target = comando.destino();
-            self.queue.push_back(Message::internal(target, comando, Some(paso), cause, Rc::clone(&origin), message.ahora));
+            let step = Message::internal(target, comando, Some(paso), cause, Rc::clone(&origin), message.ahora);
+            self.queue.push_back(Message { fresh, ..step });
         }
         if let (Some(paso), Some(resultado)) = (&message.paso, resultado) {
             self.answer_step(paso, resultado, cause, message);
@@ -244,8 +272,11 @@ impl Core {
             self.epoch.touched.push(place);
         }
         slot.fold(&mut self.replicas, &evento);
-        self.stats.elided += elide(slot, &mut self.epoch.events, &evento, origin);
-        self.close_returns(&evento);
+        let returned = ends_a_return(&evento) && began_in(slot, &self.epoch.events);
+        self.stats.elided += elide(slot, &mut self.epoch.events, &evento, message.fresh, origin);
+        if returned {
+            self.close_returns(&evento);
+        }
         let slot = &mut self.slots[place];
         if may_be_elided(&evento) {
             slot.elidable.push(at);
@@ -277,11 +308,16 @@ impl Core {
 
     /// Hands a message over to the node that owns its target, through that target's topic.
     fn send_away(&mut self, message: &Message, input: &Rc<InputContext>) {
-        let answer = is_answer(&message.comando);
         let command_id = message.command_id();
+        // The ids of answers and questions derive from what they belong to, so that they are the same however often they are given.
+        let suffix = match &message.comando {
+            answer if is_answer(answer) => Some("A"),
+            Comando::Cliente(ComandoCliente::ConsultarCliente { .. }) => Some("Q"),
+            Comando::Factura(ComandoFactura::ClienteConsultado { .. }) => Some("R"),
+            _ => None,
+        };
         let envelope = CommandEnvelope {
-            // An answer's id derives from its step's, so that it is the same however often it is given.
-            command_id: if answer { Id::compuesto(&[command_id.as_str(), "A"]) } else { command_id },
+            command_id: suffix.map_or_else(|| command_id.clone(), |suffix| Id::compuesto(&[command_id.as_str(), suffix])),
             correlation_id: message.origin.correlation_id.clone(),
             causation_id: None,
             recibido_en: message.ahora,
@@ -321,6 +357,28 @@ fn index(length: usize) -> u32 {
     u32::try_from(length).unwrap_or_else(|_| unreachable!("una época no llega a 2^32 eventos"))
 }
 
+/// Whether the attempt that a document is at began in this epoch.
+fn began_in(slot: &Slot, events: &[PendingEvent]) -> bool {
+    let begins = |at: &u32| {
+        matches!(
+            events[*at as usize].evento,
+            Some(
+                Evento::Factura(EventoFactura::EmisionIniciada(_) | EventoFactura::AnulacionIniciada(_))
+                    | Evento::NotaCredito(EventoNotaCredito::EmisionNotaCreditoIniciada(_))
+            )
+        )
+    };
+    slot.elidable.iter().any(begins)
+}
+
+/// Whether an event ends a saga that returns goods to inventories.
+fn ends_a_return(evento: &Evento) -> bool {
+    matches!(
+        evento,
+        Evento::Factura(EventoFactura::FacturaAnulada(_)) | Evento::NotaCredito(EventoNotaCredito::NotaCreditoEmitida(_))
+    )
+}
+
 /// Events that a later one of the same epoch may make unobservable (`architecture.md` section 4).
 fn may_be_elided(evento: &Evento) -> bool {
     match evento {
@@ -352,20 +410,27 @@ fn stale_version(slot: &Slot, message: &Message) -> Option<Falla> {
     (expected != version).then(|| Falla::simple(Regla::VersionEsperada, "").con("esperada", expected).con("actual", version))
 }
 
-/// Drops what `evento` makes unobservable; how many.
-fn elide(slot: &mut Slot, events: &mut [PendingEvent], evento: &Evento, origin: &Rc<Origin>) -> u64 {
+/// Drops what `evento` makes unobservable; how many. Of a document, only what its own command led to: an edit that came before it
+/// as a command of its own was answered with its version.
+///
+/// A reservation, of stock or of credit, of a saga that began before this epoch stays: an earlier copy of its request may still be under way, and whoever
+/// receives it must know that it was granted. The same goes for a saga of another node.
+fn elide(slot: &mut Slot, events: &mut [PendingEvent], evento: &Evento, fresh: bool, origin: &Rc<Origin>) -> u64 {
     if slot.elidable.is_empty() {
         return 0;
     }
     // A command of its own leaves an event of its own.
     let alike = |e: &PendingEvent| Rc::ptr_eq(&e.origin, origin) || e.origin.command_id == origin.command_id;
     match evento {
+        // Credit belongs to the saga of a note.
+        Evento::Factura(EventoFactura::CreditoAplicado { .. } | EventoFactura::CreditoLiberado { .. }) if !fresh => 0,
         Evento::Factura(later) => elide_where(slot, events, |pending, e| {
             matches!(e, Evento::Factura(earlier) if factura::elidibles(later, earlier)) && alike(pending)
         }),
         Evento::NotaCredito(later) => elide_where(slot, events, |pending, e| {
             matches!(e, Evento::NotaCredito(earlier) if nota_credito::elidibles(later, earlier)) && alike(pending)
         }),
+        Evento::Inventario(_) if !fresh && !plantado(Defecto::ElisionDeSagaAjena) => 0,
         Evento::Inventario(EventoInventario::StockReducido(m)) => {
             m.reserva_id.as_ref().map_or(0, |id| elide_reservation(slot, events, id))
         }
@@ -381,6 +446,7 @@ fn elide_reservation(slot: &mut Slot, events: &mut [PendingEvent], id: &Id) -> u
         |_, e| matches!(e, Evento::Inventario(EventoInventario::StockReservado { reserva_id, .. }) if reserva_id == id),
     );
     if dropped > 0
+        && !plantado(Defecto::ElisionSinRastro)
         && let SlotState::Inventario(Some(state)) = &mut slot.state
     {
         inventario::elidir_reserva(state, id);
@@ -404,11 +470,18 @@ fn elide_where(slot: &mut Slot, events: &mut [PendingEvent], unobservable: impl 
 }
 
 /// Asks the domain. The state is only borrowed, so a panic leaves it good.
-fn decide(emisor: &Emisor, replicas: &Replicas, slot: &Slot, message: &Message) -> Result<Result<Decision, Rechazo>, String> {
+fn decide(
+    emisor: &Emisor,
+    replicas: &Replicas,
+    slot: &Slot,
+    message: &Message,
+    trap: Option<fn(&Id)>,
+) -> Result<Result<Decision, Rechazo>, String> {
     let context = ContextoDecision::new(message.ahora, emisor, replicas);
     let decided = catch_unwind(AssertUnwindSafe(|| {
-        #[cfg(test)]
-        super::tests::panic_if_asked(&message.origin.command_id);
+        if let Some(trap) = trap {
+            trap(&message.origin.command_id);
+        }
         decide_by_kind(&context, replicas, slot, message)
     }));
     decided.map_err(|panic| {

@@ -9,6 +9,7 @@
 //! The same inputs in the same epochs give the same bytes; inputs in other epochs give the same states, values and numbers.
 //! An epoch that does not commit ends the core: it is rebuilt from the log, never rolled back.
 
+mod clients;
 mod close;
 mod deliver;
 mod documents;
@@ -19,7 +20,7 @@ mod replicas;
 mod slot;
 mod slots;
 #[cfg(test)]
-pub(super) mod tests;
+pub(crate) mod tests;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -29,21 +30,23 @@ use std::{
 
 use hashbrown::HashMap;
 
+pub use close::Checkpoint;
 pub use epoch::{ClosedEpoch, ClosedEvent, ClosedRow, ClosedSnapshot};
 pub use recover::Refold;
 pub use slot::{Slot, SlotState};
 
 use crate::{
     contracts::{Codec, CodecError, DecodedCommand, Entrada, EtapaDlq, RegistroDlq},
+    defectos::{Defecto, plantado},
     domain::{
         Comando, Direccionado, TipoAgregado,
         emisor::Emisor,
         facturacion::{factura::ComandoFactura, nota_credito::ComandoNotaCredito},
-        valores::Instante,
+        valores::{Id, Instante},
     },
     engine::{
         routing::Ownership,
-        store::{self, AggregateRow, MemoryRow, Payload, Positions, StateStore, StoreError},
+        store::{self, AggregateRow, MemoryRow, Payload, StateStore, StoreError},
     },
     log::{StoredRecord, Topic, TopicPartition},
 };
@@ -63,11 +66,13 @@ pub struct CoreLimits {
     pub max_hops: u32,
     /// Days that outcomes of clients' commands are remembered. Default 7.
     pub memory_days: i64,
+    /// Called with the command's id before each decision, inside its failure domain: where tests and the simulator plant panics.
+    pub trap: Option<fn(&Id)>,
 }
 
 impl Default for CoreLimits {
     fn default() -> Self {
-        Self { snapshot_every: 10, max_active: 150_000, max_hops: 16_384, memory_days: 7 }
+        Self { snapshot_every: 10, max_active: 150_000, max_hops: 16_384, memory_days: 7, trap: None }
     }
 }
 
@@ -140,7 +145,7 @@ pub struct Core {
     dirty: VecDeque<Direccionado>,
     /// Actors that passivation looks at, in turn.
     residents: VecDeque<Direccionado>,
-    checkpoint: close::Checkpoint,
+    checkpoint: Checkpoint,
     /// Documents that leave memory once their epoch is durable.
     leaving: VecDeque<(u64, Direccionado)>,
     /// Timers fired so far, modulo 1,000: keeps the ids of their events apart.
@@ -166,7 +171,7 @@ impl Core {
         store: Arc<dyn StateStore>,
         ownership: Ownership,
         limits: CoreLimits,
-        recovered: Positions,
+        checkpoint: Checkpoint,
     ) -> Self {
         Self {
             emisor,
@@ -185,7 +190,7 @@ impl Core {
             ordinal: 0,
             dirty: VecDeque::new(),
             residents: VecDeque::new(),
-            checkpoint: close::Checkpoint::new(recovered),
+            checkpoint,
             leaving: VecDeque::new(),
             fired: 0,
             service: Arc::from(SERVICE),
@@ -201,7 +206,8 @@ impl Core {
     pub fn handle(&mut self, input: Input, now: Instante) -> Result<(), CoreError> {
         let Input { from, record, decoded } = input;
         let entrada = Entrada { particion: from, posicion: record.position };
-        self.epoch.positions.insert(from, record.position + 1);
+        let next = record.position + if plantado(Defecto::PosicionDeMas) { 2 } else { 1 };
+        self.epoch.positions.insert(from, next);
         self.epoch.inputs += 1;
         self.epoch.bytes += record.record.value.len();
         self.stats.commands += 1;

@@ -279,7 +279,7 @@ impl Core {
     }
 
     /// Bytes of a step that never was on a topic, so that the DLQ can hold it.
-    fn encode_step(&self, message: &Message) -> Bytes {
+    pub(super) fn encode_step(&self, message: &Message) -> Bytes {
         let envelope = crate::contracts::CommandEnvelope {
             command_id: message.command_id(),
             correlation_id: message.origin.correlation_id.clone(),

@@ -13,11 +13,12 @@ use super::{
 };
 use crate::{
     contracts::{ComandoRechazado, EventEnvelope, Instantanea, RegistroAuditoria},
+    defectos::{Defecto, plantado},
     domain::{
-        Direccionado,
+        Direccionado, TipoAgregado,
         valores::{Id, Instante},
     },
-    engine::store::{self, AggregateRow, MemoryOutcome, MemoryRow, Payload, Positions, StoreWrite},
+    engine::store::{self, AggregateRow, MemoryOutcome, MemoryRow, Payload, StoreWrite},
 };
 
 /// Rows that wait to be written while the log is folded, so that each batch is worth its cost.
@@ -88,7 +89,7 @@ impl Core {
         let slot = &mut self.slots[place];
         if sobre.aggregate_version <= slot.version {
             refold.skipped += 1;
-            if !target.tipo.es_documento() {
+            if !target.tipo.es_documento() && !is_quarantine(body.tipo()) {
                 // A snapshot carries the state, not the outcomes that clients may ask for again.
                 self.remember_refolded(refold, &target, &sobre);
             }
@@ -103,7 +104,7 @@ impl Core {
             });
         }
         refold.events += 1;
-        if target.tipo.es_documento() && sobre.huella.is_some() {
+        if target.tipo.es_documento() && sobre.huella.is_some() && !is_quarantine(body.tipo()) {
             self.refold_origin(refold, place, &sobre)?;
         }
         let slot = &mut self.slots[place];
@@ -113,6 +114,11 @@ impl Core {
         let evento = body.decode().map_err(unreadable)?;
         slot.version = sobre.aggregate_version;
         slot.fold(&mut self.replicas, &evento);
+        // A quarantine is no outcome of the command that led to it.
+        if is_quarantine(body.tipo()) {
+            self.mark_dirty(&target);
+            return Ok(());
+        }
         if !target.tipo.es_documento() {
             self.remember_refolded(refold, &target, &sobre);
         } else if sobre.huella.is_some() {
@@ -178,6 +184,10 @@ impl Core {
             return Ok(());
         }
         let target = Direccionado::new(refusal.aggregate_tipo, refusal.aggregate_id.clone());
+        if !self.ownership.is_local(&target) {
+            // `auditoria` has the refusals of every context; this one's partition is another node's.
+            return Ok(());
+        }
         let place = self.activate(&target)?;
         let slot = &mut self.slots[place];
         if slot.version == 0 && !slot.stored {
@@ -194,6 +204,25 @@ impl Core {
     fn write_refolded(&mut self, refold: &mut Refold) -> Result<(), CoreError> {
         self.store.write(std::mem::take(&mut refold.rows))?;
         refold.waiting.clear();
+        Ok(())
+    }
+
+    /// Folds an event of another node's catalogue or ranges into the replicas. A client only when it is cached.
+    ///
+    /// # Errors
+    /// Unreadable events.
+    pub fn follow(&mut self, value: &Bytes) -> Result<(), CoreError> {
+        let codec = std::sync::Arc::clone(&self.codec);
+        let unreadable = |cause| CoreError::State { target: "un evento de catálogo de otro nodo".to_owned(), cause };
+        let (sobre, body) = codec.decode_event_envelope(value).map_err(unreadable)?;
+        let wanted = match sobre.aggregate_tipo {
+            TipoAgregado::Cliente => self.replicas.wants_client(&sobre.aggregate_id, sobre.aggregate_version),
+            _ => true,
+        };
+        if wanted {
+            let evento = body.decode().map_err(unreadable)?;
+            self.replicas.fold(&sobre.aggregate_id, &evento);
+        }
         Ok(())
     }
 
@@ -250,11 +279,18 @@ impl Core {
     /// Those of the local store.
     pub fn arm_open_sagas(&mut self, ids: Vec<Id>) -> Result<usize, CoreError> {
         for id in ids {
-            self.activate(&Direccionado::documento(id))?;
+            let target = Direccionado::documento(id);
+            // The row of a saga whose partition moved on stays until the partition is back and its tail is folded.
+            if self.ownership.is_local(&target) {
+                self.activate(&target)?;
+            }
         }
         let deadline = |slot: &Slot| slot.deadline().map(|(_, intento)| (slot.target.clone(), intento));
         let mut open: Vec<(Direccionado, u32)> = self.slots.iter().filter_map(deadline).collect();
         open.sort();
+        if plantado(Defecto::SagaSinReanudar) {
+            return Ok(open.len());
+        }
         for (target, intento) in &open {
             self.timers.insert((Instante(0), target.clone()), *intento);
             if let Some(slot) = self.slots.get_mut(target) {
@@ -268,7 +304,7 @@ impl Core {
     ///
     /// # Errors
     /// Those of the local store.
-    pub fn finish_refold(&mut self, mut refold: Refold, ends: Positions) -> Result<(), CoreError> {
+    pub fn finish_refold(&mut self, mut refold: Refold) -> Result<(), CoreError> {
         self.write_refolded(&mut refold)?;
         while let Some(target) = self.dirty.pop_front() {
             let Some(place) = self.slots.place(&target) else { continue };
@@ -287,12 +323,15 @@ impl Core {
                 self.write_refolded(&mut refold)?;
             }
         }
-        refold.rows.push((store::META_KEY.to_vec(), Some(store::encode_positions(&ends))));
+        refold.rows.push(self.checkpoint.row(&self.ownership));
         self.write_refolded(&mut refold)?;
         self.leaving.clear();
-        self.checkpoint = super::close::Checkpoint::new(ends);
         Ok(())
     }
+}
+
+fn is_quarantine(tipo: &str) -> bool {
+    matches!(tipo, "AgregadoEnCuarentena" | "CuarentenaLevantada")
 }
 
 /// A refusal because the id had been used with other content never was that id's outcome.

@@ -3,7 +3,7 @@
 //! The state of a catalogue aggregate lives here and nowhere else; its slot keeps only its version and bookkeeping.
 //! A local event enters at once, because an epoch that does not commit discards the whole core (ADR 3).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use chrono::NaiveDate;
 use hashbrown::HashMap;
@@ -29,6 +29,9 @@ struct Validity {
     to: NaiveDate,
 }
 
+/// Clients of other nodes kept at most.
+const FOREIGN_CLIENTS: usize = 100_000;
+
 #[derive(Debug, Default)]
 pub struct Replicas {
     pub clientes: HashMap<Id, Option<Cliente>>,
@@ -38,6 +41,10 @@ pub struct Replicas {
     pub bodegas: HashMap<Id, Option<Bodega>>,
     bodegas_by_sucursal: HashMap<Id, BTreeSet<Id>>,
     ranges: HashMap<(Id, TipoDocumento), BTreeMap<Id, Validity>>,
+    /// Versions of the cached clients of other nodes.
+    foreign: HashMap<Id, u64>,
+    /// The same, oldest first.
+    foreign_order: VecDeque<Id>,
 }
 
 impl Replicas {
@@ -72,6 +79,34 @@ impl Replicas {
             }
             EventoRango::NumeroAsignado { .. } | EventoRango::RangoPorAgotarse { .. } | EventoRango::NumeroInutilizado { .. } => {}
         }
+    }
+
+    /// Takes what the owner of a client of another node told, unless something newer is known.
+    pub fn adopt_foreign_client(&mut self, id: &Id, version: u64, cliente: Option<Cliente>) {
+        let Some(cliente) = cliente else { return };
+        match self.foreign.get_mut(id) {
+            Some(known) if *known >= version => return,
+            Some(known) => *known = version,
+            None => {
+                self.foreign.insert(id.clone(), version);
+                self.foreign_order.push_back(id.clone());
+            }
+        }
+        self.clientes.insert(id.clone(), Some(cliente));
+        if self.foreign_order.len() > FOREIGN_CLIENTS
+            && let Some(oldest) = self.foreign_order.pop_front()
+        {
+            self.foreign.remove(&oldest);
+            self.clientes.remove(&oldest);
+        }
+    }
+
+    /// Whether an event of a client of another node is news of a cached one; it then counts as folded.
+    pub fn wants_client(&mut self, id: &Id, version: u64) -> bool {
+        let Some(known) = self.foreign.get_mut(id) else { return false };
+        let news = *known < version;
+        *known = version.max(*known);
+        news
     }
 
     pub fn index_bodega(&mut self, sucursal_id: &Id, bodega_id: &Id) {

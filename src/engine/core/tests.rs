@@ -25,7 +25,10 @@ use crate::{
         reglas::Regla,
         valores::{Cantidad, Decimal, Direccion, Id, Identificacion, PrecioUnitario, TipoIdentificacion, fecha_iso},
     },
-    engine::{core::epoch::ClosedRow, store::MemoryStore},
+    engine::{
+        core::epoch::ClosedRow,
+        store::{MemoryStore, Positions},
+    },
     log::Record,
 };
 
@@ -75,8 +78,8 @@ impl Node {
             Arc::clone(&codec),
             Arc::clone(&store) as Arc<dyn StateStore>,
             ownership,
-            CoreLimits::default(),
-            Positions::new(),
+            CoreLimits { trap: Some(panic_if_asked), ..CoreLimits::default() },
+            Checkpoint::new(Positions::new(), Positions::new(), Positions::new()),
         );
         Self {
             core,
@@ -458,7 +461,7 @@ fn a_poison_command_parks_its_aggregate_alone_and_the_quarantine_survives_a_rest
         let value = node.codec.encode_event(&event.record.sobre, &event.record.evento).expect("evento");
         again.core.refold(&mut refold, &value).expect("plegar");
     }
-    again.core.finish_refold(refold, Positions::new()).expect("fin");
+    again.core.finish_refold(refold).expect("fin");
     again.give("tras-reinicio", comando);
     again.end_epoch();
     assert!(matches!(&again.last_reply().resultado, Resultado::Apartado { codigo, .. } if &**codigo == "EnCuarentena"));
@@ -477,7 +480,7 @@ fn a_core_folded_from_the_log_decides_as_the_one_that_wrote_it() {
         let value = node.codec.encode_event(&event.record.sobre, &event.record.evento).expect("evento");
         again.core.refold(&mut refold, &value).expect("plegar");
     }
-    again.core.finish_refold(refold, Positions::new()).expect("fin");
+    again.core.finish_refold(refold).expect("fin");
     again.positions = node.positions.clone();
     for n in ["cmd-3", "nuevo"] {
         let factura = if n == "nuevo" { "f99" } else { "f3" };

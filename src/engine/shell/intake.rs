@@ -4,16 +4,19 @@ use std::{
     sync::{
         Arc, Condvar, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
-        mpsc::Sender,
+        mpsc::{RecvTimeoutError, Sender, sync_channel},
     },
     time::Duration,
 };
 
 use super::processor::Work;
-use crate::log::{Delivery, LogError, Subscription};
+use crate::log::{Delivery, LogError, Subscription, TopicPartition};
 
 /// How long the intake sleeps at most before it looks whether it should stop.
 const PATIENCE: Duration = Duration::from_millis(200);
+
+/// How long the epochs in hand may take when partitions are revoked (`architecture.md` section 4).
+const REVOCATION: Duration = Duration::from_secs(5);
 
 /// Bytes of commands read and not yet committed: the bound on what waits in memory.
 pub struct Credits {
@@ -75,7 +78,10 @@ pub fn run(
         let work = match subscription.poll(limits.max_records, limits.max_bytes, PATIENCE)? {
             Delivery::Idle => continue,
             Delivery::Assigned(partitions) => Work::Assigned(partitions),
-            Delivery::Revoked(partitions) => Work::Revoked(partitions),
+            Delivery::Revoked(partitions) => {
+                hand_over(partitions, inbox, stop)?;
+                continue;
+            }
             Delivery::Records(from, records) => {
                 let bytes = records.iter().map(|r| r.record.value.len()).sum();
                 while !credits.take(bytes, PATIENCE) {
@@ -91,6 +97,23 @@ pub fn run(
         }
     }
     Ok(())
+}
+
+/// Waits until the partitions are let go of: the next poll acknowledges the revocation.
+fn hand_over(partitions: Vec<TopicPartition>, inbox: &Sender<Work>, stop: &AtomicBool) -> Result<(), LogError> {
+    let (done, waiting) = sync_channel(1);
+    if inbox.send(Work::Revoked { partitions, done }).is_err() {
+        return Ok(());
+    }
+    let rounds = (REVOCATION.as_millis() / PATIENCE.as_millis()).max(1);
+    for _ in 0..rounds {
+        match waiting.recv_timeout(PATIENCE) {
+            Err(RecvTimeoutError::Timeout) if !stop.load(Ordering::Acquire) => {}
+            // Let go of, or the processor is gone and with it whatever it had of them.
+            _ => return Ok(()),
+        }
+    }
+    Err(LogError::Storage(format!("las épocas de particiones revocadas no se confirmaron en {REVOCATION:?}: se abandonan")))
 }
 
 #[cfg(test)]

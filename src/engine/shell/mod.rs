@@ -7,7 +7,6 @@
 //! Threads are named so that CPU can be accounted for: `ingesta`, `motor`, `registro`, `respuestas`.
 
 pub mod committer;
-pub mod failures;
 pub mod gateway;
 pub mod intake;
 pub mod metrics;

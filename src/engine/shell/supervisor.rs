@@ -15,11 +15,9 @@ use std::{
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use tokio::sync::watch;
 
-use super::{
-    failures::ProcessorError,
-    processor::{self, News, ProcessorParts, Work},
-};
+use super::processor::{self, News, ProcessorParts, Work};
 use crate::engine::{
+    failures::ProcessorError,
     recovery::RecoveryReport,
     store::{StateStore, StoreError},
 };
@@ -115,7 +113,7 @@ fn start(myself: &ActorRef<Message>, state: &mut State) {
         // Declared after the guard, so let go before it reports: whoever hears of the end finds the stores free.
         let mut parts = parts;
         let result = factory(fresh).map_err(ProcessorError::from).and_then(|store| {
-            parts.core.store = store;
+            parts.lane.core.store = store;
             processor::run(&parts, (inbox, receiver), &mut |news| {
                 phase.send_replace(match news {
                     News::Progress { done, total } => Phase::Recovering { done, total },
@@ -176,7 +174,8 @@ fn exited(myself: &ActorRef<Message>, state: &mut State, result: Result<(), Proc
     }
     if error.is_of_an_input() {
         let parts = &state.arguments.parts;
-        parts.suspects.lock().unwrap_or_else(PoisonError::into_inner).blame(parts.limits.max_inputs);
+        let suspects = &parts.lane.suspects;
+        suspects.lock().unwrap_or_else(PoisonError::into_inner).blame(parts.lane.limits.max_inputs);
     }
     state.fresh_store = error.is_of_the_store();
     let doublings = u32::try_from(state.failures.len() - 1).unwrap_or(0).min(6);

@@ -10,7 +10,7 @@ use super::{
     partition::Partition,
     request::{Answer, Code, ProducerId, Request},
 };
-use crate::log::{LogError, Position, Topic, TopicPartition};
+use crate::log::{LogError, Position, Record, Topic, TopicPartition};
 
 /// Something that happens by itself at its time.
 #[derive(Debug)]
@@ -62,6 +62,8 @@ impl Ord for Timer {
 #[derive(Debug)]
 pub(super) enum Sent {
     Answer(Answer),
+    /// The same, after a broken connection made the client send it twice.
+    Repeated(Answer),
     /// Perhaps an answer later, by this ticket.
     Waiting(u64),
     /// Nobody listens there.
@@ -234,9 +236,11 @@ impl Cluster {
         match self.fates.request(&RequestInfo { api, node, now: self.now }) {
             Fate::Deliver => return self.answered(request, ticket),
             Fate::Duplicate(after) => {
-                let answer = self.answered(request, ticket);
                 self.plan(self.now + after, Event::Arrive { request: request.clone(), ticket: None });
-                return answer;
+                return match self.answered(request, ticket) {
+                    Sent::Answer(answer) => Sent::Repeated(answer),
+                    waiting => waiting,
+                };
             }
             Fate::LoseRequest => {}
             Fate::LoseAnswer => drop(self.apply(request, None)),
@@ -319,5 +323,3 @@ impl Cluster {
         })
     }
 }
-
-use crate::log::Record;

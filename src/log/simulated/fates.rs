@@ -42,7 +42,8 @@ pub enum Fate {
     LoseAnswer,
     /// Arrives, and is answered, after so long. A client that has given it up by then hears nothing; the effect is there all the same.
     Delay(Micros),
-    /// Arrives and is answered at once, and arrives once more after so long.
+    /// The connection broke and the client sent it again: one arrives and is answered at once, the other after so long. A network
+    /// doubles nothing by itself, so the client knows that it sent two (an `Append` is taken for a client's that does not care).
     Duplicate(Micros),
 }
 
@@ -79,6 +80,11 @@ pub trait Fates: Send {
     /// Which of the `ready` partitions is read next, and how much of it.
     fn portion(&mut self, _ready: usize) -> Portion {
         Portion { partition: 0, max_records: usize::MAX }
+    }
+
+    /// Whether a heartbeat that is due goes out now: it has a thread of its own, which may come after anything else.
+    fn beats(&mut self) -> bool {
+        true
     }
 
     /// Whether this `read` of the port fails with `Storage`.

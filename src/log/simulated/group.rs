@@ -48,6 +48,8 @@ pub(super) enum Standing {
     Wait,
     /// A round is under way that it has not joined.
     Rejoin,
+    /// A known instance that came back in the middle of a generation: it has what it had.
+    Kept { member: u64, generation: u64, partitions: Vec<usize> },
     /// The generation that was made, and what is the member's in it.
     Assigned { member: u64, generation: u64, partitions: Vec<usize> },
 }
@@ -148,7 +150,7 @@ impl Cluster {
                     if settled {
                         let (generation, partitions) = (found.generation, found.members[place].assigned.clone());
                         self.watch(group, id);
-                        return Ok((id, Standing::Assigned { member: id, generation, partitions }));
+                        return Ok((id, Standing::Kept { member: id, generation, partitions }));
                     }
                 } else {
                     found.members.push(Member {

@@ -36,8 +36,16 @@ mod group;
 mod partition;
 mod port;
 mod request;
+#[cfg(test)]
+mod tests;
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 pub use self::{
     client::{Client, ClientOptions, Step},
@@ -131,15 +139,79 @@ pub struct ClusterStats {
     pub unstable_fetches: u64,
 }
 
+impl ClusterStats {
+    /// The counts with their names in reports.
+    pub fn by_name(&self) -> [(&'static str, u64); 12] {
+        [
+            ("transacciones confirmadas", self.committed),
+            ("transacciones abortadas", self.aborted),
+            ("registros confirmados", self.committed_records),
+            ("transacciones vencidas", self.expired),
+            ("transacciones abiertas que otro abortó", self.fenced_open),
+            ("transacciones decididas por otro EndTxn", self.misdecided),
+            ("peticiones que llegaron tarde", self.late_requests),
+            ("repartos de particiones", self.rebalances),
+            ("sesiones perdidas", self.sessions_lost),
+            ("conmutaciones", self.fail_overs),
+            ("registros sin acuse perdidos", self.truncated_records),
+            ("posiciones inestables", self.unstable_fetches),
+        ]
+    }
+
+    pub fn add(&mut self, other: &Self) {
+        self.committed += other.committed;
+        self.aborted += other.aborted;
+        self.committed_records += other.committed_records;
+        self.expired += other.expired;
+        self.fenced_open += other.fenced_open;
+        self.misdecided += other.misdecided;
+        self.late_requests += other.late_requests;
+        self.rebalances += other.rebalances;
+        self.sessions_lost += other.sessions_lost;
+        self.fail_overs += other.fail_overs;
+        self.truncated_records += other.truncated_records;
+        self.unstable_fetches += other.unstable_fetches;
+    }
+}
+
 struct Shared {
     cluster: Mutex<Cluster>,
     /// Something became readable, or a group changed.
     changed: Condvar,
+    /// Threads that wait for it. A simulation has none, and wakes nobody thousands of times a second.
+    waiting: AtomicUsize,
 }
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Cluster> {
         self.cluster.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Wakes whoever waits. Call it after letting the cluster go.
+    fn announce(&self) {
+        if self.waiting.load(Ordering::SeqCst) > 0 {
+            self.changed.notify_all();
+        }
+    }
+
+    /// Waits for the next news, at most so long.
+    fn wait_for_news(&self, cluster: MutexGuard<'_, Cluster>, timeout: Duration) {
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        drop(self.changed.wait_timeout(cluster, timeout));
+        self.waiting.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// Waits at most so long, unless `unless` says that there is no need.
+    fn wait<'a>(
+        &self,
+        cluster: MutexGuard<'a, Cluster>,
+        timeout: Duration,
+        unless: impl Fn(&Cluster) -> bool,
+    ) -> MutexGuard<'a, Cluster> {
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        let waited = self.changed.wait_timeout_while(cluster, timeout, |cluster| !unless(cluster));
+        self.waiting.fetch_sub(1, Ordering::SeqCst);
+        waited.unwrap_or_else(PoisonError::into_inner).0
     }
 }
 
@@ -164,7 +236,7 @@ impl SimulatedLog {
             "plazos mayores que 0"
         );
         let cluster = Mutex::new(Cluster::new(options, fates));
-        Self { shared: Arc::new(Shared { cluster, changed: Condvar::new() }), locals: Arc::default() }
+        Self { shared: Arc::new(Shared { cluster, changed: Condvar::new(), waiting: AtomicUsize::new(0) }), locals: Arc::default() }
     }
 
     /// The same cluster as another process sees it: what this one claimed and joined is not known there.
@@ -185,7 +257,7 @@ impl SimulatedLog {
     /// Lets time pass; whatever is due on the way happens in its order. Time never goes back.
     pub fn advance(&self, to: Micros) {
         self.shared.lock().advance(to);
-        self.shared.changed.notify_all();
+        self.shared.announce();
     }
 
     /// When something happens by itself next: a late request, a marker, a time-out.
@@ -238,13 +310,18 @@ impl SimulatedLog {
         self.shared.lock().stats
     }
 
+    /// The groups, for a trace.
+    pub fn describe_groups(&self) -> String {
+        format!("{:?}", self.shared.lock().groups)
+    }
+
     /// Appends outside any transaction, once, in one request of `node`.
     ///
     /// # Errors
     /// Limits, `UnknownPartition`: nothing was sent. `OutcomeUnknown`: no answer; the records may be there, come later, or never.
     pub fn produce(&self, node: u32, records: Vec<(TopicPartition, Record)>) -> Result<Vec<Position>, LogError> {
         let produced = port::produce(&mut self.shared.lock(), node, records);
-        self.shared.changed.notify_all();
+        self.shared.announce();
         produced
     }
 }

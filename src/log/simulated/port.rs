@@ -41,7 +41,7 @@ pub(super) fn produce(cluster: &mut Cluster, node: u32, records: Vec<(TopicParti
         placed.push((cluster.place(partition)?, record));
     }
     match cluster.send(Api::Append, node, &Request::Append { records: placed.into() }) {
-        Sent::Answer(Answer::Appended(positions)) => Ok(positions),
+        Sent::Answer(Answer::Appended(positions)) | Sent::Repeated(Answer::Appended(positions)) => Ok(positions),
         sent => {
             if let Sent::Waiting(ticket) = sent {
                 cluster.forget(ticket);
@@ -84,7 +84,7 @@ impl SimulatedLog {
             }
             drop(cluster);
             if let Some(outcome) = outcome {
-                self.shared.changed.notify_all();
+                self.shared.announce();
                 return outcome;
             }
         }
@@ -98,7 +98,7 @@ impl Log for SimulatedLog {
 
     fn append(&self, records: Vec<(TopicPartition, Record)>) -> Result<Box<dyn PendingAppend>, LogError> {
         let appended = produce(&mut self.shared.lock(), NODE, records);
-        self.shared.changed.notify_all();
+        self.shared.announce();
         match appended {
             Ok(positions) => Ok(Box::new(Appended { positions, failure: None })),
             Err(failure @ LogError::OutcomeUnknown { .. }) => {
@@ -177,8 +177,7 @@ impl Log for SimulatedLog {
 
     fn wait_stable(&self, seen: u64, timeout: Duration) -> u64 {
         let cluster = self.shared.lock();
-        let waited = self.shared.changed.wait_timeout_while(cluster, timeout, |cluster| cluster.advances == seen);
-        waited.unwrap_or_else(PoisonError::into_inner).0.advances
+        self.shared.wait(cluster, timeout, |cluster| cluster.advances != seen).advances
     }
 
     fn retain(&self, now: Instante) -> Result<u64, LogError> {
@@ -229,12 +228,12 @@ impl Subscription for Member {
             match consumer.turn(&mut cluster, max_records, max_bytes)? {
                 Turn::Delivery(delivery) => {
                     drop(cluster);
-                    self.shared.changed.notify_all();
+                    self.shared.announce();
                     return Ok(delivery);
                 }
                 Turn::Progress => {
                     drop(cluster);
-                    self.shared.changed.notify_all();
+                    self.shared.announce();
                     continue;
                 }
                 Turn::Nothing => {}
@@ -244,7 +243,7 @@ impl Subscription for Member {
             if left.is_zero() {
                 return Ok(Delivery::Idle);
             }
-            drop(self.shared.changed.wait_timeout(cluster, left));
+            self.shared.wait_for_news(cluster, left);
         }
     }
 
@@ -256,6 +255,6 @@ impl Subscription for Member {
 impl Drop for Member {
     fn drop(&mut self) {
         locked(&self.consumer).leave(&mut self.shared.lock());
-        self.shared.changed.notify_all();
+        self.shared.announce();
     }
 }

@@ -21,9 +21,10 @@ use std::{
 use ractor::{Actor, ActorRef};
 use tokio::runtime::{Builder, Runtime};
 
+pub use self::partition::SinkError;
 use self::{
     actor::{SinkHandle, SupervisorActor, SupervisorMsg},
-    partition::Shared,
+    partition::{PartitionSink, Shared, Step},
 };
 use super::{
     auditoria::AUDITORIA_SPEC,
@@ -193,6 +194,65 @@ impl Drop for ProjectionRunner {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
+    }
+}
+
+/// All sinks without their actors and threads, a batch at a time: for whoever keeps the time himself, as the simulator.
+pub struct Sinks {
+    shared: Arc<Shared>,
+    sinks: Vec<PartitionSink>,
+}
+
+impl Sinks {
+    /// Declares the tables and resumes every sink where its rows are.
+    ///
+    /// # Errors
+    /// Of the tables.
+    pub fn open(
+        log: Arc<dyn Log>,
+        tables: Arc<dyn Tables>,
+        decoder: Arc<dyn Decoder>,
+        options: RunnerOptions,
+    ) -> Result<Self, SinkError> {
+        declare(&*tables, &options.projections)?;
+        let partitions = partitions_of(&*log, &options.projections);
+        let shared = Arc::new(Shared {
+            log,
+            tables,
+            decoder,
+            progress: Progress::new(Vec::new()),
+            anomalies: Anomalies::new(),
+            options,
+            stopping: AtomicBool::new(false),
+        });
+        let open = |partition: TopicPartition| {
+            let of_topic = |spec: &&&'static ProjectionSpec| spec.topics.contains(&partition.topic);
+            let specs: Vec<_> = shared.options.projections.iter().filter(of_topic).copied().collect();
+            PartitionSink::open(partition, &specs, Arc::clone(&shared))
+        };
+        let sinks = partitions.into_iter().map(open).collect::<Result<_, _>>()?;
+        Ok(Self { shared, sinks })
+    }
+
+    /// Number of sinks: one for each partition that a projection reads.
+    pub fn len(&self) -> usize {
+        self.sinks.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.sinks.is_empty()
+    }
+
+    /// Applies the next batch of a sink; `false` when it had nothing to read.
+    ///
+    /// # Errors
+    /// Of log or tables: the next step tries the batch again.
+    pub fn step(&mut self, sink: usize) -> Result<bool, SinkError> {
+        Ok(self.sinks[sink].step()? == Step::Applied)
+    }
+
+    pub fn anomalies(&self) -> &Anomalies {
+        &self.shared.anomalies
     }
 }
 

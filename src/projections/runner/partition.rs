@@ -11,6 +11,7 @@ use bytes::Bytes;
 use super::RunnerOptions;
 use crate::{
     contracts::{Entrada, EtapaDlq, RegistroDlq},
+    defectos::{Defecto, plantado},
     log::{Log, LogError, Position, Record, StoredRecord, Topic, TopicPartition},
     projections::{
         progress::{Mark, Progress},
@@ -106,7 +107,10 @@ impl PartitionSink {
         let (next, timestamp) = (last.position + 1, last.record.timestamp);
         let count = records.len() as u64;
         let entries = self.decode(records)?;
-        let outcome = self.apply(from, next, &entries);
+        let outcome = match self.apply(from, next, &entries) {
+            Err(_) if plantado(Defecto::PosicionAntesQueFilas) => Ok(()),
+            outcome => outcome,
+        };
         if outcome.is_err() {
             self.at(from).for_each(|c| c.fold.forget());
         }

@@ -6,7 +6,6 @@
 
 #[doc(hidden)]
 pub mod fuzz;
-mod key;
 mod row;
 mod shape;
 mod versions;
@@ -25,6 +24,7 @@ use fjall::{
 };
 
 use self::versions::{Place, Versions};
+use super::key;
 use super::{Cursor, From, Row, SinkPosition, Table, Tables, TablesError, Value, Write};
 use crate::log::{
     Position, TopicPartition,
@@ -354,7 +354,7 @@ impl Tables for EmbeddedTables {
     ) -> Result<Vec<Row>, TablesError> {
         let keyspace = self.keyspace(table)?;
         let (start, end) =
-            bounds(table, partition, from, reverse).map_err(|what| TablesError::Shape { table: table.name, what })?;
+            key::bounds(table, partition, from, reverse).map_err(|what| TablesError::Shape { table: table.name, what })?;
         let range = match end {
             Some(end) if end <= start => return Ok(Vec::new()),
             Some(end) => keyspace.range(start..end),
@@ -404,26 +404,4 @@ impl Tables for EmbeddedTables {
         }
         self.flush()
     }
-}
-
-/// First key and the key before which a slice ends, in byte order.
-fn bounds(table: &'static Table, partition: &[Value], from: &From, reverse: bool) -> Result<(Vec<u8>, Option<Vec<u8>>), String> {
-    if partition.len() != table.partition.len() {
-        return Err(format!("la partición tiene {} columnas y la tabla tiene {}", partition.len(), table.partition.len()));
-    }
-    let place = |clustering: &[Value]| key::encode(table, &[partition, clustering].concat());
-    let first = place(&[])?;
-    let end = key::after_prefix(&first);
-    Ok(match (from, reverse) {
-        (From::Start, _) => (first, end),
-        (From::At(values), false) => (place(values)?, end),
-        (From::At(values), true) => (first, key::after_prefix(&place(values)?)),
-        (From::After(values), _) => {
-            if values.len() != table.clustering.len() {
-                return Err(format!("el cursor tiene {} columnas y la tabla ordena por {}", values.len(), table.clustering.len()));
-            }
-            let key = place(values)?;
-            if reverse { (first, Some(key)) } else { ([&key[..], &[0]].concat(), end) }
-        }
-    })
 }

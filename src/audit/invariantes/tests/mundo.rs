@@ -23,8 +23,9 @@ use crate::{
         Engine, EngineOptions,
         core::CoreLimits,
         gateway::NewCommand,
+        lane::EpochLimits,
         ports::FixedClock,
-        shell::{metrics::EngineMetrics, processor::EpochLimits},
+        shell::metrics::EngineMetrics,
         store::{MemoryStore, StateStore},
     },
     log::{

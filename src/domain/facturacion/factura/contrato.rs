@@ -9,9 +9,9 @@ use super::{
     posterior::{AnulacionIniciada, FacturaAnulada, RespuestaDian},
 };
 use crate::domain::{
-    Comando, ResultadoPaso,
+    Comando, ComandoEnEspera, ResultadoPaso,
     catalogo::{
-        cliente::DatosCliente,
+        cliente::{Cliente, DatosCliente},
         descuento::{AmbitoDescuento, ValorDeclarado, ValorDescuento},
         producto::Impuesto,
     },
@@ -249,6 +249,14 @@ pub enum ComandoFactura {
         paso: Paso,
         resultado: ResultadoPaso,
     },
+    /// From the owner of a client asked in step 0: its state as of `version` (`None`: it does not exist), and the command that waited.
+    ClienteConsultado {
+        factura_id: Id,
+        cliente_id: Id,
+        version: u64,
+        cliente: Option<Box<Cliente>>,
+        pedido: ComandoEnEspera,
+    },
     /// From the engine's timer: the deadline of an attempt passed, or the saga is to be driven again. Never on a topic.
     VencioPlazo {
         factura_id: Id,
@@ -294,6 +302,7 @@ impl ComandoFactura {
             Self::EmitirFactura { .. } => "EmitirFactura",
             Self::DescartarFactura { .. } => "DescartarFactura",
             Self::RespuestaPaso { .. } => "RespuestaPaso",
+            Self::ClienteConsultado { .. } => "ClienteConsultado",
             Self::VencioPlazo { .. } => "VencioPlazo",
             Self::ReservarCredito { .. } => "ReservarCredito",
             Self::AplicarCredito { .. } => "AplicarCredito",
@@ -315,6 +324,7 @@ impl ComandoFactura {
             | Self::EmitirFactura { factura_id, .. }
             | Self::DescartarFactura { factura_id }
             | Self::RespuestaPaso { factura_id, .. }
+            | Self::ClienteConsultado { factura_id, .. }
             | Self::VencioPlazo { factura_id, .. }
             | Self::ReservarCredito { factura_id, .. }
             | Self::AplicarCredito { factura_id, .. }

@@ -50,6 +50,8 @@ pub fn decidir(
             }
             saga::responder(factura, *intento, *grupo, *paso, resultado, ctx)
         }
+        // The engine takes it apart: what is decided is the command that waited.
+        ComandoFactura::ClienteConsultado { .. } => Ok(DecisionFactura::default()),
         ComandoFactura::VencioPlazo { intento, .. } => Ok(estado.map(|factura| vencer(factura, *intento, ctx)).unwrap_or_default()),
         ComandoFactura::ReservarCredito { factura_id, solicitud } => credito::reservar(estado, factura_id, solicitud, ctx),
         ComandoFactura::AplicarCredito { factura_id, nota_id, intento } => credito::aplicar(estado, factura_id, nota_id, *intento),

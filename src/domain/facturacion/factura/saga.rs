@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::{
     DecisionFactura, Emision, EstadoFactura, EventoFactura, Factura, FacturaEmitida, FaseEmision, GrupoEmitido, NotaSaga, Paso,
 };
+use crate::defectos::{Defecto, plantado};
 use crate::domain::{
     ContextoDecision, Rechazo, ResultadoPaso,
     inventario::LoteConsumido,
@@ -139,7 +140,11 @@ fn de_factura(emision: &Emision, indice: usize, falla: &Falla) -> Falla {
 fn rechazar(factura: &Factura, emision: &Emision, errores: Vec<Falla>) -> DecisionFactura {
     let rechazada =
         EventoFactura::FacturaRechazada { factura_id: factura.factura_id.clone(), intento: emision.inicio.intento, errores };
-    DecisionFactura { eventos: vec![rechazada], envios: liberar_todos(&emision.inicio), ..Default::default() }
+    let mut envios = liberar_todos(&emision.inicio);
+    if plantado(Defecto::NumeroAntesDeStock) {
+        envios.extend(numerar(&emision.inicio, factura.cabecera.fecha_emision, 0));
+    }
+    DecisionFactura { eventos: vec![rechazada], envios, ..Default::default() }
 }
 
 /// A refused range: the next one, or the end. Only the range that was asked last can refuse.

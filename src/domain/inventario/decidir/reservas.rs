@@ -9,6 +9,7 @@ use super::{
     DecisionInventario, falla_de_cifras, falla_sin_inventario, falla_sin_stock,
     salidas::{DatosReduccion, falla_de_lotes, reducir},
 };
+use crate::defectos::{Defecto, plantado};
 use crate::domain::{
     ContextoDecision, Rechazo, ResultadoPaso,
     inventario::{
@@ -38,7 +39,11 @@ pub(super) fn reservar(
         let falla = Falla::simple(Regla::ReservaCancelada, "/reserva_id").con("reserva_id", reserva_id);
         return Err(Rechazo::de(falla));
     }
-    let disponible = inventario.disponible(fecha, ctx.emisor.vender_vencidos);
+    let disponible = if plantado(Defecto::ReservaSinDisponible) {
+        inventario.stock
+    } else {
+        inventario.disponible(fecha, ctx.emisor.vender_vencidos)
+    };
     if let Some(falla) = falla_de_reserva(inventario, cantidad, disponible, fecha, ctx) {
         return Err(Rechazo::de(falla));
     }
@@ -143,6 +148,9 @@ pub(super) fn liberar(
         return Err(Rechazo::de(falla));
     }
     let reserva = inventario.reservas.get(reserva_id);
+    if plantado(Defecto::LiberacionSinLapida) && reserva.is_none() {
+        return Ok(DecisionInventario::responde(Vec::new(), ResultadoPaso::ReservaLiberada));
+    }
     let fecha = reserva.map_or(ctx.hoy, |r| r.fecha);
     let libera = reserva.map_or(Cantidad::CERO, |r| r.cantidad);
     let reservado = restar(inventario.reservado, libera).unwrap_or_default();

@@ -58,7 +58,7 @@ fn refolded(node: &Node) -> Node {
         let value = node.codec.encode_event(&event.record.sobre, &event.record.evento).expect("evento");
         again.core.refold(&mut refold, &value).expect("plegar");
     }
-    again.core.finish_refold(refold, Positions::new()).expect("fin");
+    again.core.finish_refold(refold).expect("fin");
     again
 }
 

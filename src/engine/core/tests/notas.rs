@@ -113,7 +113,7 @@ fn reiniciado(node: &Node) -> Node {
         let value = node.codec.encode_event(&event.record.sobre, &event.record.evento).expect("evento");
         again.core.refold(&mut refold, &value).expect("plegar");
     }
-    again.core.finish_refold(refold, Positions::new()).expect("fin");
+    again.core.finish_refold(refold).expect("fin");
     again.positions = node.positions.clone();
     again
 }

@@ -57,7 +57,7 @@ fn morir(node: &mut Node, es_b: bool) {
         let value = node.codec.encode_event(&event.record.sobre, &event.record.evento).expect("evento");
         again.core.refold(&mut refold, &value).expect("plegar");
     }
-    again.core.finish_refold(refold, Positions::new()).expect("fin");
+    again.core.finish_refold(refold).expect("fin");
     let mut abiertas = Vec::new();
     let visitar = &mut |key: &[u8], _: Bytes| {
         let texto = std::str::from_utf8(&key[store::OPEN_SAGA_PREFIX.len()..]).expect("texto");

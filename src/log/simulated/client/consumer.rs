@@ -166,7 +166,8 @@ impl Consumer {
         match self.phase {
             Phase::Out => free && self.join(cluster),
             Phase::Joining => self.sync(cluster),
-            Phase::In if self.rejoin && free => self.join(cluster),
+            // What was given is taken over first: it can be worked on while the others join.
+            Phase::In if self.rejoin && free && self.gaining.is_empty() => self.join(cluster),
             Phase::In => self.beat(cluster),
         }
     }
@@ -186,7 +187,10 @@ impl Consumer {
                 self.member = Some(member);
                 self.phase = Phase::Joining;
                 self.rejoin = false;
+                let kept = matches!(standing, Standing::Kept { .. });
                 self.learn(cluster, standing);
+                // If it died between letting partitions go and joining again, a round is still owed to whoever was to have them.
+                self.rejoin |= kept;
                 true
             }
             Err(code) => self.stranger(code),
@@ -204,6 +208,9 @@ impl Consumer {
 
     fn beat(&mut self, cluster: &mut Cluster) -> bool {
         let Some(member) = self.member.filter(|_| cluster.now >= self.next_beat) else { return false };
+        if !cluster.fates.beats() {
+            return false;
+        }
         self.next_beat = cluster.now + cluster.options.heartbeat_interval;
         let (arrives, answered) = cluster.round_trip(Api::Heartbeat, self.node);
         if !arrives {
@@ -226,7 +233,7 @@ impl Consumer {
                 self.phase = Phase::In;
                 news
             }
-            Standing::Assigned { member, generation, partitions } => {
+            Standing::Assigned { member, generation, partitions } | Standing::Kept { member, generation, partitions } => {
                 self.phase = Phase::In;
                 self.generation = generation;
                 self.membership.refreshed(Metadata { member, generation });

@@ -82,7 +82,7 @@ impl Client {
             None if self.producer.is_idle() => Step::Idle,
             None => Step::Pending,
             Some(outcome) => {
-                self.shared.changed.notify_all();
+                self.shared.announce();
                 match outcome {
                     Outcome::Claimed(claimed) => Step::Claimed(claimed),
                     Outcome::Ended(ended) => Step::Done(ended),
@@ -136,6 +136,6 @@ impl Client {
     /// Leaves the group at once, as a node does that is taken out of service; a member that only stops is missed after its session.
     pub fn leave(&mut self) {
         self.consumer.leave(&mut self.shared.lock());
-        self.shared.changed.notify_all();
+        self.shared.announce();
     }
 }

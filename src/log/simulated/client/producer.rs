@@ -12,6 +12,8 @@ use crate::log::{
     transactional::{Call, Failure, Flags, Heard, Membership, Outcome, Producer},
 };
 
+const TIMED_OUT: Flags = Flags { retriable: true, requires_abort: false, fatal: false, fenced: false, timed_out: true };
+
 type Standing<'a> = Option<&'a mut Membership<Metadata>>;
 
 /// The request of the call in hand.
@@ -41,6 +43,7 @@ pub(in super::super) struct ProducerSide {
     call: Option<Call>,
     since: Micros,
     attempts: u32,
+    pauses: u32,
     smooth: bool,
     request: Option<(Api, Request)>,
     wire: Wire,
@@ -62,6 +65,7 @@ impl ProducerSide {
             call: None,
             since: 0,
             attempts: 0,
+            pauses: 0,
             smooth: true,
             request: None,
             wire: Wire::Free,
@@ -115,16 +119,14 @@ impl ProducerSide {
         let call = self.machine.next_call(membership.as_deref())?;
         if self.call != Some(call) {
             self.drop_request(cluster);
-            (self.call, self.since, self.attempts, self.smooth) = (Some(call), cluster.now, 0, true);
+            (self.call, self.since, self.smooth) = (Some(call), cluster.now, true);
+            (self.attempts, self.pauses) = (0, 0);
         }
         match self.wire {
             Wire::Waiting { ticket, deadline } => match cluster.answer_of(ticket) {
                 Some(answer) => self.answered(cluster, answer, membership),
                 None if cluster.now < deadline => None,
-                None => {
-                    cluster.forget(ticket);
-                    self.again(cluster, "no llegó respuesta", membership)
-                }
+                None => self.unanswered(cluster, ticket, membership),
             },
             Wire::Pause { until } if cluster.now < until => None,
             Wire::Free | Wire::Pause { .. } => self.send(cluster, membership),
@@ -145,14 +147,15 @@ impl ProducerSide {
         let Some((api, request)) = &self.request else { return self.done(cluster, 0, membership) };
         match cluster.send(*api, self.node, request) {
             Sent::Answer(answer) => self.answered(cluster, answer, membership),
+            Sent::Repeated(answer) => {
+                self.smooth = false;
+                self.answered(cluster, answer, membership)
+            }
             Sent::Waiting(ticket) => {
                 self.wire = Wire::Waiting { ticket, deadline: cluster.now + cluster.options.request_timeout };
                 None
             }
-            Sent::Disconnected => {
-                self.wire = Wire::Pause { until: cluster.now + cluster.options.retry_backoff };
-                self.again(cluster, "no hay conexión con el broker", membership)
-            }
+            Sent::Disconnected => self.disconnected(cluster, membership),
         }
     }
 
@@ -206,19 +209,32 @@ impl ProducerSide {
         }
     }
 
-    /// A request that needs another try without having been answered.
-    fn again(&mut self, cluster: &mut Cluster, what: &str, membership: Standing<'_>) -> Option<Outcome> {
-        self.smooth = false;
+    /// No answer came within the time: once more, or the call is given up.
+    fn unanswered(&mut self, cluster: &mut Cluster, ticket: u64, membership: Standing<'_>) -> Option<Outcome> {
+        cluster.forget(ticket);
+        (self.wire, self.smooth) = (Wire::Free, false);
         self.attempts += 1;
-        if let Wire::Waiting { .. } = self.wire {
-            self.wire = Wire::Free;
-        }
-        let unreachable = cluster.is_down();
-        let exhausted = if unreachable { self.is_overdue(cluster) } else { self.attempts >= cluster.options.request_attempts };
-        if !exhausted {
+        if self.attempts < cluster.options.request_attempts {
             return None;
         }
-        self.failed(cluster, Flags { retriable: true, timed_out: true, ..Flags::default() }, what.to_owned(), membership)
+        self.failed(cluster, TIMED_OUT, "no llegó respuesta".to_owned(), membership)
+    }
+
+    /// Nobody listens: once more after a pause, until the call is overdue.
+    fn disconnected(&mut self, cluster: &mut Cluster, membership: Standing<'_>) -> Option<Outcome> {
+        self.smooth = false;
+        if !self.is_overdue(cluster) {
+            self.pause(cluster);
+            return None;
+        }
+        self.failed(cluster, TIMED_OUT, "no hay conexión con el broker".to_owned(), membership)
+    }
+
+    /// Before asking again: longer each time, up to the time-out of a request.
+    fn pause(&mut self, cluster: &Cluster) {
+        let backoff = cluster.options.retry_backoff << self.pauses.min(16);
+        self.pauses += 1;
+        self.wire = Wire::Pause { until: cluster.now + backoff.clamp(1, cluster.options.request_timeout) };
     }
 
     fn is_overdue(&self, cluster: &Cluster) -> bool {
@@ -244,13 +260,13 @@ impl ProducerSide {
             Some(Request::AddPartitions { partitions, .. }) => {
                 self.added += partitions.len();
                 self.ordinal = number;
-                self.attempts = 0;
+                (self.attempts, self.pauses) = (0, 0);
                 None
             }
             Some(Request::AddOffsets { .. }) => {
                 self.offsets_added = true;
                 self.ordinal = number;
-                self.attempts = 0;
+                (self.attempts, self.pauses) = (0, 0);
                 None
             }
             Some(Request::Produce { partition, records, .. }) => {
@@ -268,10 +284,10 @@ impl ProducerSide {
             reaction => {
                 self.smooth &= !matches!(reaction, Reaction::Reconnect);
                 if !self.is_overdue(cluster) {
-                    self.wire = Wire::Pause { until: cluster.now + cluster.options.retry_backoff };
+                    self.pause(cluster);
                     return None;
                 }
-                Flags { retriable: true, timed_out: true, ..Flags::default() }
+                TIMED_OUT
             }
         };
         self.failed(cluster, flags, code.to_string(), membership)

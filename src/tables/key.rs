@@ -8,7 +8,7 @@ use chrono::{Datelike, NaiveDate};
 
 use crate::{
     domain::valores::Instante,
-    tables::{ColumnType, Key, Order, Table, Value},
+    tables::{ColumnType, From, Key, Order, Table, Value},
 };
 
 /// Encoded keys beyond this are refused.
@@ -144,6 +144,33 @@ pub(super) fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
     let mut out = prefix[..=keep].to_vec();
     out[keep] += 1;
     Some(out)
+}
+
+/// First key and the key before which a slice ends, in byte order.
+pub(super) fn bounds(
+    table: &'static Table,
+    partition: &[Value],
+    from: &From,
+    reverse: bool,
+) -> Result<(Vec<u8>, Option<Vec<u8>>), String> {
+    if partition.len() != table.partition.len() {
+        return Err(format!("la partición tiene {} columnas y la tabla tiene {}", partition.len(), table.partition.len()));
+    }
+    let place = |clustering: &[Value]| encode(table, &[partition, clustering].concat());
+    let first = place(&[])?;
+    let end = after_prefix(&first);
+    Ok(match (from, reverse) {
+        (From::Start, _) => (first, end),
+        (From::At(values), false) => (place(values)?, end),
+        (From::At(values), true) => (first, after_prefix(&place(values)?)),
+        (From::After(values), _) => {
+            if values.len() != table.clustering.len() {
+                return Err(format!("el cursor tiene {} columnas y la tabla ordena por {}", values.len(), table.clustering.len()));
+            }
+            let key = place(values)?;
+            if reverse { (first, Some(key)) } else { ([&key[..], &[0]].concat(), end) }
+        }
+    })
 }
 
 #[cfg(test)]

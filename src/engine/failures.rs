@@ -2,11 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::committer::CommitError;
-use crate::{
-    engine::{core::CoreError, recovery::RecoveryError, store::StoreError},
-    log::{LogError, Position, TopicPartition},
-};
+use super::{core::CoreError, encode::CommitError, recovery::RecoveryError, store::StoreError};
+use crate::log::{LogError, Position, TopicPartition};
 
 /// Why a processor ended before it was told to.
 #[derive(Debug, thiserror::Error)]

@@ -32,6 +32,17 @@ async fn lo_que_existe_y_lo_que_no() {
     }
     assert_eq!(borde.get("/api/v1/inventarios/1/b/stock").await.status, 200);
     borde.get("/api/v1/inventarios/2/b/stock").await.es_problema(404);
+    for ruta in
+        ["notas-credito/1", "facturas/9/notas-credito/1", "clientes/1/estado-de-cuenta", "inventarios/1/b/explicacion?cantidad=2.5"]
+    {
+        assert_eq!(borde.get(&format!("/api/v1/{ruta}")).await.status, 200, "{ruta}");
+    }
+    assert_eq!(borde.get("/api/v1/notas-credito/repetida").await.es_problema(409).codigo(), "IdAmbiguo");
+    borde.get("/api/v1/notas-credito/2").await.es_problema(404);
+    for cantidad in ["", "?cantidad=0", "?cantidad=-1", "?cantidad=1.0000001", "?cantidad=1&fecha=2026-02-30"] {
+        borde.get(&format!("/api/v1/inventarios/1/b/explicacion{cantidad}")).await.es_problema(400);
+    }
+    borde.get("/api/v1/clientes/1/estado-de-cuenta?fechaInicio=2026-01-01").await.es_problema(400);
     assert_eq!(borde.pedir("HEAD", "/api/v1/clientes/1", &[], Body::empty()).await.status, 200);
 }
 

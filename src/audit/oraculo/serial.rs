@@ -16,7 +16,7 @@ use crate::{
         },
         inventario::{self, EventoInventario, MotivoSalida},
         numeracion::{self, EventoRango},
-        reglas::{Falla, Regla},
+        reglas::{Falla, Regla, version_esperada},
         valores::{Id, Instante},
     },
     engine::core::answer,
@@ -118,8 +118,7 @@ impl OraculoSerial {
 
     fn decidir_todo(&mut self, sobre: &CommandEnvelope, destino: &Direccionado) -> Result<(), Rechazo> {
         let actual = self.version(destino);
-        if let Some(esperada) = sobre.version_esperada.filter(|esperada| *esperada != actual) {
-            let falla = Falla::simple(Regla::VersionEsperada, "").con("esperada", esperada).con("actual", actual);
+        if let Some(falla) = sobre.version_esperada.and_then(|esperada| version_esperada(esperada, actual)) {
             return Err(Rechazo::de(falla));
         }
         let mut del_documento = Vec::new();

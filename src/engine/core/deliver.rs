@@ -443,7 +443,7 @@ fn elide(slot: &mut Slot, events: &mut [PendingEvent], evento: &Evento, fresh: b
         Evento::NotaCredito(later) => elide_where(slot, events, |pending, e| {
             matches!(e, Evento::NotaCredito(earlier) if nota_credito::elidibles(later, earlier)) && alike(pending)
         }),
-        Evento::Inventario(_) if !fresh && !plantado(Defecto::ElisionDeSagaAjena) => 0,
+        Evento::Inventario(EventoInventario::StockReducido(_)) if !fresh && !plantado(Defecto::ElisionDeSagaAjena) => 0,
         Evento::Inventario(EventoInventario::StockReducido(m)) => {
             m.reserva_id.as_ref().map_or(0, |id| elide_reservation(slot, events, id))
         }

@@ -267,7 +267,7 @@ pub struct AnularArgs {
 
 #[derive(Debug, Args)]
 #[command(
-    override_usage = "factumarket dominio explicar [OPCIONES]",
+    override_usage = "factumarket dominio explicar|reglas [OPCIONES]",
     after_help = "Ejemplo:\n  factumarket dominio explicar --producto CAFE-500 --cantidad 3"
 )]
 pub struct DominioArgs {

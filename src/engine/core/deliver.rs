@@ -426,8 +426,8 @@ fn keep_what_is_observed(slot: &mut Slot, events: &[PendingEvent], message: &Mes
 /// Drops what `evento` makes unobservable; how many. Of a document, only what its own command led to: an edit that came before it
 /// as a command of its own was answered with its version.
 ///
-/// A reservation, of stock or of credit, of a saga that began before this epoch stays: an earlier copy of its request may still be under way, and whoever
-/// receives it must know that it was granted. The same goes for a saga of another node.
+/// A reservation, of stock or of credit, of a saga that began before this epoch stays: an earlier copy of its request may still be
+/// under way, and whoever receives it must know that it was granted. The same goes for a saga of another node.
 fn elide(slot: &mut Slot, events: &mut [PendingEvent], evento: &Evento, fresh: bool, origin: &Rc<Origin>) -> u64 {
     if slot.elidable.is_empty() {
         return 0;
@@ -436,7 +436,7 @@ fn elide(slot: &mut Slot, events: &mut [PendingEvent], evento: &Evento, fresh: b
     let alike = |e: &PendingEvent| Rc::ptr_eq(&e.origin, origin) || e.origin.command_id == origin.command_id;
     match evento {
         // Credit belongs to the saga of a note.
-        Evento::Factura(EventoFactura::CreditoAplicado { .. } | EventoFactura::CreditoLiberado { .. }) if !fresh => 0,
+        Evento::Factura(EventoFactura::CreditoAplicado { .. }) if !fresh => 0,
         Evento::Factura(later) => elide_where(slot, events, |pending, e| {
             matches!(e, Evento::Factura(earlier) if factura::elidibles(later, earlier)) && alike(pending)
         }),

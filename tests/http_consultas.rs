@@ -280,7 +280,7 @@ async fn un_cuerpo_enorme_por_un_socket_recibe_su_413() {
 
 /// The fields that a body's reader admits, as it says itself when it meets an unknown one.
 async fn campos_admitidos(ruta: &rutas::Ruta) -> Vec<String> {
-    let direccion = ruta.patron.replace("{id}", "1").replace("{producto}", "p").replace("{bodega}", "b");
+    let direccion = ruta.patron.replace("{id}", "1").replace("{producto}", "p").replace("{bodega}", "b").replace("{nota}", "n");
     let r = borde().pedir(ruta.metodo.nombre(), &direccion, &[], r#"{"campo_inexistente":1}"#).await;
     let mensaje = r.es_problema(400).json()["errores"][0]["mensaje"].as_str().expect("texto").to_owned();
     let lista = mensaje.split_once("se admiten: ").expect("la lista").1;

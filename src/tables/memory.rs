@@ -55,6 +55,9 @@ fn check_values(table: &'static Table, row: &Row) -> Result<(), String> {
     if row.values.len() != table.columns.len() {
         return Err(format!("la fila tiene {} columnas y la tabla tiene {}", row.values.len(), table.columns.len()));
     }
+    if row.version == 0 {
+        return Err("la versión empieza en 1".to_owned());
+    }
     let fits = |(column, value): (&super::Column, &Value)| {
         use super::ColumnType as C;
         let right = matches!(

@@ -320,3 +320,47 @@ async fn el_canal_del_pedido_va_en_el_sobre() {
     assert_eq!(recibido.canal.as_deref(), Some("tienda"));
     assert!(matches!(&recibido.comando, Comando::Factura(_)));
 }
+
+#[tokio::test]
+async fn una_nota_se_pide_por_su_factura_o_con_ella_en_el_cuerpo() {
+    let borde = borde();
+    let lineas = r#""lineas":[{"linea_factura":1,"cantidad":"2"},{"linea_factura":2,"monto":10.5,"afecta_inventario":false}]"#;
+    let cuerpo =
+        format!(r#"{{"id":"n1","concepto":"DEVOLUCION_PARCIAL","motivo":"llegó golpeado","fecha_caducidad":null,{lineas}}}"#);
+    let r = borde.post("/api/v1/facturas/f1/notas-credito", cuerpo.clone()).await;
+    assert_eq!(r.status, 201, "{}", r.texto);
+    assert_eq!(r.encabezado("location"), "/api/v1/facturas/f1/notas-credito/n1");
+    assert_eq!(r.json()["id"], "n1");
+    let con_factura = cuerpo.replacen('{', r#"{"factura_id":"f1","#, 1);
+    assert_eq!(borde.post("/api/v1/notas-credito", con_factura.clone()).await.status, 201);
+    let enviados = borde.pasarela.recibidos();
+    assert_eq!(enviados[0].comando, enviados[1].comando);
+    assert!(
+        matches!(&enviados[0].comando, Comando::NotaCredito(c) if c.tipo() == "CrearYEmitirNotaCredito" && c.ids().0.as_str() == "f1")
+    );
+    assert_eq!(borde.post("/api/v1/facturas/f1/notas-credito?emitir=false", cuerpo.clone()).await.status, 201);
+    assert_eq!(borde.pasarela.recibidos()[2].comando.tipo(), "CrearNotaCredito");
+    // What is wrong with a body is told at once, and another invoice than the address's is refused.
+    assert_eq!(borde.post("/api/v1/facturas/f2/notas-credito", con_factura).await.status, 422);
+    assert_eq!(borde.post("/api/v1/notas-credito", cuerpo).await.status, 422);
+    let r = borde.post("/api/v1/facturas/f1/notas-credito", r#"{"concepto":"REGALO","lineas":[{"cantidad":"x"}]}"#).await;
+    assert_eq!(r.es_problema(422).json()["errores"].as_array().map(Vec::len), Some(4), "{}", r.texto);
+}
+
+#[tokio::test]
+async fn un_borrador_de_nota_se_llena_y_se_emite_y_una_factura_se_anula() {
+    let borde = borde();
+    let nota = "/api/v1/facturas/f1/notas-credito/n1";
+    for (ruta, cuerpo, tipo) in [
+        (format!("{nota}/lineas"), r#"{"linea_factura":1,"cantidad":"1"}"#, "AgregarLineaNotaCredito"),
+        (format!("{nota}/emitir"), "{}", "EmitirNotaCredito"),
+        (format!("{nota}/emitir"), r#"{"fecha_emision":"2026-11-30"}"#, "EmitirNotaCredito"),
+        ("/api/v1/facturas/f1/anular".to_owned(), r#"{"motivo":"pedido duplicado"}"#, "AnularFactura"),
+    ] {
+        let r = borde.post(&ruta, cuerpo).await;
+        assert_eq!(r.status, 200, "{ruta}: {}", r.texto);
+        let enviados = borde.pasarela.recibidos();
+        assert_eq!(enviados.last().expect("enviado").comando.tipo(), tipo);
+    }
+    assert_eq!(borde.post("/api/v1/facturas/f1/anular", "{}").await.status, 422);
+}

@@ -32,6 +32,17 @@ async fn lo_que_existe_y_lo_que_no() {
     }
     assert_eq!(borde.get("/api/v1/inventarios/1/b/stock").await.status, 200);
     borde.get("/api/v1/inventarios/2/b/stock").await.es_problema(404);
+    for ruta in
+        ["notas-credito/1", "facturas/9/notas-credito/1", "clientes/1/estado-de-cuenta", "inventarios/1/b/explicacion?cantidad=2.5"]
+    {
+        assert_eq!(borde.get(&format!("/api/v1/{ruta}")).await.status, 200, "{ruta}");
+    }
+    assert_eq!(borde.get("/api/v1/notas-credito/repetida").await.es_problema(409).codigo(), "IdAmbiguo");
+    borde.get("/api/v1/notas-credito/2").await.es_problema(404);
+    for cantidad in ["", "?cantidad=0", "?cantidad=-1", "?cantidad=1.0000001", "?cantidad=1&fecha=2026-02-30"] {
+        borde.get(&format!("/api/v1/inventarios/1/b/explicacion{cantidad}")).await.es_problema(400);
+    }
+    borde.get("/api/v1/clientes/1/estado-de-cuenta?fechaInicio=2026-01-01").await.es_problema(400);
     assert_eq!(borde.pedir("HEAD", "/api/v1/clientes/1", &[], Body::empty()).await.status, 200);
 }
 
@@ -269,7 +280,7 @@ async fn un_cuerpo_enorme_por_un_socket_recibe_su_413() {
 
 /// The fields that a body's reader admits, as it says itself when it meets an unknown one.
 async fn campos_admitidos(ruta: &rutas::Ruta) -> Vec<String> {
-    let direccion = ruta.patron.replace("{id}", "1").replace("{producto}", "p").replace("{bodega}", "b");
+    let direccion = ruta.patron.replace("{id}", "1").replace("{producto}", "p").replace("{bodega}", "b").replace("{nota}", "n");
     let r = borde().pedir(ruta.metodo.nombre(), &direccion, &[], r#"{"campo_inexistente":1}"#).await;
     let mensaje = r.es_problema(400).json()["errores"][0]["mensaje"].as_str().expect("texto").to_owned();
     let lista = mensaje.split_once("se admiten: ").expect("la lista").1;

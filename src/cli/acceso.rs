@@ -3,6 +3,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use chrono::NaiveDate;
 use serde_json::Value;
 
 use super::{
@@ -13,7 +14,7 @@ use super::{
     nodo,
 };
 use crate::{
-    domain::valores::Id,
+    domain::valores::{Cantidad, Id},
     http::lecturas::{Lista, Pagina, Recurso},
     node::{self, EstadoCarpeta, Node, Proceso},
 };
@@ -92,6 +93,35 @@ impl Acceso {
     pub fn stock(&self, producto: &str, bodega: &str) -> Result<Option<Value>, Fallo> {
         let ruta = format!("/api/v1/inventarios/{}/{}/stock", en_ruta(producto), en_ruta(bodega));
         self.obtener(&ruta, || Some(Recurso::Stock { producto: Id::new(producto).ok()?, bodega: Id::new(bodega).ok()? }))
+    }
+
+    /// A credit note of an invoice.
+    ///
+    /// # Errors
+    /// Class `Servicio`.
+    pub fn nota(&self, factura: &str, nota: &str) -> Result<Option<Value>, Fallo> {
+        let ruta = format!("/api/v1/facturas/{}/notas-credito/{}", en_ruta(factura), en_ruta(nota));
+        self.obtener(&ruta, || Some(Recurso::NotaCredito { factura: Some(Id::new(factura).ok()?), nota: Id::new(nota).ok()? }))
+    }
+
+    /// What a sale would take.
+    ///
+    /// # Errors
+    /// Class `Servicio`.
+    pub fn explicar(
+        &self,
+        producto: &str,
+        bodega: &str,
+        cantidad: Cantidad,
+        fecha: Option<NaiveDate>,
+    ) -> Result<Option<Value>, Fallo> {
+        let dia = fecha.map(|dia| format!("&fecha={dia}")).unwrap_or_default();
+        let (p, b) = (en_ruta(producto), en_ruta(bodega));
+        let ruta = format!("/api/v1/inventarios/{p}/{b}/explicacion?cantidad={cantidad}{dia}");
+        self.obtener(&ruta, || {
+            let (producto, bodega) = (Id::new(producto).ok()?, Id::new(bodega).ok()?);
+            Some(Recurso::Explicacion { producto, bodega, cantidad, fecha })
+        })
     }
 
     /// The first records of an invoice's story.

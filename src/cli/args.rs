@@ -53,9 +53,13 @@ pub enum Orden {
     Emitir(EmitirArgs),
     /// Muestra una factura
     Factura(FacturaArgs),
+    /// Emite una nota de crédito de una factura
+    Nota(NotaArgs),
+    /// Anula una factura que la DIAN no ha aceptado
+    Anular(AnularArgs),
     /// Muestra las existencias de un producto, con sus lotes
     Stock(StockArgs),
-    /// Explica qué decide el dominio, sin cambiar nada
+    /// Explica qué decidiría el dominio, sin cambiar nada
     Dominio(DominioArgs),
     /// Vuelve a plegar el registro entero y comprueba que nada se perdió, se duplicó ni se vendió de más
     Verificar(VerificarArgs),
@@ -198,6 +202,113 @@ pub struct FacturaArgs {
 
 #[derive(Debug, Args)]
 #[command(
+    override_usage = "factumarket nota FACTURA --motivo TEXTO (--linea N=CANTIDAD | --monto N=MONTO | --total) [OPCIONES]",
+    after_help = "Ejemplos:\n  factumarket nota 1 --motivo \"llegó golpeado\" --linea 1=2\n  factumarket nota 1 --motivo \"se anula la venta\" --total --concepto ANULACION"
+)]
+pub struct NotaArgs {
+    /// Id de la factura
+    #[arg(value_name = "FACTURA")]
+    pub factura: String,
+    /// Motivo de la modificación, de 5 a 300 caracteres
+    #[arg(long, value_name = "TEXTO")]
+    pub motivo: String,
+    /// Acredita una cantidad de una línea de la factura (se puede repetir)
+    #[arg(long = "linea", value_name = "N=CANTIDAD", value_parser = parte)]
+    pub lineas: Vec<(u16, String)>,
+    /// Acredita un monto, sin impuestos, de una línea de la factura (se puede repetir)
+    #[arg(long = "monto", value_name = "N=MONTO", value_parser = parte)]
+    pub montos: Vec<(u16, String)>,
+    /// Acredita todas las cantidades de la factura
+    #[arg(long, conflicts_with_all = ["lineas", "montos"])]
+    pub total: bool,
+    /// DEVOLUCION_PARCIAL, ANULACION, DESCUENTO, AJUSTE_PRECIO u OTRO
+    #[arg(long, value_name = "CONCEPTO", default_value = "DEVOLUCION_PARCIAL")]
+    pub concepto: String,
+    /// A dónde vuelve la mercancía: LOTE_NUEVO o REVERSA_FIFO
+    #[arg(long, value_name = "POLITICA", default_value = "LOTE_NUEVO")]
+    pub politica: String,
+    /// La mercancía no vuelve al inventario
+    #[arg(long)]
+    pub sin_devolucion: bool,
+    /// Fecha de emisión AAAA-MM-DD (hoy si no se indica)
+    #[arg(long, value_name = "FECHA")]
+    pub fecha: Option<String>,
+    /// Id de la nota (uno nuevo si no se indica)
+    #[arg(long, value_name = "ID")]
+    pub id: Option<String>,
+    /// Clave de idempotencia: la misma clave da la misma nota
+    #[arg(long, value_name = "CLAVE")]
+    pub clave: Option<String>,
+}
+
+/// `N=VALOR`: a line of the invoice and a decimal.
+fn parte(texto: &str) -> Result<(u16, String), String> {
+    let (linea, valor) = texto.split_once('=').ok_or("se escribe N=VALOR; por ejemplo 1=2.5")?;
+    let linea = linea.trim().parse().map_err(|_| "N es el número de una línea de la factura, desde 1")?;
+    Ok((linea, valor.trim().to_owned()))
+}
+
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "factumarket anular FACTURA --motivo TEXTO [OPCIONES]",
+    after_help = "Ejemplo:\n  factumarket anular 1 --motivo \"pedido duplicado\""
+)]
+pub struct AnularArgs {
+    /// Id de la factura
+    #[arg(value_name = "FACTURA")]
+    pub factura: String,
+    /// Motivo, de 5 a 300 caracteres
+    #[arg(long, value_name = "TEXTO")]
+    pub motivo: String,
+    /// Clave de idempotencia: la misma clave da la misma respuesta
+    #[arg(long, value_name = "CLAVE")]
+    pub clave: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "factumarket dominio explicar|reglas [OPCIONES]",
+    after_help = "Ejemplo:\n  factumarket dominio explicar --producto CAFE-500 --cantidad 3"
+)]
+pub struct DominioArgs {
+    #[command(subcommand)]
+    pub accion: DominioAccion,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum DominioAccion {
+    /// Dice qué lotes tomaría una venta y a qué costo
+    Explicar(ExplicarArgs),
+    /// Lista las reglas de validación, con un ejemplo de cada falla
+    #[command(
+        override_usage = "factumarket dominio reglas [OPCIONES]",
+        after_help = "Ejemplo:\n  factumarket dominio reglas > reglas.md"
+    )]
+    Reglas,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "factumarket dominio explicar --producto ID --cantidad N [OPCIONES]",
+    after_help = "Ejemplo:\n  factumarket dominio explicar --producto CAFE-500 --bodega PRINCIPAL --cantidad 3"
+)]
+pub struct ExplicarArgs {
+    /// Id del producto
+    #[arg(long, value_name = "PRODUCTO")]
+    pub producto: String,
+    /// Id de la bodega (PRINCIPAL si no se indica)
+    #[arg(long, value_name = "BODEGA", default_value = "PRINCIPAL")]
+    pub bodega: String,
+    /// Cantidad que se vendería
+    #[arg(long, value_name = "N")]
+    pub cantidad: String,
+    /// Fecha de la venta AAAA-MM-DD (hoy si no se indica)
+    #[arg(long, value_name = "FECHA")]
+    pub fecha: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(
     override_usage = "factumarket stock PRODUCTO [OPCIONES]",
     after_help = "Ejemplo:\n  factumarket stock CAFE-500 --bodega PRINCIPAL"
 )]
@@ -208,23 +319,6 @@ pub struct StockArgs {
     /// Id de la bodega (PRINCIPAL si no se indica)
     #[arg(long, value_name = "BODEGA", default_value = "PRINCIPAL")]
     pub bodega: String,
-}
-
-#[derive(Debug, Args)]
-#[command(override_usage = "factumarket dominio reglas [OPCIONES]", after_help = "Ejemplo:\n  factumarket dominio reglas")]
-pub struct DominioArgs {
-    #[command(subcommand)]
-    pub accion: DominioAccion,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum DominioAccion {
-    /// Lista las reglas de validación, con un ejemplo de cada falla
-    #[command(
-        override_usage = "factumarket dominio reglas [OPCIONES]",
-        after_help = "Ejemplo:\n  factumarket dominio reglas > reglas.md"
-    )]
-    Reglas,
 }
 
 #[derive(Debug, Args)]

@@ -45,7 +45,10 @@ pub fn stock(contexto: &Contexto, args: &StockArgs) -> Result<(), Fallo> {
 }
 
 /// Opens, reads and closes; the node is stopped whatever the answer was.
-fn leer(contexto: &Contexto, consulta: impl FnOnce(&Acceso) -> Result<Option<Value>, Fallo>) -> Result<Option<Value>, Fallo> {
+///
+/// # Errors
+/// Why the data could not be reached, or those of the reading.
+pub fn leer(contexto: &Contexto, consulta: impl FnOnce(&Acceso) -> Result<Option<Value>, Fallo>) -> Result<Option<Value>, Fallo> {
     let acceso = Acceso::consultar(contexto)?;
     let leido = consulta(&acceso);
     acceso.cerrar()?;

@@ -10,6 +10,7 @@ mod contexto;
 mod demo;
 mod destino;
 mod doctor;
+mod dominio;
 mod ejemplo;
 mod ejemplos;
 mod emitir;
@@ -18,6 +19,7 @@ mod fallo;
 mod formato;
 #[doc(hidden)]
 pub mod importar;
+mod modificar;
 mod nodo;
 #[doc(hidden)]
 pub mod peticion;
@@ -79,13 +81,17 @@ fn ejecutar(cli: Cli, salida: Salida) -> Result<(), Fallo> {
         Orden::Importar(args) => importar::ejecutar(&con(Vec::new())?, &args),
         Orden::Emitir(args) => emitir::ejecutar(&con(Vec::new())?, &args),
         Orden::Factura(args) => consultar::factura(&con(Vec::new())?, &args),
+        Orden::Nota(args) => modificar::nota(&con(Vec::new())?, &args),
+        Orden::Anular(args) => modificar::anular(&con(Vec::new())?, &args),
+        Orden::Dominio(args) => match args.accion {
+            DominioAccion::Explicar(args) => dominio::explicar(&con(Vec::new())?, &args),
+            DominioAccion::Reglas => {
+                salida.linea(reglas::pagina().trim_end());
+                salida.resultado(&reglas::en_json());
+                Ok(())
+            }
+        },
         Orden::Stock(args) => consultar::stock(&con(Vec::new())?, &args),
-        Orden::Dominio(args) => {
-            let DominioAccion::Reglas = args.accion;
-            salida.linea(reglas::pagina().trim_end());
-            salida.resultado(&reglas::en_json());
-            Ok(())
-        }
         Orden::Config(args) => {
             let ConfigAccion::Ver { origen } = args.accion;
             config_ver::ver(&con(Vec::new())?, origen)

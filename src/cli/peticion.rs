@@ -20,6 +20,10 @@ pub enum Recurso {
     /// The body names `producto_id` and `bodega_id`.
     Entrada,
     Factura,
+    /// The body names `factura_id`.
+    Nota,
+    /// The body names `factura_id`.
+    Anulacion,
 }
 
 /// One POST of the API. The same key and body may be sent again at any time with no further effect.
@@ -44,6 +48,8 @@ impl Peticion {
             Recurso::Inventario => Comando::Inventario(cuerpos::cuerpo_inventario(&self.cuerpo)?),
             Recurso::Entrada => Comando::Inventario(cuerpos::cuerpo_entrada(&self.cuerpo, None, contexto)?),
             Recurso::Factura => Comando::Factura(cuerpos::cuerpo_factura(&self.cuerpo, contexto)?),
+            Recurso::Nota => Comando::NotaCredito(cuerpos::cuerpo_nota(&self.cuerpo, None, true, contexto)?),
+            Recurso::Anulacion => Comando::Factura(cuerpos::cuerpo_anular(&self.cuerpo, None)?),
         })
     }
 }
@@ -99,9 +105,10 @@ pub fn motivos_de_cuerpo(errores: &ErroresCuerpo) -> Vec<Motivo> {
     forma.chain(errores.valores.iter().map(Motivo::from)).collect()
 }
 
-/// An issued invoice, as the answer to its order tells it.
+/// An issued invoice or note, or an annulled invoice, as the answer to its order tells it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FacturaHecha {
+    /// Of a note, its own id.
     pub factura_id: String,
     pub numero: String,
     pub total: Dinero,

@@ -56,6 +56,46 @@ pub fn factura(salida: &Salida, factura: &Value) {
     }
 }
 
+/// A credit note.
+pub fn nota(salida: &Salida, nota: &Value) {
+    let moneda = texto(nota, "moneda");
+    salida.linea(format!(
+        "{}  {}  {}",
+        salida.negrita(&format!("Nota de crédito {}", o(texto(nota, "numero"), "sin número"))),
+        texto(nota, "estado"),
+        texto(nota, "fecha_emision"),
+    ));
+    salida.linea(format!(
+        "  Id        {} de la factura {} ({})",
+        texto(nota, "id"),
+        texto(nota, "factura_id"),
+        texto(&nota["factura"], "numero")
+    ));
+    salida.linea(format!("  Motivo    {}: {}", texto(nota, "concepto"), texto(nota, "motivo")));
+    for linea in lista(nota, "lineas") {
+        let cuanto = if linea["cantidad"].is_null() { "por monto".to_owned() } else { cifra(linea, "cantidad") };
+        salida.linea(format!(
+            "  {:>3}  {:<40} {:>10}   {:>16}",
+            linea["linea_factura"],
+            recortar(&texto(linea, "descripcion"), 40),
+            cuanto,
+            plata(linea, "subtotal"),
+        ));
+    }
+    for (titulo, campo) in [("Subtotal", "subtotal"), ("Impuestos", "impuestos"), ("Total", "total")] {
+        salida.linea(format!("  {titulo:<10}{:>18} {moneda}", plata(nota, campo)));
+    }
+    for grupo in lista(nota, "grupos") {
+        salida.linea(format!(
+            "  Volvió    {} ×{} a {}: {}",
+            texto(grupo, "producto_id"),
+            cifra(grupo, "cantidad"),
+            texto(grupo, "bodega_id"),
+            lotes_consumidos(grupo)
+        ));
+    }
+}
+
 /// The lots that an exit took: `lote L-1 (2) + L-2 (1) FIFO`.
 pub fn lotes_consumidos(grupo: &Value) -> String {
     let lotes: Vec<_> =

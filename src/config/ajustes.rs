@@ -119,6 +119,14 @@ pub const AJUSTES: &[Ajuste] = &[
         "ninguno",
         "Días que la fecha de emisión puede adelantarse a hoy.",
     ),
+    ajuste("emisor.nota_credito_mismo_dia", Tipo::Booleano, "false", "Permite notas de crédito del mismo día de su factura."),
+    ajuste(
+        "emisor.plazo_nota_credito_dias",
+        Tipo::EnteroOpcional { min: 0, max: 3_650 },
+        "30",
+        "Días que una nota de crédito puede tardar desde su factura; «ninguno» no los limita.",
+    ),
+    entero("emisor.plazo_anulacion_dias", 0, 365, "1", "Días desde su emisión en que una factura se puede anular."),
     ajuste(
         "emisor.limite_credito",
         Tipo::EnteroOpcional { min: 0, max: 999_999_999_999_999 },

@@ -245,7 +245,7 @@ fn emisor(tabla: &Tabla<'_>, problemas: &mut Vec<Problema>) -> Emisor {
     emisor.plazo_emision_ms = tabla.entero("emisor.plazo_emision_segundos") * 1_000;
     emisor.vender_vencidos = tabla.booleano("emisor.vender_vencidos");
     emisor.verificar_digito_ruc = tabla.booleano("emisor.verificar_digito_ruc");
-    emisor.max_dias_futuro = match &tabla.buscar("emisor.max_dias_futuro").valor {
+    let dias = |clave: &str| match &tabla.buscar(clave).valor {
         Valor::Entero(dias) => u16::try_from(*dias).ok(),
         _ => None,
     };
@@ -254,6 +254,11 @@ fn emisor(tabla: &Tabla<'_>, problemas: &mut Vec<Problema>) -> Emisor {
         _ => None,
     };
     gravar(&mut emisor, tabla, problemas);
+    emisor.max_dias_futuro = dias("emisor.max_dias_futuro");
+    emisor.nota_credito_mismo_dia = tabla.booleano("emisor.nota_credito_mismo_dia");
+    emisor.plazo_nota_credito_dias = dias("emisor.plazo_nota_credito_dias");
+    emisor.plazo_anulacion_dias =
+        u16::try_from(tabla.entero("emisor.plazo_anulacion_dias")).unwrap_or(Emisor::PLAZO_ANULACION_DIAS);
     identificar(&mut emisor, tabla, problemas);
     emisor
 }

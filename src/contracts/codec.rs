@@ -313,6 +313,7 @@ fn tipo_de_estado(estado: &EstadoAgregado) -> TipoAgregado {
         EstadoAgregado::Inventario(_) => TipoAgregado::Inventario,
         EstadoAgregado::Rango(_) => TipoAgregado::RangoNumeracion,
         EstadoAgregado::Factura(_) => TipoAgregado::Factura,
+        EstadoAgregado::NotaCredito(_) => TipoAgregado::NotaCredito,
     }
 }
 
@@ -326,6 +327,7 @@ fn registro_de_comando(comando: &Comando) -> Option<Registro> {
         Comando::Inventario(c) => c.registro(),
         Comando::Rango(c) => c.registro(),
         Comando::Factura(c) => c.registro(),
+        Comando::NotaCredito(c) => c.registro(),
     }
 }
 
@@ -339,6 +341,7 @@ fn write_comando(comando: &Comando, w: &mut Writer) {
         Comando::Inventario(c) => c.write_body(w),
         Comando::Rango(c) => c.write_body(w),
         Comando::Factura(c) => c.write_body(w),
+        Comando::NotaCredito(c) => c.write_body(w),
     }
 }
 
@@ -355,6 +358,7 @@ fn read_comando(registro: Registro, r: &mut Reader<'_>) -> Result<Comando, Codec
         TipoAgregado::Inventario => Comando::Inventario(Body::read_body(registro, r)?),
         TipoAgregado::RangoNumeracion => Comando::Rango(Body::read_body(registro, r)?),
         TipoAgregado::Factura => Comando::Factura(Body::read_body(registro, r)?),
+        TipoAgregado::NotaCredito => Comando::NotaCredito(Body::read_body(registro, r)?),
     })
 }
 
@@ -368,6 +372,7 @@ fn registro_de_evento(evento: &Evento) -> Option<Registro> {
         Evento::Inventario(e) => e.registro(),
         Evento::Rango(e) => e.registro(),
         Evento::Factura(e) => e.registro(),
+        Evento::NotaCredito(e) => e.registro(),
         Evento::Cuarentena(e) => e.registro(),
     }
 }
@@ -382,6 +387,7 @@ fn write_evento(evento: &Evento, w: &mut Writer) {
         Evento::Inventario(e) => e.write_body(w),
         Evento::Rango(e) => e.write_body(w),
         Evento::Factura(e) => e.write_body(w),
+        Evento::NotaCredito(e) => e.write_body(w),
         Evento::Cuarentena(e) => e.write_body(w),
     }
 }
@@ -396,6 +402,7 @@ fn read_evento(registro: Registro, r: &mut Reader<'_>) -> Result<Evento, CodecEr
         Clase::Evento(TipoAgregado::Inventario) => Evento::Inventario(Body::read_body(registro, r)?),
         Clase::Evento(TipoAgregado::RangoNumeracion) => Evento::Rango(Body::read_body(registro, r)?),
         Clase::Evento(TipoAgregado::Factura) => Evento::Factura(Body::read_body(registro, r)?),
+        Clase::Evento(TipoAgregado::NotaCredito) => Evento::NotaCredito(Body::read_body(registro, r)?),
         Clase::Cuarentena => Evento::Cuarentena(Body::read_body(registro, r)?),
         _ => return Err(CodecError::UnexpectedRecord { expected: "un evento", found: registro.nombre() }),
     })

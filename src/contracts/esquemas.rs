@@ -28,9 +28,16 @@ compartidos! {
     LoteConsumido NumeroDocumento Autorizacion FormaPago LineaPedida DatosFactura DireccionRespuesta PasoSaga LineaFactura
     LineaEmitida TotalImpuesto TotalesFactura GrupoEmision GrupoEmitido CabeceraFactura DocumentoEmitido InicioEmision
     ResultadoStockReservado ResultadoReservaConfirmada ResultadoReservaLiberada ResultadoNumeroAsignado
-    ResultadoPasoRechazado SobreComando ParticionTema Entrada SobreEvento SobreInstantanea LoteEnCola ReservaVigente
+    ResultadoPasoRechazado ResultadoInventarioVerificado ResultadoStockDevuelto ResultadoCreditoReservado
+    ResultadoCreditoAplicado SobreComando ParticionTema Entrada SobreEvento SobreInstantanea LoteEnCola ReservaVigente
     Confirmacion NumeroDado ResolucionDada EmisionEnCurso AmbitoDescuento ValorDeclarado DescuentoDeclarado CambiosDeclarados DatosDescuento
-    CambiosDescuento DescuentoPedido DescuentoFactura CambioFechas ResumenFactura Aceptado Rechazado Apartado EnCurso VersionAgregado RefAgregado EstadoCliente
+    CambiosDescuento DescuentoPedido DescuentoFactura CambioFechas ResumenFactura
+    Aceptado Rechazado Apartado EnCurso VersionAgregado RefAgregado EstadoCliente
+    PoliticaRetorno ConceptoNota EstadoNota EstadoDian AcreditadoCantidad AcreditadoMonto LineaNotaCredito LineaNotaPedida FechasNota
+    DatosNotaCredito CabeceraNota SolicitudCredito LineaAcreditada GrupoDevolucion CargoLinea CreditoNota FacturaModificada
+    CreditoConcedido InicioEmisionNota GrupoDevuelto DocumentoNotaCredito EmisionNotaEnCurso RespuestaDian InicioAnulacion
+    MovimientoAnulacion DocumentoAnulado AnulacionEnCurso CreditoEnReserva CreditoEnFirme CreditoDevuelto NotaDeFactura
+    CreditoFactura PosteriorFactura DevolucionPedida ResumenNota NotaAceptada
 }
 
 /// The record's schema with every type it names defined at its first use, as a registry wants it.

@@ -15,7 +15,10 @@ use crate::{
             producto::Producto,
             sucursal::Sucursal,
         },
-        facturacion::factura::{ComandoFactura, DireccionRespuesta, Factura, PasoSaga},
+        facturacion::{
+            factura::{ComandoFactura, DireccionRespuesta, Factura, PasoSaga},
+            nota_credito::{ComandoNotaCredito, NotaCredito},
+        },
         inventario::Inventario,
         numeracion::RangoNumeracion,
         reglas::Falla,
@@ -50,6 +53,7 @@ impl CommandEnvelope {
             || matches!(
                 self.comando,
                 Comando::Factura(ComandoFactura::RespuestaPaso { .. } | ComandoFactura::ClienteConsultado { .. })
+                    | Comando::NotaCredito(ComandoNotaCredito::RespuestaPasoNota { .. })
                     | Comando::Cliente(ComandoCliente::ConsultarCliente { .. })
             )
     }
@@ -106,6 +110,7 @@ pub enum EstadoAgregado {
     Inventario(Box<Inventario>),
     Rango(Box<RangoNumeracion>),
     Factura(Box<Factura>),
+    NotaCredito(Box<NotaCredito>),
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -221,6 +226,21 @@ pub struct ResumenFactura {
     pub total: Dinero,
 }
 
+/// Amounts of an issued credit note, enough for the body of a 201.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ResumenNota {
+    pub factura_id: Id,
+    pub nota_id: Id,
+    pub numero: Arc<str>,
+    /// `EMITIDA`.
+    pub estado: Arc<str>,
+    pub fecha_emision: chrono::NaiveDate,
+    pub moneda: Arc<str>,
+    pub subtotal: Dinero,
+    pub impuestos: Dinero,
+    pub total: Dinero,
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub enum Resultado {
     Aceptado {
@@ -236,6 +256,10 @@ pub enum Resultado {
     },
     /// The same command is still in course (its saga is open).
     EnCurso,
+    /// It issued a credit note.
+    NotaAceptada {
+        nota: Box<ResumenNota>,
+    },
 }
 
 /// Version of an aggregate that a command touched.

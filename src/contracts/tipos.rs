@@ -60,7 +60,7 @@ macro_rules! registros {
     };
 }
 
-use TipoAgregado::{Bodega, Cliente, Descuento, Factura, Inventario, Producto, RangoNumeracion, Sucursal};
+use TipoAgregado::{Bodega, Cliente, Descuento, Factura, Inventario, NotaCredito, Producto, RangoNumeracion, Sucursal};
 
 registros! {
     Clase::Comando(Cliente) => CrearCliente ActualizarCliente InactivarCliente ReactivarCliente ConsultarCliente;
@@ -68,11 +68,14 @@ registros! {
     Clase::Comando(Sucursal) => CrearSucursal ActualizarSucursal InactivarSucursal;
     Clase::Comando(Bodega) => CrearBodega ActualizarBodega InactivarBodega;
     Clase::Comando(Inventario) => CrearInventario RegistrarEntrada RegistrarSalida ReservarStock ConfirmarReserva LiberarReserva
-        CambiarStockMinimo;
+        CambiarStockMinimo DevolverStock VerificarInventario;
     Clase::Comando(RangoNumeracion) => CrearRango AsignarNumero RenovarRango InutilizarNumero;
     Clase::Comando(Factura) => CrearYEmitirFactura CrearFactura AgregarLinea QuitarLinea AplicarDescuento DefinirFormasPago
-        CambiarFechas EmitirFactura DescartarFactura RespuestaPaso ClienteConsultado;
+        CambiarFechas EmitirFactura DescartarFactura RespuestaPaso ClienteConsultado ReservarCredito AplicarCredito LiberarCredito
+        AnularFactura RegistrarRespuestaDian;
     Clase::Comando(Descuento) => CrearDescuento ActualizarDescuento InactivarDescuento;
+    Clase::Comando(NotaCredito) => CrearNotaCredito AgregarLineaNotaCredito EmitirNotaCredito CrearYEmitirNotaCredito
+        RespuestaPasoNota;
     Clase::Evento(Cliente) => ClienteCreado ClienteActualizado ClienteInactivado ClienteReactivado;
     Clase::Evento(Producto) => ProductoCreado ProductoActualizado PrecioCambiado ProductoInactivado;
     Clase::Evento(Sucursal) => SucursalCreada SucursalActualizada SucursalInactivada;
@@ -81,8 +84,12 @@ registros! {
         StockMinimoCambiado StockBajo;
     Clase::Evento(RangoNumeracion) => RangoCreado NumeroAsignado RangoRenovado RangoPorAgotarse NumeroInutilizado;
     Clase::Evento(Factura) => FacturaCreada LineaAgregada LineaQuitada DescuentoAplicado FormasPagoDefinidas FechasCambiadas
-        FacturaDescartada EmisionIniciada StockAsegurado NumeracionRecibida FacturaEmitida FacturaRechazada;
+        FacturaDescartada EmisionIniciada StockAsegurado NumeracionRecibida FacturaEmitida FacturaRechazada CreditoReservado
+        CreditoAplicado CreditoLiberado AnulacionIniciada AnulacionAsegurada FacturaAnulada AnulacionRechazada
+        RespuestaDianRegistrada;
     Clase::Evento(Descuento) => DescuentoCreado DescuentoActualizado DescuentoInactivado;
+    Clase::Evento(NotaCredito) => NotaCreditoCreada LineaNotaCreditoAgregada EmisionNotaCreditoIniciada
+        NumeracionNotaCreditoRecibida NotaCreditoEmitida NotaCreditoRechazada;
     Clase::Cuarentena => AgregadoEnCuarentena CuarentenaLevantada;
     Clase::Instantanea(Cliente) => InstantaneaCliente;
     Clase::Instantanea(Producto) => InstantaneaProducto;
@@ -92,6 +99,7 @@ registros! {
     Clase::Instantanea(RangoNumeracion) => InstantaneaRango;
     Clase::Instantanea(Factura) => InstantaneaFactura;
     Clase::Instantanea(Descuento) => InstantaneaDescuento;
+    Clase::Instantanea(NotaCredito) => InstantaneaNotaCredito;
     Clase::Respuesta => Respuesta;
     Clase::Auditoria => ComandoRechazado ConsultaRealizada;
     Clase::Dlq => RegistroDlq;
@@ -109,6 +117,7 @@ impl Registro {
             Inventario => Self::InstantaneaInventario,
             RangoNumeracion => Self::InstantaneaRango,
             Factura => Self::InstantaneaFactura,
+            NotaCredito => Self::InstantaneaNotaCredito,
         }
     }
 }

@@ -87,6 +87,12 @@ pub struct Emisor {
     pub max_dias_futuro: Option<u16>,
     /// Optional limit of what one invoice may leave on credit; `None` does not check (`LimiteCreditoValido`).
     pub limite_credito: Option<Dinero>,
+    /// A credit note may be dated on the day of its invoice; by default only after it (`FechaEmisionPosteriorFactura`).
+    pub nota_credito_mismo_dia: bool,
+    /// Most days from an invoice to its credit note, inclusive; `None` does not check (`PlazoNotaCreditoValido`). Default 30.
+    pub plazo_nota_credito_dias: Option<u16>,
+    /// Most days from an invoice's issue date to its annulment, inclusive (`PlazoAnulacionValido`). Default 1.
+    pub plazo_anulacion_dias: u16,
 }
 
 impl Emisor {
@@ -96,6 +102,11 @@ impl Emisor {
     pub const PLAZO_MINIMO_MS: i64 = 1_000;
     /// Longest deadline that can be configured, in milliseconds.
     pub const PLAZO_MAXIMO_MS: i64 = 600_000;
+
+    /// Default term of a credit note, in days.
+    pub const PLAZO_NOTA_CREDITO_DIAS: u16 = 30;
+    /// Default term of an annulment, in days.
+    pub const PLAZO_ANULACION_DIAS: u16 = 1;
 
     /// The issuer of a deployment with nothing configured: Colombia, COP, half to even. Its NIT is made up, with a right
     /// check digit.
@@ -122,6 +133,9 @@ impl Emisor {
             verificar_digito_ruc: false,
             max_dias_futuro: None,
             limite_credito: None,
+            nota_credito_mismo_dia: false,
+            plazo_nota_credito_dias: Some(Self::PLAZO_NOTA_CREDITO_DIAS),
+            plazo_anulacion_dias: Self::PLAZO_ANULACION_DIAS,
         }
     }
 

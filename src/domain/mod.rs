@@ -18,7 +18,7 @@ use std::fmt;
 use catalogo::{bodega, cliente, descuento, producto, sucursal};
 use chrono::NaiveDate;
 use emisor::Emisor;
-use facturacion::factura;
+use facturacion::{factura, nota_credito};
 use valores::{Id, Instante};
 
 /// The kinds of aggregate, in a fixed order (also the order of their codes in the local store).
@@ -33,10 +33,11 @@ pub enum TipoAgregado {
     RangoNumeracion = 6,
     Factura = 7,
     Descuento = 8,
+    NotaCredito = 9,
 }
 
 impl TipoAgregado {
-    pub const TODOS: [TipoAgregado; 8] = [
+    pub const TODOS: [TipoAgregado; 9] = [
         Self::Cliente,
         Self::Producto,
         Self::Sucursal,
@@ -45,6 +46,7 @@ impl TipoAgregado {
         Self::RangoNumeracion,
         Self::Factura,
         Self::Descuento,
+        Self::NotaCredito,
     ];
 
     /// Name in envelopes: `Cliente`, `Inventario`…
@@ -58,6 +60,7 @@ impl TipoAgregado {
             Self::RangoNumeracion => "RangoNumeracion",
             Self::Factura => "Factura",
             Self::Descuento => "Descuento",
+            Self::NotaCredito => "NotaCredito",
         }
     }
 
@@ -71,8 +74,13 @@ impl TipoAgregado {
             Self::Cliente | Self::Producto | Self::Descuento | Self::Sucursal | Self::Bodega => Contexto::Catalogo,
             Self::Inventario => Contexto::Inventario,
             Self::RangoNumeracion => Contexto::Numeracion,
-            Self::Factura => Contexto::Facturacion,
+            Self::Factura | Self::NotaCredito => Contexto::Facturacion,
         }
+    }
+
+    /// Whether it is a document: it ends, leaves memory, and coordinates its own saga.
+    pub fn es_documento(self) -> bool {
+        matches!(self, Self::Factura | Self::NotaCredito)
     }
 }
 
@@ -105,8 +113,8 @@ impl Contexto {
     }
 }
 
-/// Address of an aggregate: its kind and its id. The id is also the message key:
-/// `producto:bodega` for Inventario, `sucursal:tipo_documento:prefijo` for RangoNumeracion, the own id for the others.
+/// Address of an aggregate: its kind and its id: `producto:bodega` for Inventario, `sucursal:tipo_documento:prefijo` for
+/// RangoNumeracion, `factura:nota` for NotaCredito, the own id for the others.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Direccionado {
     pub tipo: TipoAgregado,
@@ -116,6 +124,33 @@ pub struct Direccionado {
 impl Direccionado {
     pub fn new(tipo: TipoAgregado, id: Id) -> Self {
         Self { tipo, id }
+    }
+
+    /// A document by its id: that of a credit note is `factura:nota`, that of an invoice is simple.
+    pub fn documento(id: Id) -> Self {
+        let tipo = if id.as_str().contains(':') { TipoAgregado::NotaCredito } else { TipoAgregado::Factura };
+        Self { tipo, id }
+    }
+
+    /// The message key, which fixes the partition: the id, but for NotaCredito, which lives beside its invoice: `factura`.
+    pub fn clave(&self) -> &str {
+        clave_de(self.tipo, &self.id)
+    }
+
+    /// [`Self::clave`] as an id of its own.
+    pub fn clave_id(&self) -> Id {
+        match self.tipo {
+            TipoAgregado::NotaCredito => Id::compuesto(&[self.clave()]),
+            _ => self.id.clone(),
+        }
+    }
+}
+
+/// The message key of an aggregate: see [`Direccionado::clave`].
+pub fn clave_de(tipo: TipoAgregado, id: &Id) -> &str {
+    match tipo {
+        TipoAgregado::NotaCredito => id.partes().next().unwrap_or_else(|| id.as_str()),
+        _ => id.as_str(),
     }
 }
 
@@ -130,6 +165,7 @@ pub enum Comando {
     Inventario(inventario::ComandoInventario),
     Rango(numeracion::ComandoRango),
     Factura(factura::ComandoFactura),
+    NotaCredito(nota_credito::ComandoNotaCredito),
 }
 
 impl Comando {
@@ -144,6 +180,7 @@ impl Comando {
             Self::Inventario(c) => c.tipo(),
             Self::Rango(c) => c.tipo(),
             Self::Factura(c) => c.tipo(),
+            Self::NotaCredito(c) => c.tipo(),
         }
     }
 
@@ -157,6 +194,7 @@ impl Comando {
             Self::Inventario(c) => (TipoAgregado::Inventario, c.inventario_id()),
             Self::Rango(c) => (TipoAgregado::RangoNumeracion, c.rango_id()),
             Self::Factura(c) => (TipoAgregado::Factura, c.factura_id()),
+            Self::NotaCredito(c) => return Direccionado::new(TipoAgregado::NotaCredito, c.clave()),
         };
         Direccionado::new(tipo, id.clone())
     }
@@ -173,6 +211,7 @@ pub enum Evento {
     Inventario(inventario::EventoInventario),
     Rango(numeracion::EventoRango),
     Factura(factura::EventoFactura),
+    NotaCredito(nota_credito::EventoNotaCredito),
     /// Written by the engine into the stream of any aggregate (see `engine`, quarantine).
     Cuarentena(EventoCuarentena),
 }
@@ -205,6 +244,7 @@ impl Evento {
             Self::Inventario(e) => e.tipo(),
             Self::Rango(e) => e.tipo(),
             Self::Factura(e) => e.tipo(),
+            Self::NotaCredito(e) => e.tipo(),
             Self::Cuarentena(e) => e.tipo(),
         }
     }
@@ -261,6 +301,14 @@ pub enum ResultadoPaso {
     ReservaLiberada,
     /// AsignarNumero granted.
     NumeroAsignado { numero: numeracion::NumeroDocumento },
+    /// VerificarInventario: it exists.
+    InventarioVerificado,
+    /// DevolverStock done.
+    StockDevuelto,
+    /// ReservarCredito granted.
+    CreditoReservado { credito: std::sync::Arc<factura::credito::CreditoConcedido> },
+    /// AplicarCredito done.
+    CreditoAplicado,
     /// The step was refused; for good.
     Rechazado { errores: Vec<reglas::Falla> },
 }

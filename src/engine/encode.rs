@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     contracts::{Codec, CodecError, RegistroAuditoria, event_type},
-    domain::valores::Instante,
+    domain::{clave_de, valores::Instante},
     log::{Header, LogError, OwnerToken, Record, Topic, TopicPartition, Transaction},
 };
 
@@ -67,9 +67,9 @@ impl Encoder {
         }
         let rows = rows.into_iter().map(|row| store_row(row, &records)).collect();
         for (to, refusal) in rejections {
-            let key = refusal.aggregate_id.clone();
+            let key = clave_de(refusal.aggregate_tipo, &refusal.aggregate_id).to_owned();
             let value = codec.encode_audit(&RegistroAuditoria::Rechazo(refusal)).map_err(failed("un rechazo"))?;
-            records.push((to, plain(key.as_str(), value, now)));
+            records.push((to, plain(&key, value, now)));
         }
         for (reply, partition) in replies.into_iter().zip(reply_partitions) {
             let value = codec.encode_reply(&reply).map_err(failed("una respuesta"))?;
@@ -103,7 +103,7 @@ fn event_record(event: &ClosedEvent, value: Bytes) -> Record {
         Header { name: "ce_source", value: Bytes::from_static(b"/factumarket") },
         Header { name: "ce_id", value: Bytes::from(id) },
     ];
-    let key = Bytes::copy_from_slice(sobre.aggregate_id.as_str().as_bytes());
+    let key = Bytes::copy_from_slice(clave_de(sobre.aggregate_tipo, &sobre.aggregate_id).as_bytes());
     Record { key, value, headers, timestamp: sobre.ocurrido_en }
 }
 

@@ -164,8 +164,9 @@ impl Lane {
     /// Those of the log; an unreadable event.
     pub fn follow(&mut self, log: &dyn Log) -> Result<(), ProcessorError> {
         let State::Deciding(core) = &mut self.state else { return Ok(()) };
-        for (tp, next) in &mut self.followed {
-            let stable = log.watermarks(*tp)?.stable;
+        let partitions: Vec<TopicPartition> = self.followed.keys().copied().collect();
+        let ends = log.stable_ends(&partitions)?;
+        for ((tp, next), stable) in self.followed.iter_mut().zip(ends) {
             recovery::read_range(log, *tp, *next, stable, &mut |value| Ok(core.follow(value)?))?;
             *next = stable.max(*next);
         }

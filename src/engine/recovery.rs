@@ -25,7 +25,7 @@ use crate::{
         emisor::Emisor,
         valores::{Id, Instante},
     },
-    log::{Log, LogError, Topic, TopicPartition},
+    log::{Log, LogError, Topic, TopicPartition, Watermarks},
 };
 
 /// Bytes asked of the log at a time.
@@ -97,19 +97,19 @@ impl Restore {
     /// # Errors
     /// Those of the log.
     pub fn aim(log: &dyn Log, group: &str, ownership: Ownership) -> Result<Self, LogError> {
-        let mut consumed = Positions::new();
+        let mut commands: Vec<TopicPartition> = Vec::new();
         let mut folded: Vec<TopicPartition> = Vec::new();
         for (contexto, partition) in ownership.owned() {
-            let commands = TopicPartition::new(Topic::Comandos(contexto), partition);
-            consumed.insert(commands, log.position(group, commands)?.unwrap_or_default());
+            commands.push(TopicPartition::new(Topic::Comandos(contexto), partition));
             folded.push(TopicPartition::new(Topic::Eventos(contexto), partition));
             folded.push(TopicPartition::new(Topic::Auditoria, partition));
         }
         folded.sort_unstable();
         folded.dedup();
-        let mark = |tp: TopicPartition| Ok((tp, target(log, tp)?));
-        let ends = folded.into_iter().map(mark).collect::<Result<_, LogError>>()?;
-        let followed = ownership.followed().map(mark).collect::<Result<_, LogError>>()?;
+        let positions = log.positions_of(group, &commands)?.into_iter().map(Option::unwrap_or_default);
+        let consumed = commands.iter().copied().zip(positions).collect();
+        let ends = targets(log, &folded)?;
+        let followed = targets(log, &ownership.followed().collect::<Vec<_>>())?;
         Ok(Self { ownership, ends, followed, consumed })
     }
 
@@ -118,12 +118,8 @@ impl Restore {
     /// # Errors
     /// Those of the log.
     pub fn is_reachable(&self, log: &dyn Log) -> Result<bool, LogError> {
-        for (tp, end) in self.ends.iter().chain(&self.followed) {
-            if log.watermarks(*tp)?.stable < *end {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+        let (partitions, wanted): (Vec<_>, Vec<_>) = self.ends.iter().chain(&self.followed).map(|(tp, end)| (*tp, *end)).unzip();
+        Ok(log.stable_ends(&partitions)?.iter().zip(wanted).all(|(stable, end)| *stable >= end))
     }
 
     /// Builds the core. With it, the next positions to follow of other nodes' catalogues.
@@ -180,10 +176,11 @@ impl Restore {
     }
 }
 
-/// Where a fold must reach: the high watermark.
-fn target(log: &dyn Log, tp: TopicPartition) -> Result<u64, LogError> {
-    let marks = log.watermarks(tp)?;
-    Ok(if plantado(Defecto::RestaurarHastaLso) { marks.stable } else { marks.end })
+/// Where the fold of each partition must reach: the high watermark.
+fn targets(log: &dyn Log, partitions: &[TopicPartition]) -> Result<Positions, LogError> {
+    let end = |marks: Watermarks| if plantado(Defecto::RestaurarHastaLso) { marks.stable } else { marks.end };
+    let marks = log.watermarks_of(partitions)?;
+    Ok(partitions.iter().copied().zip(marks.into_iter().map(end)).collect())
 }
 
 /// Where the fold of each partition begins.
@@ -221,6 +218,9 @@ pub(super) fn read_range(
     to: u64,
     visit: &mut dyn FnMut(&Bytes) -> Result<(), RecoveryError>,
 ) -> Result<(), RecoveryError> {
+    if from >= to {
+        return Ok(());
+    }
     if from >= to {
         return Ok(());
     }

@@ -98,7 +98,7 @@ impl Ownership {
     }
 
     pub fn partition_of(&self, target: &Direccionado) -> u16 {
-        partition_for(target.id.as_str().as_bytes(), self.partitions)
+        partition_for(target.clave().as_bytes(), self.partitions)
     }
 
     pub fn is_local(&self, target: &Direccionado) -> bool {
@@ -137,6 +137,18 @@ mod tests {
         ];
         for (key, expected) in vectors {
             assert_eq!(murmur2(key.as_bytes()) as i32, expected, "{key}");
+        }
+    }
+
+    #[test]
+    fn a_credit_note_lives_in_the_partition_of_its_invoice() {
+        let all = Ownership::all(12);
+        let address = |id: &str| Direccionado::documento(crate::domain::valores::Id::de_clave(id).expect("id"));
+        for invoice in ["f-1", "f-2", "x.9"] {
+            let note = address(&format!("{invoice}:n1"));
+            assert_eq!((note.tipo, note.clave()), (crate::domain::TipoAgregado::NotaCredito, invoice));
+            assert_eq!(all.commands_of(&note), all.commands_of(&address(invoice)));
+            assert_eq!(all.events_of(&note), all.events_of(&address(invoice)));
         }
     }
 

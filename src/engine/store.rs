@@ -3,7 +3,7 @@
 //! It is a cache of the log in every sense: rows are written only after the epoch that produced them is durable, each may be newer
 //! than the checkpoint's positions (folding skips versions already in it), and a missing, older or damaged store is rebuilt from the log.
 //!
-//! Keys: `A` tipo id = an aggregate; `R` tipo id 0 command_id = the outcome of a client's command; `S` factura_id = an open saga;
+//! Keys: `A` tipo id = an aggregate; `R` tipo id 0 command_id = the outcome of a client's command; `S` document id = an open saga;
 //! `M` = checkpoint positions.
 
 use std::{
@@ -141,9 +141,10 @@ pub const MEMORY_PREFIX: &[u8] = b"R";
 pub const OPEN_SAGA_PREFIX: &[u8] = b"S";
 pub const META_KEY: &[u8] = b"M";
 
-pub fn open_saga_key(factura_id: &Id) -> Vec<u8> {
+/// The document of an open saga: an invoice, or `factura:nota`.
+pub fn open_saga_key(document_id: &Id) -> Vec<u8> {
     let mut key = OPEN_SAGA_PREFIX.to_vec();
-    key.extend(factura_id.as_str().as_bytes());
+    key.extend(document_id.as_str().as_bytes());
     key
 }
 
@@ -248,6 +249,8 @@ pub enum MemoryOutcome {
     Accepted { version: u64 },
     /// Refused: the encoded `ComandoRechazado`.
     Refused(Bytes),
+    /// Of a document that went on with another command: the encoded `Respuesta`.
+    Replied(Bytes),
 }
 
 impl MemoryRow {
@@ -264,6 +267,10 @@ impl MemoryRow {
             }
             MemoryOutcome::Refused(bytes) => {
                 out.put_u8(1);
+                out.put_slice(bytes);
+            }
+            MemoryOutcome::Replied(bytes) => {
+                out.put_u8(2);
                 out.put_slice(bytes);
             }
         }
@@ -284,6 +291,7 @@ impl MemoryRow {
         let outcome = match take_u8(&mut bytes)? {
             0 => MemoryOutcome::Accepted { version: bytes.try_get_u64().map_err(short)? },
             1 => MemoryOutcome::Refused(bytes),
+            2 => MemoryOutcome::Replied(bytes),
             other => return Err(StoreError::Corrupt(format!("clase de recuerdo {other}"))),
         };
         Ok(Self { huella: with_huella.then_some(huella), recibido_en, outcome })
@@ -415,7 +423,12 @@ mod tests {
                 assert_eq!(AggregateRow::decode(row.encode().into()).expect("row"), row);
             }
         }
-        for outcome in [MemoryOutcome::Accepted { version: 3 }, MemoryOutcome::Refused(Bytes::from_static(b"no"))] {
+        let outcomes = [
+            MemoryOutcome::Accepted { version: 3 },
+            MemoryOutcome::Refused(Bytes::from_static(b"no")),
+            MemoryOutcome::Replied(Bytes::from_static(b"si")),
+        ];
+        for outcome in outcomes {
             let row = MemoryRow { huella: Some([1; 16]), recibido_en: Instante(5), outcome };
             assert_eq!(MemoryRow::decode(row.encode().into()).expect("row"), row);
         }

@@ -16,7 +16,7 @@ use super::{
     token,
 };
 use crate::{
-    contracts::{Respuesta, Resultado, ResumenFactura},
+    contracts::{Respuesta, Resultado, ResumenFactura, ResumenNota},
     domain::{Comando, TipoAgregado, inventario::ComandoInventario, reglas::Regla, valores::Id},
     engine::gateway::{NewCommand, Outcome, submit},
 };
@@ -231,11 +231,11 @@ fn en_curso(command_id: &Id) -> Response<Body> {
 async fn contestar(peticion: &Peticion, destino: &Destino, exito: Exito, reply: Respuesta) -> Result<Response<Body>, Problema> {
     match &reply.resultado {
         Resultado::Aceptado { factura } => {
-            let mut respuesta = aceptado(destino, exito, &reply, factura.as_ref());
-            if let Some(token) = token::de_respuesta(peticion, &reply.particiones).await {
-                respuesta.headers_mut().insert(DESPUES_DE, texto_encabezado(&token));
-            }
-            Ok(respuesta)
+            let resumen = factura.as_ref().map(resumen_de_factura).unwrap_or_default();
+            Ok(con_token(peticion, &reply, aceptado(destino, exito, &reply, resumen)).await)
+        }
+        Resultado::NotaAceptada { nota } => {
+            Ok(con_token(peticion, &reply, aceptado(destino, exito, &reply, resumen_de_nota(nota))).await)
         }
         Resultado::Rechazado { errores } => Err(Problema::de_fallas(errores, destino.inexistente).repetido(reply.repetido)),
         Resultado::Apartado { codigo, causa } => Err(Problema::de_apartado(codigo, causa)),
@@ -243,16 +243,22 @@ async fn contestar(peticion: &Peticion, destino: &Destino, exito: Exito, reply: 
     }
 }
 
-fn aceptado(destino: &Destino, exito: Exito, reply: &Respuesta, factura: Option<&ResumenFactura>) -> Response<Body> {
+/// With what a list is asked for to show what this command did.
+async fn con_token(peticion: &Peticion, reply: &Respuesta, mut respuesta: Response<Body>) -> Response<Body> {
+    if let Some(token) = token::de_respuesta(peticion, &reply.particiones).await {
+        respuesta.headers_mut().insert(DESPUES_DE, texto_encabezado(&token));
+    }
+    respuesta
+}
+
+fn aceptado(destino: &Destino, exito: Exito, reply: &Respuesta, resumen: Map<String, Value>) -> Response<Body> {
     let version = reply.versiones.iter().find(|v| v.tipo == destino.tipo && v.id == destino.id).map(|v| v.version);
     let mut cuerpo = Map::new();
-    cuerpo.insert("id".to_owned(), Value::from(destino.id.as_str()));
+    cuerpo.insert("id".to_owned(), Value::from(destino.propio.as_str()));
     if let Some(movimiento) = &destino.movimiento {
         cuerpo.insert("movimiento_id".to_owned(), Value::from(movimiento.as_str()));
     }
-    if let Some(resumen) = factura {
-        agregar_resumen(&mut cuerpo, resumen);
-    }
+    cuerpo.extend(resumen);
     if let Some(version) = version {
         cuerpo.insert("version".to_owned(), Value::from(version));
     }
@@ -270,8 +276,12 @@ fn aceptado(destino: &Destino, exito: Exito, reply: &Respuesta, factura: Option<
     marcar_repetido(respuesta, reply.repetido)
 }
 
-fn agregar_resumen(cuerpo: &mut Map<String, Value>, resumen: &ResumenFactura) {
-    let textos = [
+fn textos<const N: usize>(textos: [(&str, String); N]) -> Map<String, Value> {
+    textos.into_iter().map(|(nombre, texto)| (nombre.to_owned(), Value::from(texto))).collect()
+}
+
+fn resumen_de_factura(resumen: &ResumenFactura) -> Map<String, Value> {
+    textos([
         ("numero", resumen.numero.to_string()),
         ("estado", resumen.estado.to_string()),
         ("fecha_emision", resumen.fecha_emision.to_string()),
@@ -279,8 +289,20 @@ fn agregar_resumen(cuerpo: &mut Map<String, Value>, resumen: &ResumenFactura) {
         ("subtotal", dos_decimales(resumen.subtotal.valor())),
         ("impuestos", dos_decimales(resumen.impuestos.valor())),
         ("total", dos_decimales(resumen.total.valor())),
-    ];
-    cuerpo.extend(textos.into_iter().map(|(nombre, texto)| (nombre.to_owned(), Value::from(texto))));
+    ])
+}
+
+fn resumen_de_nota(resumen: &ResumenNota) -> Map<String, Value> {
+    textos([
+        ("factura_id", resumen.factura_id.to_string()),
+        ("numero", resumen.numero.to_string()),
+        ("estado", resumen.estado.to_string()),
+        ("fecha_emision", resumen.fecha_emision.to_string()),
+        ("moneda", resumen.moneda.to_string()),
+        ("subtotal", dos_decimales(resumen.subtotal.valor())),
+        ("impuestos", dos_decimales(resumen.impuestos.valor())),
+        ("total", dos_decimales(resumen.total.valor())),
+    ])
 }
 
 /// Amounts of documents show their two decimals: `100000.00`.
@@ -299,6 +321,8 @@ fn marcar_repetido(mut respuesta: Response<Body>, repetido: bool) -> Response<Bo
 struct Destino {
     tipo: TipoAgregado,
     id: Id,
+    /// The id as the caller knows it: of a note, without its invoice's.
+    propio: Id,
     direccion: String,
     movimiento: Option<Id>,
     /// The rule that says that the addressed thing does not exist.
@@ -318,6 +342,13 @@ impl Destino {
             TipoAgregado::Inventario => (format!("/api/v1/inventarios/{}/stock", id.replace(':', "/")), Regla::InventarioNoExiste),
             TipoAgregado::RangoNumeracion => (format!("/api/v1/numeracion/{id}"), Regla::RangoNoExiste),
             TipoAgregado::Factura => (format!("/api/v1/facturas/{id}"), Regla::FacturaExiste),
+            TipoAgregado::NotaCredito => {
+                (format!("/api/v1/facturas/{}", id.replacen(':', "/notas-credito/", 1)), Regla::NotaCreditoExiste)
+            }
+        };
+        let propio = match comando {
+            Comando::NotaCredito(c) => c.ids().1.clone(),
+            _ => destino.id.clone(),
         };
         let movimiento = match comando {
             Comando::Inventario(
@@ -326,7 +357,7 @@ impl Destino {
             ) => Some(movimiento_id.clone()),
             _ => None,
         };
-        Self { tipo: destino.tipo, direccion, movimiento, inexistente, id: destino.id }
+        Self { tipo: destino.tipo, propio, direccion, movimiento, inexistente, id: destino.id }
     }
 }
 

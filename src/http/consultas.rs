@@ -14,8 +14,9 @@ use super::{
 };
 use crate::domain::{
     TipoAgregado,
+    facturacion::nota_credito::clave_nota,
     inventario::inventario_id,
-    valores::{Id, Instante, fecha_iso},
+    valores::{Cantidad, Id, Instante, decimal_exacto, fecha_iso},
 };
 
 const LIMITE_POR_DEFECTO: usize = 50;
@@ -158,6 +159,65 @@ pub async fn facturas(p: &Peticion) -> Respondido {
         }
     };
     listar(p, Lista::Facturas { fechas, cliente }).await
+}
+
+pub async fn nota_de_factura(p: &Peticion) -> Respondido {
+    let (factura, nota) = (p.id(0)?, p.id(1)?);
+    let agregado = (TipoAgregado::NotaCredito, clave_nota(&factura, &nota));
+    recurso(p, "la nota de crédito", Recurso::NotaCredito { factura: Some(factura), nota }, Some(agregado)).await
+}
+
+/// By its id alone.
+pub async fn nota(p: &Peticion) -> Respondido {
+    recurso(p, "la nota de crédito", Recurso::NotaCredito { factura: None, nota: p.id(0)? }, None).await
+}
+
+/// An unknown invoice answers an empty list.
+pub async fn notas_de_factura(p: &Peticion) -> Respondido {
+    listar(p, Lista::NotasDeFactura(p.id(0)?)).await
+}
+
+/// By days; without them, today's.
+pub async fn notas(p: &Peticion) -> Respondido {
+    let hoy = p.estado.partes.clock.now().fecha_en_utc_menos_5();
+    let fechas = dias(p, (hoy, hoy))?;
+    listar(p, Lista::Notas { fechas }).await
+}
+
+/// Without days, those of the last year.
+pub async fn estado_de_cuenta(p: &Peticion) -> Respondido {
+    let hoy = p.estado.partes.clock.now().fecha_en_utc_menos_5();
+    let hace_un_anio = hoy.checked_sub_days(chrono::Days::new(DIAS_MAXIMOS.unsigned_abs() - 1)).unwrap_or(hoy);
+    let fechas = dias(p, (hace_un_anio, hoy))?;
+    recurso(p, "el cliente", Recurso::EstadoDeCuenta { cliente: p.id(0)?, fechas }, None).await
+}
+
+/// Both days, or neither.
+fn dias(p: &Peticion, sin_ellos: (NaiveDate, NaiveDate)) -> Result<(NaiveDate, NaiveDate), Problema> {
+    let mut errores = Vec::new();
+    let inicio = fecha(p, "fechaInicio", &mut errores);
+    let fin = fecha(p, "fechaFin", &mut errores);
+    match (inicio, fin) {
+        _ if !errores.is_empty() => Err(Problema::parametros(errores)),
+        (Some(inicio), Some(fin)) => intervalo(inicio, fin),
+        (None, None) => Ok(sin_ellos),
+        (Some(_), None) => Err(Problema::parametro("fechaFin", "FechaFormato", "falta: fechaInicio y fechaFin van juntas")),
+        (None, Some(_)) => Err(Problema::parametro("fechaInicio", "FechaFormato", "falta: fechaInicio y fechaFin van juntas")),
+    }
+}
+
+pub async fn explicacion(p: &Peticion) -> Respondido {
+    let (producto, bodega) = (p.id(0)?, p.id(1)?);
+    let mut errores = Vec::new();
+    let dia = fecha(p, "fecha", &mut errores);
+    let leida = p.parametro("cantidad").and_then(|texto| decimal_exacto(texto).ok()).and_then(|d| Cantidad::nuevo(d).ok());
+    let cantidad = leida.filter(|cantidad| !cantidad.es_cero());
+    if cantidad.is_none() {
+        let mensaje = "es una cantidad mayor que cero, con 6 decimales y 14 dígitos como máximo";
+        errores.push(ErrorProblema::de_parametro("cantidad", "CantidadInvalida", mensaje));
+    }
+    let Some(cantidad) = cantidad.filter(|_| errores.is_empty()) else { return Err(Problema::parametros(errores)) };
+    recurso(p, "el inventario", Recurso::Explicacion { producto, bodega, cantidad, fecha: dia }, None).await
 }
 
 fn intervalo(inicio: NaiveDate, fin: NaiveDate) -> Result<(NaiveDate, NaiveDate), Problema> {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::{
     domain::{
         TipoAgregado,
-        valores::{Id, Instante},
+        valores::{Cantidad, Id, Instante},
     },
     log::{Position, TopicPartition},
     tables::TablesError,
@@ -30,6 +30,23 @@ pub enum Recurso {
         bodega: Id,
     },
     Rango(Id),
+    /// A credit note; without its invoice its id must be of one invoice alone.
+    NotaCredito {
+        factura: Option<Id>,
+        nota: Id,
+    },
+    /// The account of a client in an interval, both days inclusive.
+    EstadoDeCuenta {
+        cliente: Id,
+        fechas: (NaiveDate, NaiveDate),
+    },
+    /// Which lots a sale would take.
+    Explicacion {
+        producto: Id,
+        bodega: Id,
+        cantidad: Cantidad,
+        fecha: Option<NaiveDate>,
+    },
 }
 
 /// A list and its filters.
@@ -54,6 +71,11 @@ pub enum Lista {
     Facturas {
         fechas: Option<(NaiveDate, NaiveDate)>,
         cliente: Option<Id>,
+    },
+    NotasDeFactura(Id),
+    /// Both days inclusive, on `fecha_emision`.
+    Notas {
+        fechas: (NaiveDate, NaiveDate),
     },
     AuditoriaDeFactura(Id),
     Auditoria {
@@ -89,6 +111,9 @@ pub enum ErrorLectura {
     /// A filter or limit that the read side refuses, in Spanish.
     #[error("{0}")]
     Parametro(String),
+    /// The id names more than one thing; says how to ask for one.
+    #[error("{0}")]
+    Ambigua(String),
     /// What is stored cannot be read back; says what to do.
     #[error("{0}")]
     Ilegible(String),

@@ -15,7 +15,7 @@ use crate::domain::{
         bodega::ComandoBodega, cliente::ComandoCliente, descuento::ComandoDescuento, producto::ComandoProducto,
         sucursal::ComandoSucursal,
     },
-    facturacion::factura::ComandoFactura,
+    facturacion::{factura::ComandoFactura, nota_credito::clave_nota},
     inventario::inventario_id,
     valores::Id,
 };
@@ -208,4 +208,62 @@ pub async fn emitir_factura(p: &Peticion) -> Respondido {
 
 pub async fn descartar_factura(p: &Peticion) -> Respondido {
     ejecutar_sin_cuerpo(p, Comando::Factura(ComandoFactura::DescartarFactura { factura_id: p.id(0)? })).await
+}
+
+/// Whether `emitir` says so: by default it does.
+fn emitir(p: &Peticion) -> Result<bool, Problema> {
+    match p.parametro("emitir") {
+        None | Some("true") => Ok(true),
+        Some("false") => Ok(false),
+        Some(_) => Err(Problema::parametro("emitir", "ParametroInvalido", "es true o false")),
+    }
+}
+
+/// Creates a credit note of the invoice of the address and issues it; with `emitir=false`, its draft.
+pub async fn crear_nota_de_factura(p: &Peticion) -> Respondido {
+    let factura = p.id(0)?;
+    crear_nota_con(p, Some(factura)).await
+}
+
+/// The same, with the invoice in the body.
+pub async fn crear_nota(p: &Peticion) -> Respondido {
+    crear_nota_con(p, None).await
+}
+
+async fn crear_nota_con(p: &Peticion, factura: Option<Id>) -> Respondido {
+    let emitir = emitir(p)?;
+    let tipo = if emitir { "CrearYEmitirNotaCredito" } else { "CrearNotaCredito" };
+    let construir = |v: &Value, c: &cuerpos::ContextoCuerpo<'_>| {
+        Ok(vec![Comando::NotaCredito(cuerpos::cuerpo_nota(v, factura.as_ref(), emitir, c)?)])
+    };
+    ejecutar(p, Exito::Creado, tipo, None, construir).await
+}
+
+/// Invoice and note of the address, and the key of the note.
+fn nota(p: &Peticion) -> Result<(Id, Id, Id), Problema> {
+    let (factura, nota) = (p.id(0)?, p.id(1)?);
+    let clave = clave_nota(&factura, &nota);
+    Ok((factura, nota, clave))
+}
+
+pub async fn agregar_linea_nota(p: &Peticion) -> Respondido {
+    let (factura, nota, clave) = nota(p)?;
+    let construir = |v: &Value, _: &cuerpos::ContextoCuerpo<'_>| {
+        Ok(vec![Comando::NotaCredito(cuerpos::cuerpo_linea_nota(v, &factura, &nota)?)])
+    };
+    ejecutar(p, Exito::Hecho, "AgregarLineaNotaCredito", Some(&clave), construir).await
+}
+
+pub async fn emitir_nota(p: &Peticion) -> Respondido {
+    let (factura, nota, clave) = nota(p)?;
+    let construir = |v: &Value, _: &cuerpos::ContextoCuerpo<'_>| {
+        Ok(vec![Comando::NotaCredito(cuerpos::cuerpo_emitir_nota(v, &factura, &nota)?)])
+    };
+    ejecutar(p, Exito::Hecho, "EmitirNotaCredito", Some(&clave), construir).await
+}
+
+pub async fn anular_factura(p: &Peticion) -> Respondido {
+    let id = p.id(0)?;
+    let construir = |v: &Value, _: &cuerpos::ContextoCuerpo<'_>| Ok(vec![Comando::Factura(cuerpos::cuerpo_anular(v, Some(&id))?)]);
+    ejecutar(p, Exito::Hecho, "AnularFactura", Some(&id), construir).await
 }

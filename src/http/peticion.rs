@@ -139,6 +139,7 @@ impl Peticion {
                 Err(Problema::parametro("despues", "CursorInvalido", "el cursor no es de esta lista: empiece sin «despues»"))
             }
             Ok(Err(ErrorLectura::Parametro(mensaje))) => Err(Problema::parametro("", "ParametroInvalido", mensaje)),
+            Ok(Err(ErrorLectura::Ambigua(mensaje))) => Err(Problema::ambiguo(mensaje)),
             Ok(Err(ErrorLectura::Ilegible(error))) => {
                 tracing::error!(codigo = "ConsultaIlegible", error, "lo guardado no se puede leer");
                 Err(Problema::interno())

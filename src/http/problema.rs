@@ -80,6 +80,11 @@ impl Problema {
         Self::new(StatusCode::NOT_FOUND, "NoExiste", "No existe", format!("{que} no existe, o aún no se ve en las consultas"))
     }
 
+    /// An id that names several things.
+    pub fn ambiguo(mensaje: String) -> Self {
+        Self::new(StatusCode::CONFLICT, "IdAmbiguo", "El identificador nombra varias cosas", mensaje)
+    }
+
     pub fn tipo_de_contenido() -> Self {
         let detalle = "el cuerpo debe ser JSON: envíe Content-Type: application/json";
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "TipoDeContenido", "Tipo de contenido no admitido", detalle)

@@ -19,7 +19,7 @@ pub async fn de_respuesta(peticion: &Peticion, particiones: &[TopicPartition]) -
         return None;
     }
     let particiones = particiones.to_vec();
-    let leer = move || particiones.into_iter().map(|p| log.watermarks(p).map(|w| (p, w.stable))).collect::<Result<Vec<_>, _>>();
+    let leer = move || log.stable_ends(&particiones).map(|fines| particiones.into_iter().zip(fines).collect::<Vec<_>>());
     match tokio::task::spawn_blocking(leer).await {
         Ok(Ok(posiciones)) => Some(escribir(&posiciones)),
         Ok(Err(error)) => {

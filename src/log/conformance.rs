@@ -199,9 +199,10 @@ pub fn read_sees_only_what_is_stable(make: Make<'_>) {
     let log = make();
     fill(&*log, at(EVENTS, 0), 1);
     let pending = log.append(vec![(at(EVENTS, 0), record("k", "v1"))]).expect("append");
-    let marks = log.watermarks(at(EVENTS, 0)).expect("watermarks");
     let seen = read_all(&*log, at(EVENTS, 0));
-    assert!(seen.iter().all(|r| r.position < marks.stable.max(1)) || marks.stable == marks.end);
+    // Asked afterwards: a broker may make the append durable at any moment.
+    let marks = log.watermarks(at(EVENTS, 0)).expect("watermarks");
+    assert!(seen.iter().all(|r| r.position < marks.stable), "{marks:?}");
     pending.wait().expect("wait");
     assert_eq!(values(&read_all(&*log, at(EVENTS, 0))), expected(0..2));
 }

@@ -252,7 +252,21 @@ pub trait Log: Send + Sync + 'static {
     /// # Errors
     /// `UnknownPartition`, `Storage`.
     fn watermarks(&self, partition: TopicPartition) -> Result<Watermarks, LogError>;
-    /// Stable watermarks of many partitions, in their order; an adapter over a network asks for all of them at once.
+    /// Watermarks of many partitions, in their order; an adapter over a network asks for all of them at once.
+    ///
+    /// # Errors
+    /// As [`Log::watermarks`].
+    fn watermarks_of(&self, partitions: &[TopicPartition]) -> Result<Vec<Watermarks>, LogError> {
+        partitions.iter().map(|partition| self.watermarks(*partition)).collect()
+    }
+    /// Committed positions of a group in many partitions, in their order, likewise.
+    ///
+    /// # Errors
+    /// As [`Log::position`].
+    fn positions_of(&self, group: &str, partitions: &[TopicPartition]) -> Result<Vec<Option<Position>>, LogError> {
+        partitions.iter().map(|partition| self.position(group, *partition)).collect()
+    }
+    /// Stable watermarks of many partitions, likewise.
     ///
     /// # Errors
     /// As [`Log::watermarks`].

@@ -32,6 +32,9 @@ impl Lecturas for LecturasDeProyecciones {
             Recurso::Comando(id) => consultas.comando(id),
             Recurso::Stock { producto, bodega } => consultas.stock(producto, bodega),
             Recurso::Rango(id) => consultas.rango_numeracion(id),
+            Recurso::NotaCredito { factura, nota } => consultas.nota(factura.as_ref(), nota),
+            Recurso::EstadoDeCuenta { cliente, fechas } => consultas.estado_de_cuenta(cliente, *fechas),
+            Recurso::Explicacion { producto, bodega, cantidad, fecha } => consultas.explicar(producto, bodega, *cantidad, *fecha),
         };
         leido.map_err(error)
     }
@@ -64,6 +67,8 @@ impl Lecturas for LecturasDeProyecciones {
                 };
                 consultas.facturas(&filtro, &pagina)
             }
+            Lista::NotasDeFactura(id) => consultas.notas_de_factura(id, &pagina),
+            Lista::Notas { fechas } => consultas.notas(*fechas, &pagina),
             Lista::AuditoriaDeFactura(id) => consultas.auditoria_de_factura(id, &pagina),
             Lista::Auditoria { correlation_id, desde, hasta } => {
                 consultas.auditoria(correlation_id.as_ref(), *desde, *hasta, &pagina)
@@ -85,6 +90,8 @@ impl Lecturas for LecturasDeProyecciones {
 fn error(error: ConsultaError) -> ErrorLectura {
     match error {
         ConsultaError::CursorInvalido => ErrorLectura::Cursor,
+        ConsultaError::Ambigua(mensaje) => ErrorLectura::Ambigua(mensaje),
+        ConsultaError::Demasiado(mensaje) => ErrorLectura::Parametro(mensaje),
         ConsultaError::Tablas(error) => ErrorLectura::Tablas(error),
         otro => ErrorLectura::Tablas(TablesError::Storage(otro.to_string())),
     }

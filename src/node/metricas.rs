@@ -54,12 +54,11 @@ impl Retrasos {
     fn measure(&self) -> Result<(), LogError> {
         for contexto in Contexto::TODOS {
             let topic = Topic::Comandos(contexto);
-            let mut behind = 0;
-            for partition in 0..self.log.partitions(topic) {
-                let partition = TopicPartition::new(topic, partition);
-                let next = self.log.position(GRUPO, partition)?.unwrap_or_default();
-                behind += self.log.watermarks(partition)?.end.saturating_sub(next);
-            }
+            let partitions: Vec<_> = (0..self.log.partitions(topic)).map(|p| TopicPartition::new(topic, p)).collect();
+            let positions = self.log.positions_of(GRUPO, &partitions)?;
+            let marks = self.log.watermarks_of(&partitions)?;
+            let each = marks.iter().zip(positions).map(|(marks, next)| marks.end.saturating_sub(next.unwrap_or_default()));
+            let behind: u64 = each.sum();
             self.consumer.with_label_values(&[topic.nombre().as_str()]).set(i64::try_from(behind).unwrap_or(i64::MAX));
         }
         let Some(progress) = self.progress.get() else { return Ok(()) };

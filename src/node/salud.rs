@@ -76,5 +76,7 @@ pub fn event_ends(log: &dyn Log) -> Vec<(TopicPartition, Position)> {
         let topic = Topic::Eventos(contexto);
         (0..log.partitions(topic)).map(move |p| TopicPartition::new(topic, p))
     });
-    partitions.filter_map(|p| Some((p, log.watermarks(p).ok()?.stable))).filter(|(_, end)| *end > 0).collect()
+    let partitions: Vec<_> = partitions.collect();
+    let ends = log.stable_ends(&partitions).unwrap_or_default();
+    partitions.into_iter().zip(ends).filter(|(_, end)| *end > 0).collect()
 }

@@ -80,7 +80,7 @@ async fn sembrar_uno(gateway: &Arc<dyn Gateway>, (nombre, comando): (&'static st
 
 fn revisar(nombre: &str, resultado: Resultado) -> Result<(), String> {
     match resultado {
-        Resultado::Aceptado { .. } => Ok(()),
+        Resultado::Aceptado { .. } | Resultado::NotaAceptada { .. } => Ok(()),
         Resultado::Rechazado { errores } if errores.iter().all(|f| f.regla == Regla::YaExiste) => Ok(()),
         Resultado::Rechazado { errores } => Err(errores.first().map_or_else(|| nombre.to_owned(), ToString::to_string)),
         Resultado::Apartado { codigo, causa } => Err(format!("{nombre}: {codigo}: {causa}")),

@@ -11,7 +11,11 @@ use super::{
 };
 use crate::{
     contracts::{ComandoRechazado, RecordedEvent, RegistroAuditoria, RegistroDlq},
-    domain::{Contexto, Evento, facturacion::factura::EventoFactura, valores::Id},
+    domain::{
+        Contexto, Evento,
+        facturacion::{factura::EventoFactura, nota_credito::EventoNotaCredito},
+        valores::Id,
+    },
     log::{Position, Topic},
     tables::{Row, Table, TablesError, Value, Write},
 };
@@ -157,11 +161,19 @@ fn is_step(command_id: &Id) -> bool {
 
 fn outcome(evento: &Evento) -> (Rank, &'static str, Option<Json>) {
     match evento {
-        Evento::Factura(EventoFactura::FacturaRechazada { errores, .. }) => {
+        Evento::Factura(EventoFactura::FacturaRechazada { errores, .. } | EventoFactura::AnulacionRechazada { errores, .. })
+        | Evento::NotaCredito(EventoNotaCredito::NotaCreditoRechazada { errores, .. }) => {
             (Rank::Decidido, "RECHAZADO", Some(json::fallas(errores)))
         }
         Evento::Factura(
-            EventoFactura::EmisionIniciada(_) | EventoFactura::StockAsegurado { .. } | EventoFactura::NumeracionRecibida { .. },
+            EventoFactura::EmisionIniciada(_)
+            | EventoFactura::StockAsegurado { .. }
+            | EventoFactura::NumeracionRecibida { .. }
+            | EventoFactura::AnulacionIniciada(_)
+            | EventoFactura::AnulacionAsegurada { .. },
+        )
+        | Evento::NotaCredito(
+            EventoNotaCredito::EmisionNotaCreditoIniciada(_) | EventoNotaCredito::NumeracionNotaCreditoRecibida { .. },
         ) => (Rank::EnCurso, "EN_CURSO", None),
         // Done, unless an attempt of the same command follows in the same transaction.
         Evento::Factura(

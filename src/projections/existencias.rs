@@ -155,7 +155,11 @@ fn touch(evento: &EventoInventario, version: u64, touched: &mut BTreeMap<PuestoL
     }
 }
 
-fn read_state(id: &Id, columns: &Columns<'_>, rows: &dyn RowReader) -> Result<Option<Inventario>, TablesError> {
+/// The state of an Inventario as its rows say it; `None` when there is none.
+///
+/// # Errors
+/// `Corrupt`, or of the tables.
+pub fn read_state(id: &Id, columns: &Columns<'_>, rows: &dyn RowReader) -> Result<Option<Inventario>, TablesError> {
     let Some(stock) = columns.optional_decimal("stock")? else { return Ok(None) };
     let corrupt = |what: &str| TablesError::Corrupt { table: EXISTENCIAS.name, what: what.to_owned() };
     let quantity = |valor: Decimal| Cantidad::nuevo(valor).map_err(|_| corrupt("cantidad fuera de sus límites"));
@@ -164,7 +168,7 @@ fn read_state(id: &Id, columns: &Columns<'_>, rows: &dyn RowReader) -> Result<Op
         Some(from) => read_lots(&stock_key(id), from, rows)?,
         None => BTreeMap::new(),
     };
-    let (confirmadas, liberadas) = (VecDeque::new(), VecDeque::new());
+    let (confirmadas, liberadas, devueltas) = (VecDeque::new(), VecDeque::new(), VecDeque::new());
     Ok(Some(Inventario {
         inventario_id: id.clone(),
         producto_id: columns.id("producto_id")?,
@@ -174,11 +178,12 @@ fn read_state(id: &Id, columns: &Columns<'_>, rows: &dyn RowReader) -> Result<Op
         stock: quantity(stock)?,
         reservado: columns.limited("reservado", Cantidad::nuevo)?,
         reservas,
-        resumen: Resumen::de(&lotes, &confirmadas, &liberadas),
+        resumen: Resumen::de(&lotes, &confirmadas, &liberadas, &devueltas),
         lotes,
         // What answers repeated steps serves decisions only.
         confirmadas,
         liberadas,
+        devueltas,
         bajo_minimo: columns.boolean("bajo_minimo")?,
     }))
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chrono::NaiveDate;
+use rust_decimal::Decimal;
 use serde_json::{Map, Value as Json, json};
 
 use super::{
@@ -49,6 +50,10 @@ pub static FACTURAS: Table = Table {
         int("documento_posicion"),
         // JSON of what is known before that.
         text("borrador"),
+        // Total of its issued credit notes.
+        decimal("credito"),
+        // JSON of what happened since its issue: `dian`, `anulacion`, `anulacion_rechazada`.
+        text("posterior"),
         timestamp("creado_en"),
         timestamp("actualizado_en"),
         boolean("incompleta"),
@@ -100,7 +105,7 @@ struct Summary {
     cliente_nombre: Option<Arc<str>>,
     fecha_emision: NaiveDate,
     moneda: Arc<str>,
-    total: Option<rust_decimal::Decimal>,
+    total: Option<Decimal>,
 }
 
 /// Where an invoice stands in the lists. Its instant is that of its first event and never changes.
@@ -117,13 +122,25 @@ struct Document {
     borrador: Option<Map<String, Json>>,
     /// Partition and position of FacturaEmitida.
     emitida: Option<(u64, Position)>,
+    /// Credited by issued notes, taxes included.
+    credito: Decimal,
+    posterior: Option<Map<String, Json>>,
     marks: Marks,
     dirty: bool,
 }
 
 impl Document {
     fn empty() -> Self {
-        Self { summary: None, listed: None, borrador: None, emitida: None, marks: Marks::default(), dirty: false }
+        Self {
+            summary: None,
+            listed: None,
+            borrador: None,
+            emitida: None,
+            credito: Decimal::ZERO,
+            posterior: None,
+            marks: Marks::default(),
+            dirty: false,
+        }
     }
 
     fn read(columns: &Columns<'_>) -> Result<Self, TablesError> {
@@ -140,13 +157,15 @@ impl Document {
                 total: columns.optional_decimal("total")?,
             }),
         };
-        let borrador = match columns.optional_text("borrador")? {
-            None => None,
-            Some(texto) => Some(serde_json::from_str(texto).map_err(|e| corrupt(&format!("borrador ilegible: {e}")))?),
+        let json_de = |nombre: &str| match columns.optional_text(nombre)? {
+            None => Ok(None),
+            Some(texto) => serde_json::from_str(texto).map(Some).map_err(|e| corrupt(&format!("{nombre} ilegible: {e}"))),
         };
+        let (borrador, posterior) = (json_de("borrador")?, json_de("posterior")?);
+        let credito = columns.optional_decimal("credito")?.unwrap_or_default();
         let listed = summary.as_ref().map(Summary::place);
         let emitida = columns.optional_int("documento_particion")?.zip(columns.optional_int("documento_posicion")?);
-        Ok(Self { summary, listed, borrador, emitida, marks: Marks::read(columns)?, dirty: false })
+        Ok(Self { summary, listed, borrador, emitida, credito, posterior, marks: Marks::read(columns)?, dirty: false })
     }
 
     fn apply(&mut self, evento: &EventoFactura, place: (u64, Position)) {
@@ -200,11 +219,38 @@ impl Document {
             EventoFactura::FacturaEmitida(emitida) => self.issue(emitida, place),
             EventoFactura::FacturaRechazada { errores, .. } => {
                 self.draft().insert("errores".to_owned(), render::fallas(errores));
-                if let Some(summary) = &mut self.summary {
-                    summary.estado = EstadoFactura::Rechazada;
-                }
+                self.set_state(EstadoFactura::Rechazada);
+            }
+            EventoFactura::CreditoReservado { .. } | EventoFactura::CreditoLiberado { .. } => {}
+            EventoFactura::CreditoAplicado { cargos, .. } => {
+                self.credito += cargos.iter().map(|c| c.subtotal.valor() + c.impuesto.valor()).sum::<Decimal>();
+            }
+            EventoFactura::AnulacionIniciada(_) | EventoFactura::AnulacionAsegurada { .. } => {
+                self.set_state(EstadoFactura::EnAnulacion);
+            }
+            EventoFactura::FacturaAnulada(anulada) => {
+                self.since_issue().insert("anulacion".to_owned(), render::anulacion(anulada));
+                self.since_issue().remove("anulacion_rechazada");
+                self.set_state(EstadoFactura::Anulada);
+            }
+            EventoFactura::AnulacionRechazada { errores, .. } => {
+                self.since_issue().insert("anulacion_rechazada".to_owned(), render::fallas(errores));
+                self.set_state(EstadoFactura::Emitida);
+            }
+            EventoFactura::RespuestaDianRegistrada { respuesta, .. } => {
+                self.since_issue().insert("dian".to_owned(), render::respuesta_dian(respuesta));
             }
         }
+    }
+
+    fn set_state(&mut self, estado: EstadoFactura) {
+        if let Some(summary) = &mut self.summary {
+            summary.estado = estado;
+        }
+    }
+
+    fn since_issue(&mut self) -> &mut Map<String, Json> {
+        self.posterior.get_or_insert_default()
     }
 
     fn draft(&mut self) -> &mut Map<String, Json> {
@@ -312,7 +358,11 @@ impl Document {
         };
         let (partition, position) = self.emitida.unzip();
         values.extend([partition, position].map(|n| n.map_or(Value::Null, int_value)));
-        values.push(self.borrador.as_ref().map_or(Value::Null, |b| text_value(&Json::Object(b.clone()).to_string())));
+        let json_text = |json: &Option<Map<String, Json>>| {
+            json.as_ref().map_or(Value::Null, |b| text_value(&Json::Object(b.clone()).to_string()))
+        };
+        let credito = if self.credito.is_zero() { Value::Null } else { Value::Decimal(self.credito) };
+        values.extend([json_text(&self.borrador), credito, json_text(&self.posterior)]);
         values.extend(self.marks.values());
         Row { key: vec![id_value(id)], values, version: self.marks.version }
     }

@@ -13,6 +13,7 @@ pub mod existencias;
 pub mod facturas;
 pub mod json;
 pub mod movimientos;
+pub mod notas;
 pub mod numeracion;
 pub mod productos;
 mod progress;

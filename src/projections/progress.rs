@@ -136,9 +136,13 @@ impl Progress {
     /// Of the log.
     pub fn lag(&self, log: &dyn Log, now: Instante) -> Result<Vec<Lag>, LogError> {
         let mut lags = Vec::with_capacity(self.marks.len());
+        let mut partitions: Vec<TopicPartition> = self.marks.keys().map(|(_, partition)| *partition).collect();
+        partitions.sort_unstable();
+        partitions.dedup();
+        let ends: HashMap<TopicPartition, Position> = partitions.iter().copied().zip(log.stable_ends(&partitions)?).collect();
         for ((projection, partition), mark) in &self.marks {
             let next = mark.next();
-            let records = log.watermarks(*partition)?.stable.saturating_sub(next);
+            let records = ends.get(partition).copied().unwrap_or_default().saturating_sub(next);
             let micros = if records == 0 { 0 } else { mark.lag_micros(now) };
             let time = Duration::from_micros(u64::try_from(micros).unwrap_or(0));
             lags.push(Lag { projection, partition: *partition, next, records, time });

@@ -1,4 +1,4 @@
-//! `sagas`: emissions in course, from their start to the final event. Those of one epoch never show.
+//! `sagas`: emissions of invoices and notes, and annulments, in course, from their start to the final event. Those of one epoch never show.
 
 use super::{
     cache::GenerationalCache,
@@ -9,8 +9,11 @@ use crate::{
     contracts::EventEnvelope,
     domain::{
         Contexto, Evento,
-        facturacion::factura::{EmisionIniciada, EventoFactura},
-        valores::Id,
+        facturacion::{
+            factura::{AnulacionIniciada, EmisionIniciada, EventoFactura},
+            nota_credito::EventoNotaCredito,
+        },
+        valores::{Id, Instante},
     },
     log::Topic,
     tables::{Row, Table, TablesError, Value, Write},
@@ -21,7 +24,7 @@ const CACHED_SAGAS: usize = 4_096;
 
 pub static SAGAS: Table = Table {
     name: "sagas",
-    doc: "Las emisiones en curso; la lista entera por barrido.",
+    doc: "Las emisiones y anulaciones en curso, por el id de su documento; la lista entera por barrido.",
     partition: &[text("factura_id")],
     clustering: &[],
     columns: &[
@@ -54,18 +57,41 @@ const NUMBER: usize = 5;
 
 impl SagasFold {
     fn open(&mut self, sobre: &EventEnvelope, inicio: &EmisionIniciada) {
+        let grupos = int_value(inicio.grupos.len() as u64);
+        self.open_row(sobre, inicio.intento, "RESERVANDO", grupos, inicio.vence_en);
+    }
+
+    fn open_annulment(&mut self, sobre: &EventEnvelope, inicio: &AnulacionIniciada) {
+        self.open_row(sobre, inicio.intento, "ANULANDO", Value::Null, inicio.reanudar_en);
+    }
+
+    fn open_row(&mut self, sobre: &EventEnvelope, intento: u32, fase: &str, grupos: Value, hasta: Instante) {
         let values = vec![
-            Value::Int(i64::from(inicio.intento)),
-            text_value("RESERVANDO"),
-            int_value(inicio.grupos.len() as u64),
+            Value::Int(i64::from(intento)),
+            text_value(fase),
+            grupos,
             Value::Timestamp(sobre.ocurrido_en),
-            Value::Timestamp(inicio.vence_en),
+            Value::Timestamp(hasta),
             Value::Null,
             id_value(&sobre.correlation_id),
         ];
         let row = Row { key: vec![id_value(&sobre.aggregate_id)], values, version: sobre.aggregate_version };
         self.writes.push(Write::Upsert { table: &SAGAS, row: row.clone() });
         self.rows.insert(sobre.aggregate_id.clone(), Some(row));
+    }
+
+    fn nota(&mut self, sobre: &EventEnvelope, evento: &EventoNotaCredito, rows: &dyn RowReader) -> Result<(), TablesError> {
+        match evento {
+            EventoNotaCredito::EmisionNotaCreditoIniciada(inicio) => {
+                self.open_row(sobre, inicio.intento, "ACREDITANDO", Value::Null, inicio.reanudar_en);
+                Ok(())
+            }
+            EventoNotaCredito::NumeracionNotaCreditoRecibida { numero, .. } => {
+                self.step(sobre, "DEVOLVIENDO", Some(numero.to_string()), rows)
+            }
+            EventoNotaCredito::NotaCreditoEmitida(_) | EventoNotaCredito::NotaCreditoRechazada { .. } => self.close(sobre, rows),
+            EventoNotaCredito::NotaCreditoCreada { .. } | EventoNotaCredito::LineaNotaCreditoAgregada { .. } => Ok(()),
+        }
     }
 
     fn row(&mut self, id: &Id, reader: &dyn RowReader) -> Result<Option<&mut Row>, TablesError> {
@@ -112,7 +138,11 @@ impl SagasFold {
 impl Projection for SagasFold {
     fn fold(&mut self, entry: &Entry, rows: &dyn RowReader) -> Result<(), TablesError> {
         let Content::Event(event) = &entry.content else { return Ok(()) };
-        let Evento::Factura(evento) = &event.evento else { return Ok(()) };
+        let evento = match &event.evento {
+            Evento::Factura(evento) => evento,
+            Evento::NotaCredito(evento) => return self.nota(&event.sobre, evento, rows),
+            _ => return Ok(()),
+        };
         match evento {
             EventoFactura::EmisionIniciada(inicio) => {
                 self.open(&event.sobre, inicio);
@@ -122,14 +152,26 @@ impl Projection for SagasFold {
             EventoFactura::NumeracionRecibida { numero, .. } => {
                 self.step(&event.sobre, "CONFIRMANDO", Some(numero.to_string()), rows)
             }
-            EventoFactura::FacturaEmitida(_) | EventoFactura::FacturaRechazada { .. } => self.close(&event.sobre, rows),
+            EventoFactura::AnulacionIniciada(inicio) => {
+                self.open_annulment(&event.sobre, inicio);
+                Ok(())
+            }
+            EventoFactura::AnulacionAsegurada { .. } => self.step(&event.sobre, "DEVOLVIENDO", None, rows),
+            EventoFactura::FacturaEmitida(_)
+            | EventoFactura::FacturaRechazada { .. }
+            | EventoFactura::FacturaAnulada(_)
+            | EventoFactura::AnulacionRechazada { .. } => self.close(&event.sobre, rows),
             EventoFactura::FacturaCreada { .. }
             | EventoFactura::LineaAgregada { .. }
             | EventoFactura::LineaQuitada { .. }
             | EventoFactura::DescuentoAplicado(_)
             | EventoFactura::FormasPagoDefinidas { .. }
             | EventoFactura::FechasCambiadas { .. }
-            | EventoFactura::FacturaDescartada { .. } => Ok(()),
+            | EventoFactura::FacturaDescartada { .. }
+            | EventoFactura::CreditoReservado { .. }
+            | EventoFactura::CreditoAplicado { .. }
+            | EventoFactura::CreditoLiberado { .. }
+            | EventoFactura::RespuestaDianRegistrada { .. } => Ok(()),
         }
     }
 

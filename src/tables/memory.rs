@@ -20,6 +20,7 @@ struct Stored {
 struct Content {
     /// By name; each in the order of its keys' bytes. Looked up by name, never iterated.
     tables: HashMap<&'static str, BTreeMap<Vec<u8>, Stored>>,
+    declared: HashMap<&'static str, &'static Table>,
     positions: BTreeMap<(String, TopicPartition), Position>,
 }
 
@@ -55,6 +56,9 @@ fn check_values(table: &'static Table, row: &Row) -> Result<(), String> {
     if row.values.len() != table.columns.len() {
         return Err(format!("la fila tiene {} columnas y la tabla tiene {}", row.values.len(), table.columns.len()));
     }
+    if row.version == 0 {
+        return Err("la versión empieza en 1".to_owned());
+    }
     let fits = |(column, value): (&super::Column, &Value)| {
         use super::ColumnType as C;
         let right = matches!(
@@ -77,6 +81,10 @@ impl Tables for MemoryTables {
     fn declare(&self, tables: &[&'static Table]) -> Result<(), TablesError> {
         let mut content = self.content();
         for table in tables {
+            let known = *content.declared.entry(table.name).or_insert(*table);
+            if (known.partition, known.clustering, known.columns) != (table.partition, table.clustering, table.columns) {
+                return Err(shape(table)("se declaró antes con otras columnas".to_owned()));
+            }
             content.tables.entry(table.name).or_default();
         }
         Ok(())

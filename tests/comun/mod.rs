@@ -1,6 +1,7 @@
 //! Sample values of every record, from a seed: the same seed gives the same values.
 
 mod dominio;
+mod notas;
 mod sobres;
 
 use std::sync::Arc;

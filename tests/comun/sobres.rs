@@ -3,7 +3,7 @@
 use factumarket::{
     contracts::{
         ComandoRechazado, CommandEnvelope, ConsultaRealizada, Entrada, EstadoAgregado, EtapaDlq, EventEnvelope, Instantanea,
-        RegistroAuditoria, RegistroDlq, Respuesta, Resultado, ResumenFactura, VersionAgregado,
+        RegistroAuditoria, RegistroDlq, Respuesta, Resultado, ResumenFactura, ResumenNota, VersionAgregado,
     },
     domain::{
         Comando, TipoAgregado,
@@ -26,7 +26,12 @@ impl Muestras {
             version_esperada: self.opcion(Self::entero),
             responder_a: self.opcion(Self::direccion_respuesta),
             traceparent: self.opcion(Self::texto),
-            paso: self.opcion(|g| PasoSaga { factura_id: g.id(), intento: g.u32(), grupo: g.u16(), paso: g.uno(&Paso::TODOS) }),
+            paso: self.opcion(|g| PasoSaga {
+                documento_id: g.id(),
+                intento: g.u32(),
+                grupo: g.u16(),
+                paso: g.uno(&Paso::TODOS[..4]),
+            }),
             comando,
         }
     }
@@ -44,7 +49,7 @@ impl Muestras {
         EventEnvelope {
             event_id: self.uuid(),
             version_esquema: self.u16(),
-            aggregate_tipo: self.uno(&TipoAgregado::TODOS),
+            aggregate_tipo: self.uno(&TipoAgregado::TODOS[..7]),
             aggregate_id: self.id(),
             aggregate_version: self.entero(),
             ocurrido_en: self.instante(),
@@ -93,6 +98,10 @@ impl Muestras {
                 self.aparte("descuento");
                 EstadoAgregado::Descuento(Box::new(self.descuento()))
             },
+            {
+                self.aparte("nota");
+                EstadoAgregado::NotaCredito(Box::new(self.nota_credito()))
+            },
         ];
         let con_tipo = TipoAgregado::TODOS.into_iter().zip(estados);
         con_tipo
@@ -122,9 +131,26 @@ impl Muestras {
         }
     }
 
+    fn resumen_nota(&mut self) -> ResumenNota {
+        ResumenNota {
+            factura_id: self.id(),
+            nota_id: self.id(),
+            numero: self.texto(),
+            estado: self.texto(),
+            fecha_emision: self.fecha(),
+            moneda: self.texto(),
+            subtotal: self.dinero(),
+            impuestos: self.dinero(),
+            total: self.dinero(),
+        }
+    }
+
     pub fn respuesta(&mut self) -> Respuesta {
         let resultado = match self.hasta(4) {
-            0 => Resultado::Aceptado { factura: self.opcion(Self::resumen) },
+            0 => match self.opcion(Self::resumen) {
+                None if self.bool() => Resultado::NotaAceptada { nota: Box::new(self.resumen_nota()) },
+                factura => Resultado::Aceptado { factura },
+            },
             1 => Resultado::Rechazado { errores: self.lista(Self::falla) },
             2 => Resultado::Apartado { codigo: self.texto(), causa: self.texto() },
             _ => Resultado::EnCurso,
@@ -134,7 +160,7 @@ impl Muestras {
             command_id: self.id(),
             repetido: self.bool(),
             resultado,
-            versiones: self.lista(|g| VersionAgregado { tipo: g.uno(&TipoAgregado::TODOS), id: g.id(), version: g.entero() }),
+            versiones: self.lista(|g| VersionAgregado { tipo: g.uno(&TipoAgregado::TODOS[..7]), id: g.id(), version: g.entero() }),
             particiones: self.lista(Self::particion),
         }
     }
@@ -145,7 +171,7 @@ impl Muestras {
             command_id: self.id(),
             huella: self.huella(),
             tipo_comando: self.texto(),
-            aggregate_tipo: self.uno(&TipoAgregado::TODOS),
+            aggregate_tipo: self.uno(&TipoAgregado::TODOS[..7]),
             aggregate_id: self.id(),
             aggregate_version: self.entero(),
             correlation_id: self.id(),
@@ -174,7 +200,7 @@ impl Muestras {
             valor: self.lista(|g| g.u64() as u8).into(),
             command_id: self.opcion(Self::id),
             correlation_id: self.opcion(Self::id),
-            aggregate: self.opcion(|g| (g.uno(&TipoAgregado::TODOS), g.id())),
+            aggregate: self.opcion(|g| (g.uno(&TipoAgregado::TODOS[..7]), g.id())),
             etapa: self.uno(&EtapaDlq::TODAS),
             codigo: self.texto(),
             causa: self.texto(),

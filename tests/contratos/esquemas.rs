@@ -6,8 +6,11 @@ use factumarket::{
     domain::{
         TipoAgregado,
         catalogo::cliente::EstadoFiscal,
-        facturacion::factura::{EstadoFactura, FormaPagoTipo},
-        inventario::{MotivoEntrada, MotivoSalida},
+        facturacion::{
+            factura::{EstadoDian, EstadoFactura, FormaPagoTipo},
+            nota_credito::{ConceptoNota, EstadoNota},
+        },
+        inventario::{MotivoEntrada, MotivoSalida, PoliticaRetorno},
         numeracion::TipoDocumento,
         valores::TipoIdentificacion,
     },
@@ -107,6 +110,9 @@ fn los_datos_personales_viajan_en_la_union_que_permite_cifrarlos() {
         Registro::FacturaEmitida,
         Registro::InstantaneaCliente,
         Registro::InstantaneaFactura,
+        Registro::FacturaAnulada,
+        Registro::NotaCreditoEmitida,
+        Registro::InstantaneaNotaCredito,
     ] {
         let esquema = self_contained(registro).unwrap();
         assert!(esquema.contains("\"name\":\"ClienteCifrado\""), "{}", registro.nombre());
@@ -124,6 +130,10 @@ fn los_simbolos_son_los_nombres_del_dominio_en_su_orden() {
     assert_eq!(simbolos("MotivoEntrada"), MotivoEntrada::TODOS.map(MotivoEntrada::nombre));
     assert_eq!(simbolos("MotivoSalida"), MotivoSalida::TODOS.map(MotivoSalida::nombre));
     assert_eq!(simbolos("EstadoFactura"), EstadoFactura::TODOS.map(EstadoFactura::nombre));
+    assert_eq!(simbolos("EstadoNota"), EstadoNota::TODOS.map(EstadoNota::nombre));
+    assert_eq!(simbolos("ConceptoNota"), ConceptoNota::TODOS.map(ConceptoNota::nombre));
+    assert_eq!(simbolos("EstadoDian"), EstadoDian::TODOS.map(EstadoDian::nombre));
+    assert_eq!(simbolos("PoliticaRetorno"), PoliticaRetorno::TODAS.map(PoliticaRetorno::nombre));
     assert_eq!(simbolos("EtapaDlq"), EtapaDlq::TODAS.map(EtapaDlq::nombre));
     let fiscales = [EstadoFiscal::Activo, EstadoFiscal::Suspendido, EstadoFiscal::Cancelado];
     assert_eq!(simbolos("EstadoFiscal"), fiscales.map(EstadoFiscal::nombre));

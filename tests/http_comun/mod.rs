@@ -143,7 +143,12 @@ pub struct LecturasFalsas {
 impl Lecturas for LecturasFalsas {
     fn obtener(&self, recurso: &Recurso) -> Result<Option<Value>, ErrorLectura> {
         let id = match recurso {
-            Recurso::Stock { producto, .. } => producto,
+            Recurso::Stock { producto, .. } | Recurso::Explicacion { producto, .. } => producto,
+            Recurso::EstadoDeCuenta { cliente, .. } => cliente,
+            Recurso::NotaCredito { factura: None, nota } if nota.as_str() == "repetida" => {
+                return Err(ErrorLectura::Ambigua("varias facturas tienen esa nota".to_owned()));
+            }
+            Recurso::NotaCredito { nota, .. } => nota,
             Recurso::Cliente(id)
             | Recurso::Producto(id)
             | Recurso::Descuento(id)

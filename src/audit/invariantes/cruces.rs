@@ -5,15 +5,18 @@ use hashbrown::{HashMap, HashSet};
 
 use super::{
     corte::Corte,
-    huellas::{Clave, Lugar, clave},
+    huellas::{Clave, Lugar, clave, huella_salida},
     informe::{Codigo, Informe},
     lotes::Fechas,
 };
-use crate::domain::{
-    TipoAgregado,
-    facturacion::factura::{EmisionIniciada, Paso},
-    inventario::inventario_id,
-    valores::Id,
+use crate::{
+    contracts::EventEnvelope,
+    domain::{
+        TipoAgregado,
+        facturacion::factura::{EmisionIniciada, Paso},
+        inventario::inventario_id,
+        valores::{Cantidad, CostoTotal, Id},
+    },
 };
 
 /// The exit of a sale, waiting for its invoice.
@@ -47,6 +50,8 @@ pub(super) struct Tanda {
 pub(super) struct Cruces {
     /// By movimiento_id.
     pub salidas: HashMap<Clave, Salida>,
+    /// Goods that came back, waiting for their note or annulment, by movimiento_id: the place of their input and what they say.
+    pub devoluciones: HashMap<Clave, (u64, Lugar)>,
     /// By document.
     pub numeros: HashMap<Clave, NumeroDado>,
     pub tandas: Vec<Tanda>,
@@ -112,13 +117,46 @@ impl Cruces {
         }
     }
 
+    /// The goods that a note or an annulment says came back: with that document, to that Inventario, at that cost, once.
+    pub(super) fn devuelta(
+        &mut self,
+        movimiento_id: &Id,
+        textos: &[&str],
+        costo: CostoTotal,
+        sobre: &EventEnvelope,
+        informe: &mut Informe,
+    ) {
+        informe.revisado(Codigo::I4);
+        let documento = &sobre.aggregate_id;
+        match self.devoluciones.remove(&clave(&[movimiento_id.as_str()])) {
+            None => {
+                informe.falla(Codigo::I4, || format!("{documento}: dice que volvió {movimiento_id} y ninguna existencia subió"))
+            }
+            Some((huella, _)) => informe.exigir(Codigo::I4, huella == huella_devolucion(textos, costo), || {
+                format!("{documento}: el costo o el lugar de {movimiento_id} no son los que volvieron")
+            }),
+        }
+    }
+
+    /// A document whose goods are on their way back accounts for what has come so far.
+    pub(super) fn devolviendo(&mut self, documento_id: &Id, intento: u32, grupos: usize) {
+        self.por_terminar.push(format!("la nota o anulación de {documento_id}, intento {intento}"));
+        for grupo in 0..grupos {
+            let movimiento = Id::de_paso(documento_id, intento, grupo, Some(Paso::Devolver.letra()));
+            self.devoluciones.remove(&clave(&[movimiento.as_str()]));
+        }
+    }
+
     /// What nobody answered for. `reservas`: under which invariant a reservation of no open saga is told, if it is one already.
     pub(super) fn cerrar(mut self, corte: &Corte, reservas: Option<Codigo>, informe: &mut Informe) {
         for lugar in sueltos(self.salidas.values().map(|s| s.entrada), corte) {
             informe.falla(Codigo::I4, || format!("una salida de venta no es de ninguna factura (entrada {lugar})"));
         }
+        for lugar in sueltos(self.devoluciones.values().map(|(_, entrada)| *entrada), corte) {
+            informe.falla(Codigo::I4, || format!("una devolución no es de ninguna nota ni anulación (entrada {lugar})"));
+        }
         for lugar in sueltos(self.numeros.values().map(|n| n.entrada), corte) {
-            informe.falla(Codigo::I6, || format!("un número asignado no lo lleva ninguna factura (entrada {lugar})"));
+            informe.falla(Codigo::I6, || format!("un número asignado no lo lleva ningún documento (entrada {lugar})"));
         }
         for lugar in sueltos(self.con_pasos.values().copied(), corte) {
             informe.falla(Codigo::I2, || format!("hay pasos de una factura que no existe (entrada {lugar})"));
@@ -138,6 +176,11 @@ impl Cruces {
             }
         }
     }
+}
+
+/// What a return says: its Inventario, its document and number, its cost. (Its lots are new ones or old ones, by its policy.)
+pub(super) fn huella_devolucion(textos: &[&str], costo: CostoTotal) -> u64 {
+    huella_salida(textos, Cantidad::CERO, costo, &[])
 }
 
 /// In order, so that two verifications of one log tell the same.

@@ -10,7 +10,10 @@ use super::{
 };
 use crate::{
     contracts::{DecodedCommand, EventEnvelope, Huella},
-    domain::{Contexto, Evento, TipoAgregado, facturacion::factura::EventoFactura},
+    domain::{
+        Contexto, Evento,
+        facturacion::{factura::EventoFactura, nota_credito::EventoNotaCredito},
+    },
     log::{Position, TopicPartition},
 };
 
@@ -76,17 +79,33 @@ impl Desenlaces {
     pub(super) fn evento(&mut self, sobre: &EventEnvelope, evento: &Evento, informe: &mut Informe) {
         let Some(huella) = sobre.huella.filter(|_| !matches!(evento, Evento::Cuarentena(_))) else { return };
         let clase = match evento {
-            Evento::Factura(EventoFactura::FacturaEmitida(_) | EventoFactura::FacturaRechazada { .. }) => Clase::Decidido,
             Evento::Factura(
-                EventoFactura::EmisionIniciada(_) | EventoFactura::StockAsegurado { .. } | EventoFactura::NumeracionRecibida { .. },
+                EventoFactura::FacturaEmitida(_)
+                | EventoFactura::FacturaRechazada { .. }
+                | EventoFactura::FacturaAnulada(_)
+                | EventoFactura::AnulacionRechazada { .. }
+                | EventoFactura::RespuestaDianRegistrada { .. },
+            )
+            | Evento::NotaCredito(EventoNotaCredito::NotaCreditoEmitida(_) | EventoNotaCredito::NotaCreditoRechazada { .. }) => {
+                Clase::Decidido
+            }
+            Evento::Factura(
+                EventoFactura::EmisionIniciada(_)
+                | EventoFactura::StockAsegurado { .. }
+                | EventoFactura::NumeracionRecibida { .. }
+                | EventoFactura::AnulacionIniciada(_)
+                | EventoFactura::AnulacionAsegurada { .. },
+            )
+            | Evento::NotaCredito(
+                EventoNotaCredito::EmisionNotaCreditoIniciada(_) | EventoNotaCredito::NumeracionNotaCreditoRecibida { .. },
             ) => Clase::EnCurso,
-            Evento::Factura(_) => Clase::Borrador,
+            Evento::Factura(_) | Evento::NotaCredito(_) => Clase::Borrador,
             _ => Clase::Decidido,
         };
         let clave = clave_comando(sobre.aggregate_tipo, &sobre.aggregate_id, &sobre.command_id);
         let entrada = Lugar::de(&sobre.entrada);
         let desenlace = Desenlace::new(clase, entrada, corta(&huella), sobre.ocurrido_en.micros() / 1_000_000);
-        if sobre.aggregate_tipo == TipoAgregado::Factura {
+        if sobre.aggregate_tipo.es_documento() {
             self.anotar_documento(clave, desenlace, sobre, evento, informe);
         } else {
             self.anotar(clave, desenlace, evento.tipo(), informe);

@@ -14,7 +14,6 @@ use super::{
 };
 use crate::{
     contracts::{Codec, DecodedCommand},
-    domain::TipoAgregado,
     log::{StoredRecord, TopicPartition},
 };
 
@@ -190,12 +189,13 @@ impl<'a> Entradas<'a> {
             return self.sin_rastro(leida, Codigo::I1, informe, || format!("{}: se perdió, no tiene desenlace", cual()));
         };
         // A document's outcome may be that of a later input of its saga.
-        let suyo = desenlace.entrada == lugar || (destino.tipo == TipoAgregado::Factura && !desenlace.visto);
+        let suyo = desenlace.entrada == lugar || (destino.tipo.es_documento() && !desenlace.visto);
         let (visto, clase, entrada) = (desenlace.visto, desenlace.clase, desenlace.entrada);
         match (suyo && !visto, desenlace.es_de(comando)) {
             (true, true) => {
                 desenlace.visto = true;
                 match clase {
+                    // What a draft's command does is done with its event.
                     Clase::EnCurso => informe.en_curso += 1,
                     Clase::Decidido | Clase::Rechazado | Clase::Borrador => informe.decididos += 1,
                 }

@@ -7,10 +7,11 @@ use super::{
     facturas::FacturaSeguida,
     informe::{Codigo, Informe},
     inventarios::InventarioSeguido,
+    notas::NotaSeguida,
     rangos::RangoSeguido,
 };
 use crate::{
-    contracts::{EstadoAgregado, RecordedEvent},
+    contracts::{Codec, EstadoAgregado, RecordedEvent},
     domain::{
         Evento, EventoCuarentena, TipoAgregado,
         catalogo::{
@@ -23,7 +24,23 @@ use crate::{
         emisor::Emisor,
         valores::Id,
     },
+    log::{Log, Position, TopicPartition},
 };
+
+/// Reads again what was let go: the document of an invoice, when something happens to it after its issue.
+pub(super) struct Relector<'a> {
+    pub log: &'a dyn Log,
+    pub codec: &'a Codec,
+    pub particion: TopicPartition,
+}
+
+impl Relector<'_> {
+    /// The event at a position of the partition; `None` when it cannot be read.
+    pub(super) fn evento(&self, posicion: Position) -> Option<Evento> {
+        let registro = self.log.read(self.particion, posicion, 1).ok()?.into_iter().next()?;
+        self.codec.decode_event(&registro.record.value).ok().map(|registrado| registrado.evento)
+    }
+}
 
 pub(super) enum Estado {
     Cliente(Option<Box<Cliente>>),
@@ -34,6 +51,7 @@ pub(super) enum Estado {
     Inventario(Box<InventarioSeguido>),
     Rango(Box<RangoSeguido>),
     Factura(FacturaSeguida),
+    NotaCredito(NotaSeguida),
 }
 
 impl Estado {
@@ -47,6 +65,7 @@ impl Estado {
             TipoAgregado::Inventario => Self::Inventario(Box::default()),
             TipoAgregado::RangoNumeracion => Self::Rango(Box::default()),
             TipoAgregado::Factura => Self::Factura(FacturaSeguida::default()),
+            TipoAgregado::NotaCredito => Self::NotaCredito(NotaSeguida::default()),
         }
     }
 
@@ -61,6 +80,7 @@ impl Estado {
             Self::Inventario(seguido) => seguido.estado.clone().map(|e| EstadoAgregado::Inventario(Box::new(e))),
             Self::Rango(seguido) => seguido.estado.clone().map(|e| EstadoAgregado::Rango(Box::new(e))),
             Self::Factura(seguida) => seguida.estado.clone().map(EstadoAgregado::Factura),
+            Self::NotaCredito(seguida) => seguida.estado.clone().map(EstadoAgregado::NotaCredito),
         }
     }
 }
@@ -81,6 +101,7 @@ impl Estados {
     pub(super) fn plegar(
         &mut self,
         registrado: &RecordedEvent,
+        lugar: (Position, &Relector<'_>),
         emisor: Option<&Emisor>,
         cruces: &mut Cruces,
         informe: &mut Informe,
@@ -111,8 +132,9 @@ impl Estados {
             }
             (Estado::Rango(seguido), Evento::Rango(e)) => seguido.plegar(sobre, e, cruces, informe),
             (Estado::Factura(seguida), Evento::Factura(e)) => {
-                seguida.plegar(sobre, e, emisor.map(|emisor| &emisor.redondeo), cruces, informe);
+                seguida.plegar(sobre, e, lugar, emisor.map(|emisor| &emisor.redondeo), cruces, informe);
             }
+            (Estado::NotaCredito(seguida), Evento::NotaCredito(e)) => seguida.plegar(sobre, e, cruces, informe),
             (_, otro) => informe.falla(Codigo::I7, || format!("{tipo} {id}: tiene un evento ajeno, {}", otro.tipo())),
         }
         seguido
@@ -136,6 +158,7 @@ impl Estados {
                 Estado::Inventario(inventario) => inventario.terminar(seguido.en_cuarentena, cruces, informe),
                 Estado::Rango(seguido) => seguido.terminar(cruces),
                 Estado::Factura(seguida) => seguida.terminar(cruces),
+                Estado::NotaCredito(_) => {}
                 Estado::Cliente(_) | Estado::Producto(_) | Estado::Descuento(_) | Estado::Sucursal(_) | Estado::Bodega(_) => {}
             }
         }

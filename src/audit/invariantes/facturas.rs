@@ -4,19 +4,23 @@ use rust_decimal::Decimal;
 
 use super::{
     cruces::{Cruces, clave_factura},
+    estados::Relector,
     huellas::{clave, huella_salida},
     informe::{Codigo, Informe},
 };
 use crate::{
     contracts::EventEnvelope,
     domain::{
+        Evento,
         emisor::{ModoRedondeo, NivelRedondeo, PoliticaRedondeo},
         facturacion::{
-            factura::{EstadoFactura, EventoFactura, Factura, FacturaEmitida, GrupoEmitido, evolucionar},
+            factura::{EstadoFactura, EventoFactura, Factura, FacturaEmitida, GrupoEmitido, credito::EstadoCredito, evolucionar},
+            nota_credito::clave_nota,
             totales::{Partida, calcular},
         },
         inventario::inventario_id,
     },
+    log::Position,
 };
 
 /// An invoice as verified so far. An issued one keeps only what a projection shows of it.
@@ -28,6 +32,9 @@ pub(super) struct FacturaSeguida {
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct ResumenEmitida {
+    pub estado: EstadoFactura,
+    /// Where its FacturaEmitida is in its partition.
+    pub posicion: Position,
     pub numero: Box<str>,
     pub total: Decimal,
 }
@@ -37,6 +44,7 @@ impl FacturaSeguida {
         &mut self,
         sobre: &EventEnvelope,
         evento: &EventoFactura,
+        (posicion, relector): (Position, &Relector<'_>),
         politica: Option<&PoliticaRedondeo>,
         cruces: &mut Cruces,
         informe: &mut Informe,
@@ -52,12 +60,13 @@ impl FacturaSeguida {
             revisar(documento, politica, informe);
             cruzar(documento, cruces, informe);
             let numero = documento.numero.to_string().into_boxed_str();
-            self.emitida = Some(ResumenEmitida { numero, total: documento.totales.total.valor() });
+            let total = documento.totales.total.valor();
+            self.emitida = Some(ResumenEmitida { estado: EstadoFactura::Emitida, posicion, numero, total });
             self.estado = None;
             return;
         }
         if self.emitida.is_some() {
-            informe.falla(Codigo::I1, || format!("la factura {} cambia después de emitida: {}", sobre.aggregate_id, evento.tipo()));
+            self.despues_de_emitida(sobre, evento, relector, cruces, informe);
             return;
         }
         if let EventoFactura::FacturaRechazada { .. } = evento {
@@ -68,21 +77,104 @@ impl FacturaSeguida {
         self.estado = estado.map(Box::new);
     }
 
+    /// Credit, annulment and the tax authority's answer; nothing else changes an issued invoice. Its document is read again once, and kept.
+    fn despues_de_emitida(
+        &mut self,
+        sobre: &EventEnvelope,
+        evento: &EventoFactura,
+        relector: &Relector<'_>,
+        cruces: &mut Cruces,
+        informe: &mut Informe,
+    ) {
+        let Some(resumen) = &mut self.emitida else { return };
+        if !posterior(evento) {
+            informe.falla(Codigo::I1, || format!("la factura {} cambia después de emitida: {}", sobre.aggregate_id, evento.tipo()));
+            return;
+        }
+        let mut estado = self.estado.take().map(|estado| *estado);
+        if estado.is_none()
+            && let Some(Evento::Factura(emitida)) = relector.evento(resumen.posicion)
+        {
+            evolucionar(&mut estado, &emitida);
+        }
+        evolucionar(&mut estado, evento);
+        match &estado {
+            None => informe.falla(Codigo::I5, || format!("{}: no se pudo releer su documento", sobre.aggregate_id)),
+            Some(factura) => {
+                resumen.estado = factura.estado;
+                revisar_credito(factura, informe);
+            }
+        }
+        if let EventoFactura::FacturaAnulada(anulada) = evento {
+            for movimiento in &anulada.movimientos {
+                let inventario = inventario_id(&movimiento.producto_id, &movimiento.bodega_id);
+                let textos = [inventario.as_str(), sobre.aggregate_id.as_str(), &anulada.documento.numero.to_string()];
+                cruces.devuelta(&movimiento.movimiento_id, &textos, movimiento.costo_total, sobre, informe);
+            }
+        }
+        self.estado = estado.map(Box::new);
+    }
+
     /// The state a list would show: name of the state, number, total.
     pub(super) fn situacion(&self) -> Option<EstadoFactura> {
         match (&self.emitida, &self.estado) {
-            (Some(_), _) => Some(EstadoFactura::Emitida),
+            (Some(resumen), _) => Some(resumen.estado),
             (None, Some(estado)) => Some(estado.estado),
             (None, None) => None,
         }
     }
 
     pub(super) fn terminar(&self, cruces: &mut Cruces) {
-        let Some(estado) = self.estado.as_ref().filter(|estado| estado.estado == EstadoFactura::EnEmision) else { return };
-        if let Some(emision) = &estado.emision {
+        let Some(estado) = &self.estado else { return };
+        if let Some(emision) = estado.emision.as_ref().filter(|_| estado.estado == EstadoFactura::EnEmision) {
             cruces.abierta(&emision.inicio);
         }
+        let Some(posterior) = &estado.posterior else { return };
+        if let (Some(en_curso), Some(documento)) = (&posterior.en_curso, &estado.emitida) {
+            cruces.devolviendo(&en_curso.inicio.factura_id, en_curso.inicio.intento, documento.grupos.len());
+        }
+        for (nota_id, nota) in &posterior.credito.notas {
+            if let EstadoCredito::Reservado { credito } = &nota.estado {
+                let clave = clave_nota(&estado.factura_id, nota_id);
+                cruces.numeros.remove(&clave_factura(clave.as_str()));
+                cruces.devolviendo(&clave, nota.intento, credito.grupos.len());
+            }
+        }
     }
+}
+
+/// What may happen to an issued invoice.
+fn posterior(evento: &EventoFactura) -> bool {
+    matches!(
+        evento,
+        EventoFactura::CreditoReservado { .. }
+            | EventoFactura::CreditoAplicado { .. }
+            | EventoFactura::CreditoLiberado { .. }
+            | EventoFactura::AnulacionIniciada(_)
+            | EventoFactura::AnulacionAsegurada { .. }
+            | EventoFactura::AnulacionRechazada { .. }
+            | EventoFactura::FacturaAnulada(_)
+            | EventoFactura::RespuestaDianRegistrada { .. }
+    )
+}
+
+/// I5: no line gives back more than it sold, in quantity, money or goods; and an annulled invoice has no notes.
+fn revisar_credito(factura: &Factura, informe: &mut Informe) {
+    let (Some(documento), Some(credito)) = (&factura.emitida, factura.credito()) else { return };
+    for cargo in credito.lineas.values() {
+        informe.revisado(Codigo::I5);
+        let linea = cargo.linea.checked_sub(1).and_then(|i| documento.lineas.get(usize::from(i)));
+        let cabe = linea
+            .is_some_and(|l| cargo.cantidad <= l.linea.cantidad && cargo.subtotal <= l.subtotal && cargo.impuesto <= l.impuesto);
+        informe.exigir(Codigo::I5, cabe, || format!("{}: sus notas acreditan más de su línea {}", factura.factura_id, cargo.linea));
+        let devuelto: Decimal = cargo.lotes.iter().map(|l| l.cantidad.valor()).sum();
+        informe.exigir(Codigo::I5, devuelto <= cargo.cantidad.valor(), || {
+            format!("{}: de su línea {} vuelven {devuelto} y se acreditan {}", factura.factura_id, cargo.linea, cargo.cantidad)
+        });
+    }
+    informe.exigir(Codigo::I5, factura.estado != EstadoFactura::Anulada || !credito.hay_notas(), || {
+        format!("{}: está anulada y tiene notas", factura.factura_id)
+    });
 }
 
 /// Totals from lines, cost from groups, groups from lines.

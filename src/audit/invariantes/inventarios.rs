@@ -3,7 +3,7 @@
 use rust_decimal::Decimal;
 
 use super::{
-    cruces::{Cruces, Salida, clave_factura},
+    cruces::{Cruces, Salida, clave_factura, huella_devolucion},
     huellas::{Lugar, clave, huella_salida},
     informe::{Codigo, Informe},
     lotes::{Fechas, ModeloLotes},
@@ -42,7 +42,7 @@ impl InventarioSeguido {
             EventoInventario::StockReducido(movimiento) => {
                 self.salida(sobre, movimiento, vender_vencidos, cruces, informe);
             }
-            EventoInventario::StockIncrementado(movimiento) => self.entrada(&cual, movimiento, informe),
+            EventoInventario::StockIncrementado(movimiento) => self.entrada(sobre, movimiento, cruces, informe),
             EventoInventario::LoteCreado { secuencia, .. } => {
                 informe.exigir(Codigo::I4, *secuencia == self.ultima_secuencia + 1, || {
                     format!("{}: abre el lote {secuencia} después del {}", cual(), self.ultima_secuencia)
@@ -88,11 +88,29 @@ impl InventarioSeguido {
         }
     }
 
-    fn entrada(&mut self, cual: &dyn Fn() -> String, movimiento: &Movimiento<MotivoEntrada>, informe: &mut Informe) {
+    fn entrada(
+        &mut self,
+        sobre: &EventEnvelope,
+        movimiento: &Movimiento<MotivoEntrada>,
+        cruces: &mut Cruces,
+        informe: &mut Informe,
+    ) {
+        let cual = || format!("{} v{} ({})", sobre.aggregate_id, sobre.aggregate_version, movimiento.movimiento_id);
         informe.revisado(Codigo::I4);
-        exigir_sumas(cual, movimiento, informe);
+        exigir_sumas(&cual, movimiento, informe);
         for lote in movimiento.lotes.iter() {
             self.modelo.entra(lote);
+        }
+        // A step of a saga: its document answers for it. An entry that somebody registered stands alone.
+        if sobre.huella.is_some() {
+            return;
+        }
+        let (documento, numero) = movimiento.referencia.as_ref().map_or(("", ""), |r| (&*r.id, r.numero.as_deref().unwrap_or("")));
+        let inventario = inventario_id(&movimiento.producto_id, &movimiento.bodega_id);
+        let huella = huella_devolucion(&[inventario.as_str(), documento, numero], movimiento.costo_total);
+        let devolucion = (huella, Lugar::de(&sobre.entrada));
+        if cruces.devoluciones.insert(clave(&[movimiento.movimiento_id.as_str()]), devolucion).is_some() {
+            informe.falla(Codigo::I4, || format!("{}: el movimiento vuelve dos veces", cual()));
         }
     }
 

@@ -18,6 +18,7 @@ mod instantaneas;
 mod inventarios;
 mod lectura;
 mod lotes;
+mod notas;
 mod proyecciones;
 mod quietud;
 mod rangos;
@@ -28,8 +29,16 @@ use std::time::{Duration, Instant};
 
 pub(super) use self::lotes::{Fechas, ModeloLotes};
 use self::{
-    apartes::Apartes, auditoria::Libro, corte::Corte, cruces::Cruces, desenlaces::Desenlaces, entradas::Entradas, estados::Estados,
-    instantaneas::Instantaneas, lectura::Lector, proyecciones::Espera,
+    apartes::Apartes,
+    auditoria::Libro,
+    corte::Corte,
+    cruces::Cruces,
+    desenlaces::Desenlaces,
+    entradas::Entradas,
+    estados::{Estados, Relector},
+    instantaneas::Instantaneas,
+    lectura::Lector,
+    proyecciones::Espera,
 };
 pub use self::{
     auditoria::LibroAuditoria,
@@ -97,7 +106,6 @@ pub fn verificar(
     let corte = Corte::tomar(log, opciones.grupo, opciones.paciencia)?;
     let mut informe = Informe::new();
     informe.corte_exacto = corte.exacto;
-    informe.nota(Codigo::I5, "aún no hay notas crédito: nada que revisar");
     let auditoria = opciones.proyecciones.and_then(|p| p.auditoria);
     let mut libro = Libro::new(log, &corte, auditoria.as_ref());
     let mut lector = Lector::new(log, progreso, corte.total());
@@ -156,7 +164,8 @@ impl Verificador<'_> {
             let sobre = &registrado.sobre;
             libro.anotar(eventos, registro.position, sobre.ocurrido_en, &sobre.correlation_id);
             desenlaces.evento(sobre, &registrado.evento, informe);
-            let seguido = estados.plegar(&registrado, opciones.emisor, cruces, informe);
+            let relector = Relector { log, codec, particion: eventos };
+            let seguido = estados.plegar(&registrado, (registro.position, &relector), opciones.emisor, cruces, informe);
             let version = (sobre.aggregate_tipo, &sobre.aggregate_id, sobre.aggregate_version);
             if instantaneas.hay(version) {
                 instantaneas.comparar(version, seguido.estado.copia(), informe)?;

@@ -14,7 +14,10 @@ use crate::domain::{
         producto::{self, Producto},
         sucursal::{self, Sucursal},
     },
-    facturacion::factura::{self, Factura},
+    facturacion::{
+        factura::{self, Factura},
+        nota_credito::{self, NotaCredito},
+    },
     inventario::{self, Inventario},
     numeracion::{self, RangoNumeracion, TipoDocumento},
     valores::Id,
@@ -31,6 +34,7 @@ pub struct Mundo {
     pub inventarios: BTreeMap<Id, Inventario>,
     pub rangos: BTreeMap<Id, RangoNumeracion>,
     pub facturas: BTreeMap<Id, Factura>,
+    pub notas: BTreeMap<Id, NotaCredito>,
 }
 
 impl Mundo {
@@ -45,6 +49,7 @@ impl Mundo {
             Evento::Inventario(e) => plegar_en(&mut self.inventarios, id, e, inventario::evolucionar),
             Evento::Rango(e) => plegar_en(&mut self.rangos, id, e, numeracion::evolucionar),
             Evento::Factura(e) => plegar_en(&mut self.facturas, id, e, factura::evolucionar),
+            Evento::NotaCredito(e) => plegar_en(&mut self.notas, id, e, nota_credito::evolucionar),
             Evento::Cuarentena(_) => {}
         }
     }
@@ -59,6 +64,7 @@ impl Mundo {
             TipoAgregado::Inventario => self.inventarios.contains_key(id),
             TipoAgregado::RangoNumeracion => self.rangos.contains_key(id),
             TipoAgregado::Factura => self.facturas.contains_key(id),
+            TipoAgregado::NotaCredito => self.notas.contains_key(id),
         }
     }
 }

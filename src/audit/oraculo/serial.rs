@@ -10,12 +10,16 @@ use crate::{
         Comando, ContextoDecision, Direccionado, Evento, Rechazo, ResultadoPaso, TipoAgregado,
         catalogo::{bodega, cliente, descuento, producto, sucursal},
         emisor::Emisor,
-        facturacion::factura::{self, ComandoFactura, DireccionRespuesta, Envio, EventoFactura, NotaSaga, Paso, PasoSaga},
+        facturacion::{
+            factura::{self, DireccionRespuesta, Envio, EventoFactura, NotaSaga, Paso, PasoSaga},
+            nota_credito::{self, NotaSagaCredito},
+        },
         inventario::{self, EventoInventario, MotivoSalida},
         numeracion::{self, EventoRango},
-        reglas::{Falla, Regla},
+        reglas::{Falla, Regla, version_esperada},
         valores::{Id, Instante},
     },
+    engine::core::answer,
 };
 
 /// A step of a saga, given as a command: the oracle sends its own.
@@ -34,11 +38,12 @@ struct Mensaje {
 struct Decision {
     eventos: Vec<Evento>,
     notas: Vec<NotaSaga>,
+    notas_credito: Vec<NotaSagaCredito>,
     envios: Vec<Envio>,
     resultado: Option<ResultadoPaso>,
 }
 
-/// Takes commands in order; see [`super`]. Not modelled: quarantines and deadlines that pass.
+/// Takes commands in order; see [`super`]. Not modelled: quarantines, deadlines that pass, and the versions of credit notes.
 pub struct OraculoSerial {
     emisor: Emisor,
     mundo: Mundo,
@@ -113,8 +118,7 @@ impl OraculoSerial {
 
     fn decidir_todo(&mut self, sobre: &CommandEnvelope, destino: &Direccionado) -> Result<(), Rechazo> {
         let actual = self.version(destino);
-        if let Some(esperada) = sobre.version_esperada.filter(|esperada| *esperada != actual) {
-            let falla = Falla::simple(Regla::VersionEsperada, "").con("esperada", esperada).con("actual", actual);
+        if let Some(falla) = sobre.version_esperada.and_then(|esperada| version_esperada(esperada, actual)) {
             return Err(Rechazo::de(falla));
         }
         let mut del_documento = Vec::new();
@@ -154,7 +158,13 @@ impl OraculoSerial {
             }
             Comando::Factura(c) => {
                 let d = factura::decidir(mundo.facturas.get(&destino), c, responder_a, &ctx)?;
-                Ok(Decision { eventos: envolver(d.eventos, Evento::Factura), notas: d.notas, envios: d.envios, resultado: None })
+                let eventos = envolver(d.eventos, Evento::Factura);
+                Ok(Decision { eventos, notas: d.notas, envios: d.envios, resultado: d.resultado, ..Decision::default() })
+            }
+            Comando::NotaCredito(c) => {
+                let d = nota_credito::decidir(mundo.notas.get(&destino), c, responder_a, &ctx)?;
+                let eventos = envolver(d.eventos, Evento::NotaCredito);
+                Ok(Decision { eventos, notas_credito: d.notas, envios: d.envios, ..Decision::default() })
             }
         }
     }
@@ -188,6 +198,9 @@ impl OraculoSerial {
         if let Some(factura) = self.mundo.facturas.get_mut(&destino.id) {
             decision.notas.into_iter().for_each(|nota| factura::anotar(factura, nota));
         }
+        if let Some(nota) = self.mundo.notas.get_mut(&destino.id) {
+            decision.notas_credito.into_iter().for_each(|fuera| nota_credito::anotar(nota, fuera));
+        }
         cola.extend(decision.envios.into_iter().map(|Envio { paso, comando }| Mensaje { comando, paso: Some(paso) }));
         if let Some(resultado) = decision.resultado {
             responder(mensaje, resultado, cola);
@@ -206,13 +219,7 @@ fn simple<E>(decididos: Result<Vec<E>, Rechazo>, en: fn(E) -> Evento) -> Result<
 /// The answer to a step; nobody waits for that of a release.
 fn responder(mensaje: &Mensaje, resultado: ResultadoPaso, cola: &mut VecDeque<Mensaje>) {
     let Some(paso) = mensaje.paso.as_ref().filter(|paso| paso.paso != Paso::Liberar) else { return };
-    let comando = Comando::Factura(ComandoFactura::RespuestaPaso {
-        factura_id: paso.factura_id.clone(),
-        intento: paso.intento,
-        grupo: paso.grupo,
-        paso: paso.paso,
-        resultado,
-    });
+    let comando = answer(&Direccionado::documento(paso.documento_id.clone()), paso, resultado);
     cola.push_back(Mensaje { comando, paso: None });
 }
 

@@ -166,7 +166,7 @@ impl Resultados {
     fn anotar(&mut self, planeado: Instant, espera: Waiter) -> Result<(), ErrorCorrida> {
         let Respuesta { resultado, .. } = espera.blocking_recv().map_err(|_| ErrorCorrida::SinRespuesta)?;
         match resultado {
-            Resultado::Aceptado { .. } => self.emitidas += 1,
+            Resultado::Aceptado { .. } | Resultado::NotaAceptada { .. } => self.emitidas += 1,
             Resultado::Rechazado { .. } => self.rechazadas += 1,
             Resultado::Apartado { .. } | Resultado::EnCurso => self.otras += 1,
         }

@@ -140,6 +140,15 @@ fn desenlace(respuesta: Respuesta) -> Result<Desenlace, Fallo> {
                 moneda: f.moneda.to_string(),
             }),
         }),
+        Resultado::NotaAceptada { nota } => Ok(Desenlace::Aceptada {
+            repetida: respuesta.repetido,
+            factura: Some(FacturaHecha {
+                factura_id: nota.nota_id.as_str().to_owned(),
+                numero: nota.numero.to_string(),
+                total: nota.total,
+                moneda: nota.moneda.to_string(),
+            }),
+        }),
         Resultado::Rechazado { errores } => Ok(Desenlace::Rechazada(errores.iter().map(Motivo::from).collect())),
         Resultado::Apartado { codigo, causa } => Ok(Desenlace::Rechazada(vec![Motivo::new(&codigo, causa.as_ref())])),
         Resultado::EnCurso => Ok(Desenlace::Rechazada(vec![Motivo::new(

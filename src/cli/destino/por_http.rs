@@ -139,7 +139,7 @@ impl RespuestaHttp {
         let texto = |campo: &str| self.cuerpo.get(campo).and_then(Value::as_str).unwrap_or_default().to_owned();
         let total = decimal_exacto(&texto("total")).ok().and_then(|d: Decimal| Dinero::nuevo(d).ok());
         let factura = match (recurso, total) {
-            (Recurso::Factura, Some(total)) => {
+            (Recurso::Factura | Recurso::Nota | Recurso::Anulacion, Some(total)) => {
                 Some(FacturaHecha { factura_id: texto("id"), numero: texto("numero"), total, moneda: texto("moneda") })
             }
             _ => None,
@@ -181,6 +181,11 @@ fn ruta(peticion: &Peticion) -> (String, Value) {
         Recurso::Cliente => "clientes",
         Recurso::Inventario => "inventarios",
         Recurso::Factura => "facturas",
+        Recurso::Nota => "notas-credito",
+        Recurso::Anulacion => {
+            let factura = peticion.cuerpo.get("factura_id").map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned));
+            return (format!("/api/v1/facturas/{}/anular", en_ruta(&factura.unwrap_or_default())), peticion.cuerpo.clone());
+        }
         Recurso::Entrada => {
             let mut cuerpo = peticion.cuerpo.clone();
             let mut tomar = |campo: &str| {

@@ -215,7 +215,7 @@ impl Tienda {
                 self.rangos.extend(estado.map(|e| (clave, e)));
                 decidido.map(|d| d.resultado)
             }
-            Comando::Factura(_) => Ok(None),
+            Comando::Factura(_) | Comando::NotaCredito(_) => Ok(None),
         }
     }
 
@@ -231,7 +231,7 @@ impl Tienda {
                 Err(Rechazo { errores }) => ResultadoPaso::Rechazado { errores },
             };
             let respuesta = ComandoFactura::RespuestaPaso {
-                factura_id: envio.paso.factura_id,
+                factura_id: envio.paso.documento_id,
                 intento: envio.paso.intento,
                 grupo: envio.paso.grupo,
                 paso: envio.paso.paso,

@@ -6,7 +6,7 @@ use crate::domain::{
         bodega::ComandoBodega, cliente::ComandoCliente, descuento::ComandoDescuento, producto::ComandoProducto,
         sucursal::ComandoSucursal,
     },
-    facturacion::factura::ComandoFactura,
+    facturacion::{factura::ComandoFactura, nota_credito::ComandoNotaCredito},
     inventario::ComandoInventario,
     numeracion::ComandoRango,
 };
@@ -56,6 +56,8 @@ wire_family!(ComandoInventario {
     ConfirmarReserva { inventario_id, reserva_id, movimiento_id, referencia },
     LiberarReserva { inventario_id, reserva_id, causa },
     CambiarStockMinimo { inventario_id, stock_minimo },
+    DevolverStock(devolucion),
+    VerificarInventario { inventario_id },
 });
 wire_family!(ComandoRango {
     CrearRango { rango_id, sucursal_id, tipo_documento, prefijo, autorizacion },
@@ -75,4 +77,16 @@ wire_family!(ComandoFactura {
     DescartarFactura { factura_id },
     RespuestaPaso { factura_id, intento, grupo, paso, resultado },
     ClienteConsultado { factura_id, cliente_id, version, cliente, pedido },
+    ReservarCredito { factura_id, solicitud },
+    AplicarCredito { factura_id, nota_id, intento },
+    LiberarCredito { factura_id, nota_id, intento },
+    AnularFactura { factura_id, motivo },
+    RegistrarRespuestaDian { factura_id, respuesta },
 } internal: VencioPlazo);
+wire_family!(ComandoNotaCredito {
+    CrearNotaCredito { factura_id, nota_id, datos },
+    AgregarLineaNotaCredito { factura_id, nota_id, linea },
+    EmitirNotaCredito { factura_id, nota_id, fechas },
+    CrearYEmitirNotaCredito { factura_id, nota_id, datos },
+    RespuestaPasoNota { factura_id, nota_id, intento, grupo, paso, resultado },
+} internal: ReanudarNota);

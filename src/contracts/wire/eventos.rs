@@ -7,7 +7,7 @@ use crate::domain::{
         bodega::EventoBodega, cliente::EventoCliente, descuento::EventoDescuento, producto::EventoProducto,
         sucursal::EventoSucursal,
     },
-    facturacion::factura::EventoFactura,
+    facturacion::{factura::EventoFactura, nota_credito::EventoNotaCredito},
     inventario::EventoInventario,
     numeracion::EventoRango,
 };
@@ -78,6 +78,22 @@ wire_family!(EventoFactura {
     NumeracionRecibida { factura_id, intento, numero },
     FacturaEmitida(factura),
     FacturaRechazada { factura_id, intento, errores },
+    CreditoReservado { factura_id, credito },
+    CreditoAplicado { factura_id, nota_id, intento, cargos },
+    CreditoLiberado { factura_id, nota_id, intento },
+    AnulacionIniciada(anulacion),
+    AnulacionAsegurada { factura_id, intento },
+    FacturaAnulada(anulada),
+    AnulacionRechazada { factura_id, intento, errores },
+    RespuestaDianRegistrada { factura_id, respuesta },
+});
+wire_family!(EventoNotaCredito {
+    NotaCreditoCreada { factura_id, nota_id, cabecera },
+    LineaNotaCreditoAgregada { factura_id, nota_id, linea },
+    EmisionNotaCreditoIniciada(emision),
+    NumeracionNotaCreditoRecibida { factura_id, nota_id, intento, numero },
+    NotaCreditoEmitida(nota),
+    NotaCreditoRechazada { factura_id, nota_id, intento, errores },
 });
 wire_family!(EventoCuarentena {
     AgregadoEnCuarentena { causa },

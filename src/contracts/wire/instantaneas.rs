@@ -38,7 +38,8 @@ wire_record!(Inventario {
     confirmadas,
     liberadas,
     bajo_minimo,
-} derivado resumen = resumen(lotes, confirmadas, liberadas));
+    devueltas desde 2,
+} derivado resumen = resumen(lotes, confirmadas, liberadas, devueltas));
 
 wire_record!(Factura {
     factura_id,
@@ -50,10 +51,11 @@ wire_record!(Factura {
     emitida,
     errores,
     totales_borrador desde 2,
+    posterior desde 2,
 });
 
 /// A sorted map: an array of records, key fields first.
-mod tabla {
+pub(super) mod tabla {
     use super::{BTreeMap, CodecError, Reader, Wire, Writer, write_items};
 
     pub fn write<K: Wire, V: Wire>(tabla: &BTreeMap<K, V>, w: &mut Writer) {
@@ -98,10 +100,11 @@ fn resumen(
     lotes: &BTreeMap<PuestoLote, Lote>,
     confirmadas: &VecDeque<Confirmacion>,
     liberadas: &VecDeque<Id>,
+    devueltas: &VecDeque<Id>,
 ) -> Result<Resumen, CodecError> {
-    let indexed = lotes.len().saturating_add(confirmadas.len()).saturating_add(liberadas.len());
+    let indexed = lotes.len().saturating_add(confirmadas.len()).saturating_add(liberadas.len()).saturating_add(devueltas.len());
     r.charge(indexed.saturating_mul(3 * size_of::<Id>()))?;
-    Ok(Resumen::de(lotes, confirmadas, liberadas))
+    Ok(Resumen::de(lotes, confirmadas, liberadas, devueltas))
 }
 
 /// A sorted set: an array.
@@ -143,6 +146,7 @@ pub(in crate::contracts) fn write_estado(estado: &EstadoAgregado, w: &mut Writer
         EstadoAgregado::Inventario(e) => e.write(w),
         EstadoAgregado::Rango(e) => e.write(w),
         EstadoAgregado::Factura(e) => e.write(w),
+        EstadoAgregado::NotaCredito(e) => e.write(w),
     }
 }
 
@@ -156,5 +160,6 @@ pub(in crate::contracts) fn read_estado(tipo: TipoAgregado, r: &mut Reader<'_>) 
         TipoAgregado::Inventario => EstadoAgregado::Inventario(Wire::read(r)?),
         TipoAgregado::RangoNumeracion => EstadoAgregado::Rango(Wire::read(r)?),
         TipoAgregado::Factura => EstadoAgregado::Factura(Wire::read(r)?),
+        TipoAgregado::NotaCredito => EstadoAgregado::NotaCredito(Wire::read(r)?),
     })
 }

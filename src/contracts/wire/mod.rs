@@ -10,6 +10,7 @@ mod eventos;
 mod instantaneas;
 mod lectura;
 mod macros;
+mod notas;
 mod primitivos;
 mod registros;
 mod sobres;

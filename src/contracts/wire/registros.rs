@@ -88,7 +88,7 @@ wire_record!(DescuentoFactura { descuento_id, valor });
 wire_record!(DescuentoAplicado { factura_id, ambito, linea, descuento, totales });
 wire_record!(CambioFechas { fecha_emision, fecha_autorizacion, fecha_caducidad });
 wire_record!(DireccionRespuesta { particion, peticion });
-wire_record!(PasoSaga { factura_id, intento, grupo, paso });
+wire_record!(PasoSaga { documento_id, intento, grupo, paso });
 wire_record!(LineaFactura { numero, producto_id, bodega_id, descripcion, cantidad, precio_unitario, impuesto, descuento desde 2 });
 wire_record!(LineaEmitida { linea, bruto, descuento, descuento_documento, subtotal, impuesto });
 wire_record!(TotalImpuesto { impuesto, base, valor });
@@ -131,6 +131,10 @@ wire_union!(ResultadoPaso, "resultado de un paso":
     2 => ReservaLiberada {},
     3 => NumeroAsignado { numero },
     4 => Rechazado { errores },
+    5 => InventarioVerificado {},
+    6 => StockDevuelto {},
+    7 => CreditoReservado { credito },
+    8 => CreditoAplicado {},
 );
 
 impl<M: Wire> Wire for Movimiento<M> {

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     contracts::{
         CodecError, ComandoRechazado, CommandEnvelope, ConsultaRealizada, Entrada, EventEnvelope, Instantanea, RegistroDlq,
-        Respuesta, Resultado, ResumenFactura, VersionAgregado,
+        Respuesta, Resultado, ResumenFactura, ResumenNota, VersionAgregado,
     },
     domain::{Comando, TipoAgregado, valores::Id},
 };
@@ -116,11 +116,13 @@ wire_record!(RegistroDlq {
 });
 
 wire_record!(ResumenFactura { factura_id, numero, estado, fecha_emision, moneda, subtotal, impuestos, total });
+wire_record!(ResumenNota { factura_id, nota_id, numero, estado, fecha_emision, moneda, subtotal, impuestos, total });
 wire_union!(Resultado, "resultado de un comando":
     0 => Aceptado { factura },
     1 => Rechazado { errores },
     2 => Apartado { codigo, causa },
     3 => EnCurso {},
+    4 => NotaAceptada { nota },
 );
 wire_record!(VersionAgregado { tipo, id, version });
 wire_record!(Respuesta { peticion, command_id, repetido, resultado, versiones, particiones });

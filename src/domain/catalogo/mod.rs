@@ -25,5 +25,38 @@ pub trait Catalogo {
     fn rangos_vigentes(&self, sucursal: &Id, tipo: numeracion::TipoDocumento, fecha: NaiveDate) -> Vec<valores::Id>;
 }
 
+/// A catalogue with nothing in it: for decisions that ask it nothing.
+pub struct SinCatalogo;
+
+impl Catalogo for SinCatalogo {
+    fn cliente(&self, _: &Id) -> Option<&cliente::Cliente> {
+        None
+    }
+
+    fn producto(&self, _: &Id) -> Option<&producto::Producto> {
+        None
+    }
+
+    fn descuento(&self, _: &Id) -> Option<&descuento::Descuento> {
+        None
+    }
+
+    fn sucursal(&self, _: &Id) -> Option<&sucursal::Sucursal> {
+        None
+    }
+
+    fn bodega(&self, _: &Id) -> Option<&bodega::Bodega> {
+        None
+    }
+
+    fn bodega_de(&self, _: &Id) -> Option<Id> {
+        None
+    }
+
+    fn rangos_vigentes(&self, _: &Id, _: numeracion::TipoDocumento, _: NaiveDate) -> Vec<valores::Id> {
+        Vec::new()
+    }
+}
+
 #[cfg(test)]
 mod tests;

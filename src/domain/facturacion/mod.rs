@@ -1,4 +1,6 @@
-//! Documents: Factura (NotaCredito will stand beside it) and the totals both share.
+//! Documents: Factura and NotaCredito, and the arithmetic both share.
 
 pub mod factura;
+pub mod nota_credito;
+pub mod proporcion;
 pub mod totales;

@@ -81,7 +81,8 @@ impl Inventario {
         exigir(self.lotes.keys().all(|p| p.secuencia < self.siguiente_secuencia), "un lote está fuera de la secuencia")?;
         exigir(self.confirmadas.len() <= MEMORIA_DE_RESERVAS, "demasiadas reservas confirmadas en memoria")?;
         exigir(self.liberadas.len() <= MEMORIA_DE_RESERVAS, "demasiadas reservas liberadas en memoria")?;
-        let resumen = Resumen::de(&self.lotes, &self.confirmadas, &self.liberadas);
+        exigir(self.devueltas.len() <= MEMORIA_DE_RESERVAS, "demasiadas devoluciones en memoria")?;
+        let resumen = Resumen::de(&self.lotes, &self.confirmadas, &self.liberadas, &self.devueltas);
         exigir(self.resumen == resumen, "el resumen no corresponde a los lotes y las reservas")
     }
 }

@@ -58,6 +58,30 @@ impl MotivoSalida {
     }
 }
 
+/// Where the goods of a return go (`dominio.md` section 7, rule 6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PoliticaRetorno {
+    /// One new lot per original lot, at its cost and expiry.
+    LoteNuevo,
+    /// Back into the original lots, at their original place.
+    ReversaFifo,
+}
+
+impl PoliticaRetorno {
+    pub const TODAS: [Self; 2] = [Self::LoteNuevo, Self::ReversaFifo];
+
+    pub fn nombre(self) -> &'static str {
+        match self {
+            Self::LoteNuevo => "LOTE_NUEVO",
+            Self::ReversaFifo => "REVERSA_FIFO",
+        }
+    }
+
+    pub fn de_nombre(nombre: &str) -> Option<Self> {
+        Self::TODAS.into_iter().find(|p| p.nombre() == nombre)
+    }
+}
+
 /// The document a movement belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Referencia {
@@ -120,6 +144,27 @@ pub enum ComandoInventario {
         inventario_id: Id,
         stock_minimo: Option<Cantidad>,
     },
+    /// Goods that a note or an annulment brings back, at the cost they left with. A step of a saga.
+    DevolverStock(Box<DevolucionPedida>),
+    /// Whether the Inventario exists; records nothing. A step of a saga.
+    VerificarInventario {
+        inventario_id: Id,
+    },
+}
+
+/// What DevolverStock carries.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DevolucionPedida {
+    pub inventario_id: Id,
+    pub movimiento_id: Id,
+    /// DEVOLUCION_CLIENTE or ANULACION.
+    pub motivo: MotivoEntrada,
+    pub politica: PoliticaRetorno,
+    /// Slices of the lots of the original exit, oldest first; at most 1,000.
+    pub lotes: Arc<[LoteConsumido]>,
+    /// Entry date of new lots.
+    pub fecha: NaiveDate,
+    pub referencia: Referencia,
 }
 
 impl ComandoInventario {
@@ -132,6 +177,8 @@ impl ComandoInventario {
             Self::ConfirmarReserva { .. } => "ConfirmarReserva",
             Self::LiberarReserva { .. } => "LiberarReserva",
             Self::CambiarStockMinimo { .. } => "CambiarStockMinimo",
+            Self::DevolverStock(_) => "DevolverStock",
+            Self::VerificarInventario { .. } => "VerificarInventario",
         }
     }
 
@@ -143,7 +190,9 @@ impl ComandoInventario {
             | Self::ReservarStock { inventario_id, .. }
             | Self::ConfirmarReserva { inventario_id, .. }
             | Self::LiberarReserva { inventario_id, .. }
-            | Self::CambiarStockMinimo { inventario_id, .. } => inventario_id,
+            | Self::CambiarStockMinimo { inventario_id, .. }
+            | Self::VerificarInventario { inventario_id } => inventario_id,
+            Self::DevolverStock(devolucion) => &devolucion.inventario_id,
         }
     }
 }
@@ -169,6 +218,8 @@ pub struct Movimiento<M> {
     pub movimiento_id: Id,
     pub motivo: M,
     pub referencia: Option<Referencia>,
+    /// Of an exit: the reservation it confirmed. Of a return: its own `movimiento_id` when its saga went on after the epoch that
+    /// recorded it, so that the step may come again and is remembered.
     pub reserva_id: Option<Id>,
     pub cantidad: Cantidad,
     pub costo_total: CostoTotal,

@@ -61,6 +61,8 @@ pub struct Inventario {
     pub confirmadas: VecDeque<Confirmacion>,
     /// The last 4,096 released reservation ids, oldest first.
     pub liberadas: VecDeque<Id>,
+    /// Ids of the last 4,096 returns whose saga went on in a later epoch, oldest first.
+    pub devueltas: VecDeque<Id>,
     /// The stock is below its minimum and StockBajo was recorded.
     pub bajo_minimo: bool,
     /// Figures and indexes derived from the fields above; rebuilt with `Resumen::de`, never stored.

@@ -42,6 +42,22 @@ pub fn elidir_reserva(estado: &mut Inventario, reserva_id: &Id) {
     }
 }
 
+/// Forgets a return whose saga ended in the epoch that recorded it: nobody sends its step again. The caller also takes the mark
+/// (`reserva_id`) off its StockIncrementado, so that folding the log gives the same state.
+/// Call it in the epoch of the return, before 4,096 more returns of the same Inventario are folded.
+pub fn cerrar_devolucion(estado: &mut Inventario, movimiento_id: &Id) {
+    if !estado.resumen.devueltas.ids.remove(movimiento_id) {
+        return;
+    }
+    if let Some(i) = estado.devueltas.iter().rposition(|id| id == movimiento_id) {
+        estado.devueltas.remove(i);
+    }
+    if let Some(repuesta) = estado.resumen.devueltas.expulsadas.pop_back() {
+        estado.resumen.devueltas.ids.insert(repuesta.clone());
+        estado.devueltas.push_front(repuesta);
+    }
+}
+
 fn vacio(inventario_id: &Id, producto_id: &Id, bodega_id: &Id, stock_minimo: Option<Cantidad>) -> Inventario {
     Inventario {
         inventario_id: inventario_id.clone(),
@@ -55,6 +71,7 @@ fn vacio(inventario_id: &Id, producto_id: &Id, bodega_id: &Id, stock_minimo: Opt
         reservas: BTreeMap::new(),
         confirmadas: VecDeque::new(),
         liberadas: VecDeque::new(),
+        devueltas: VecDeque::new(),
         bajo_minimo: false,
         resumen: Resumen::default(),
     }
@@ -89,6 +106,9 @@ impl Inventario {
             EventoInventario::StockIncrementado(movimiento) => {
                 for lote in movimiento.lotes.iter() {
                     self.poner(lote);
+                }
+                if let Some(movimiento_id) = &movimiento.reserva_id {
+                    self.recordar_devuelta(movimiento_id);
                 }
                 self.rearmar_aviso();
             }
@@ -207,6 +227,22 @@ impl Inventario {
             && let Some(olvidada) = self.liberadas.pop_front()
         {
             self.resumen.liberadas.remove(&olvidada);
+        }
+    }
+
+    fn recordar_devuelta(&mut self, movimiento_id: &Id) {
+        if !self.resumen.devueltas.ids.insert(movimiento_id.clone()) {
+            return;
+        }
+        self.devueltas.push_back(movimiento_id.clone());
+        if self.devueltas.len() <= MEMORIA_DE_RESERVAS {
+            return;
+        }
+        let Some(expulsada) = self.devueltas.pop_front() else { return };
+        self.resumen.devueltas.ids.remove(&expulsada);
+        self.resumen.devueltas.expulsadas.push_back(expulsada);
+        if self.resumen.devueltas.expulsadas.len() > MEMORIA_DE_RESERVAS {
+            self.resumen.devueltas.expulsadas.pop_front();
         }
     }
 

@@ -10,15 +10,15 @@ mod resumen;
 
 pub use consultas::SimulacionSalida;
 pub use contrato::*;
-pub use decidir::{DecisionInventario, decidir};
+pub use decidir::{DecisionInventario, decidir, explicar_salida};
 pub use estado::*;
-pub use evolucionar::{elidir_reserva, evolucionar};
+pub use evolucionar::{cerrar_devolucion, elidir_reserva, evolucionar};
 pub use fifo::{MAX_LOTES_POR_SALIDA, atribuir};
 pub use resumen::Resumen;
 
 use crate::domain::valores::{Cantidad, CostoTotal, CostoUnitario};
 
-/// How many confirmations, and how many released ids, an Inventario remembers (`dominio.md` section 13).
+/// How many confirmations, how many released ids and how many returns an Inventario remembers (`dominio.md` section 13).
 pub const MEMORIA_DE_RESERVAS: usize = 4_096;
 
 /// `a + b`, when it is still a valid quantity.

@@ -22,9 +22,18 @@ pub struct Resumen {
     pub(super) por_caducidad: BTreeMap<NaiveDate, Cantidad>,
     pub(super) confirmadas: ConjuntoDeIds,
     pub(super) liberadas: ConjuntoDeIds,
+    /// Apart: most Inventarios remember no return.
+    pub(super) devueltas: Box<Devueltas>,
     /// Confirmations pushed out of the memory, newest last: `elidir_reserva` takes back the one that an elided
     /// confirmation displaced. No decision reads it, so equality ignores it.
     pub(super) expulsadas: VecDeque<Confirmacion>,
+}
+
+/// Index of the remembered returns, and those pushed out of the memory, newest last, which `cerrar_devolucion` takes back.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Devueltas {
+    pub(super) ids: ConjuntoDeIds,
+    pub(super) expulsadas: VecDeque<Id>,
 }
 
 impl PartialEq for Resumen {
@@ -33,15 +42,22 @@ impl PartialEq for Resumen {
             && self.por_caducidad == otro.por_caducidad
             && self.confirmadas == otro.confirmadas
             && self.liberadas == otro.liberadas
+            && self.devueltas.ids == otro.devueltas.ids
     }
 }
 
 impl Resumen {
     /// The summary of a state read from a snapshot.
-    pub fn de(lotes: &BTreeMap<PuestoLote, Lote>, confirmadas: &VecDeque<Confirmacion>, liberadas: &VecDeque<Id>) -> Self {
+    pub fn de(
+        lotes: &BTreeMap<PuestoLote, Lote>,
+        confirmadas: &VecDeque<Confirmacion>,
+        liberadas: &VecDeque<Id>,
+        devueltas: &VecDeque<Id>,
+    ) -> Self {
         let mut resumen = Self {
             confirmadas: confirmadas.iter().map(|c| c.reserva_id.clone()).collect(),
             liberadas: liberadas.iter().cloned().collect(),
+            devueltas: Box::new(Devueltas { ids: devueltas.iter().cloned().collect(), expulsadas: VecDeque::new() }),
             ..Self::default()
         };
         for lote in lotes.values() {

@@ -8,6 +8,8 @@ use std::fmt;
 pub use especificacion::{Especificacion, Momentos, aplicables};
 pub use fallas::Fallas;
 
+use super::valores::texto_valido;
+
 /// Name of a rule or refusal, as users and the API see it.
 macro_rules! nombres {
     ($($nombre:ident => $mensaje:literal),* $(,)?) => {
@@ -76,6 +78,17 @@ nombres! {
     ClaveAjena => "la clave o la partición no corresponden al contenido",
     LimiteCreditoValido => "el crédito supera el límite por factura",
     MaxDiasFuturoValido => "la fecha de emisión está demasiado lejos en el futuro",
+    NotaCreditoTieneLineas => "la nota no tiene líneas",
+    NotaCreditoExiste => "la nota de crédito no existe",
+    MotivoValido => "el motivo está vacío o fuera de longitud",
+    FacturaAcreditable => "la factura no está emitida",
+    LineasValidasContraFactura => "cantidad superior a la facturada pendiente",
+    FechaEmisionPosteriorFactura => "la nota debe ser posterior a la factura",
+    PlazoNotaCreditoValido => "fuera del plazo para notas de crédito",
+    InventarioExisteParaNotaCredito => "no existe inventario para devolver",
+    PoliticaRetornoValida => "la devolución reversa debe volver a su bodega",
+    FacturaAnulable => "la factura ya no se puede anular",
+    PlazoAnulacionValido => "fuera del plazo para anular",
 }
 
 /// VersionEsperada: a command that states a version is of that version of its aggregate.
@@ -98,6 +111,20 @@ impl fmt::Display for Regla {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.nombre())
     }
+}
+
+/// Shortest and longest MotivoModificacion, in characters after trimming.
+const MOTIVO_MIN: usize = 5;
+const MOTIVO_MAX: usize = 300;
+
+/// MotivoValido: 5 to 300 characters after trimming, no control characters.
+pub fn motivo_valido(motivo: &str) -> Option<Falla> {
+    let largo = motivo.trim().chars().count();
+    if texto_valido(motivo, MOTIVO_MAX) && largo >= MOTIVO_MIN {
+        return None;
+    }
+    let mensaje = format!("el motivo tiene de {MOTIVO_MIN} a {MOTIVO_MAX} caracteres, sin caracteres de control");
+    Some(Falla::new(Regla::MotivoValido, "/motivo", mensaje).con("caracteres", largo))
 }
 
 /// One failure of a rule: which, where, what happened, with what figures.

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::{
     Core, CoreError, Slot,
+    documents::carries_the_document,
     epoch::{
         Cause, ClosedEpoch, ClosedEvent, ClosedRow, ClosedSnapshot, Epoch, InputContext, PendingEvent, PendingReply, RemoteMessage,
         event_id,
@@ -18,7 +19,7 @@ use crate::{
     contracts::{self, EventEnvelope, Instantanea, RecordedEvent, Respuesta},
     domain::{
         Evento, TipoAgregado,
-        facturacion::factura::{EventoFactura, PasoSaga},
+        facturacion::factura::PasoSaga,
         inventario::EventoInventario,
         valores::{Id, Instante},
     },
@@ -156,7 +157,7 @@ impl Core {
     ) -> (TopicPartition, Id, crate::contracts::CommandEnvelope) {
         let mut envelope = message.envelope;
         envelope.causation_id = Id::de_clave(&causation(events, ids, message.cause, &message.input)).ok();
-        (self.ownership.commands_of(&message.target), message.target.id, envelope)
+        (self.ownership.commands_of(&message.target), message.target.clave_id(), envelope)
     }
 
     /// What an actor that changed leaves behind at the end of the epoch.
@@ -170,7 +171,7 @@ impl Core {
         let slot = &mut self.slots[place];
         assert!(slot.kept == 0, "al cerrar la época cada evento que queda tiene su versión");
         slot.elidable.clear();
-        if slot.target.tipo == TipoAgregado::Factura {
+        if slot.target.tipo.es_documento() {
             return self.settle_document(place, documents, rows);
         }
         if !slot.dirty {
@@ -393,12 +394,18 @@ fn answer(reply: PendingReply, closed: &[ClosedEvent], index: &[u32]) -> (u16, R
     outcomes::to_wire(reply, partitions)
 }
 
-/// Documents issued in this epoch, and the place of their event. Looked up by id, never iterated.
+/// Documents whose last event of this epoch carries them whole, and its place. Looked up by id, never iterated. (The ids of invoices and
+/// of notes do not meet.)
 fn issued_documents(closed: &[ClosedEvent]) -> HashMap<Id, u32> {
     let mut documents = HashMap::new();
     for (at, event) in closed.iter().enumerate() {
-        if matches!(event.record.evento, Evento::Factura(EventoFactura::FacturaEmitida(_))) {
+        if !matches!(event.record.evento, Evento::Factura(_) | Evento::NotaCredito(_)) {
+            continue;
+        }
+        if carries_the_document(&event.record.evento) {
             documents.insert(event.record.sobre.aggregate_id.clone(), at as u32);
+        } else if !documents.is_empty() {
+            documents.remove(&event.record.sobre.aggregate_id);
         }
     }
     documents

@@ -10,6 +10,7 @@ use bytes::Bytes;
 
 use super::{
     Core, CoreError,
+    documents::{self, Role, is_answer, is_of_an_attempt, waiting_address},
     epoch::{Cause, InputContext, PendingEvent, RemoteMessage},
     replicas::Replicas,
     slot::{Slot, SlotState},
@@ -26,7 +27,10 @@ use crate::{
             descuento, producto, sucursal,
         },
         emisor::Emisor,
-        facturacion::factura::{self, ComandoFactura, DireccionRespuesta, Envio, EventoFactura, NotaSaga, Paso, PasoSaga},
+        facturacion::{
+            factura::{self, ComandoFactura, DireccionRespuesta, Envio, EventoFactura, NotaSaga, Paso, PasoSaga},
+            nota_credito::{self, EventoNotaCredito, NotaSagaCredito},
+        },
         inventario::{self, EventoInventario},
         numeracion,
         reglas::{Falla, version_esperada},
@@ -116,9 +120,18 @@ impl Message {
 #[derive(Default)]
 pub struct Decision {
     pub eventos: Vec<Evento>,
-    pub notas: Vec<NotaSaga>,
+    pub notas: Notes,
     pub envios: Vec<Envio>,
     pub resultado: Option<ResultadoPaso>,
+}
+
+/// What a document only remembers.
+#[derive(Default)]
+pub enum Notes {
+    #[default]
+    None,
+    Factura(Vec<NotaSaga>),
+    NotaCredito(Vec<NotaSagaCredito>),
 }
 
 impl Core {
@@ -196,11 +209,7 @@ impl Core {
             return self.refuse(message, Rechazo::de(stale), input);
         }
         match decide(&self.emisor, &self.replicas, slot, message, self.limits.trap) {
-            Ok(Ok(decision)) => {
-                self.keep_rejected_attempt(message, place, !decision.eventos.is_empty())?;
-                self.apply(message, place, decision, input);
-                Ok(())
-            }
+            Ok(Ok(decision)) => self.apply(message, place, decision, input),
             Ok(Err(rechazo)) => self.refuse(message, rechazo, input),
             Err(cause) => {
                 self.poison(message, place, &cause, input);
@@ -209,22 +218,19 @@ impl Core {
         }
     }
 
-    fn apply(&mut self, message: &Message, place: Place, decision: Decision, input: &Rc<InputContext>) {
+    fn apply(&mut self, message: &Message, place: Place, decision: Decision, input: &Rc<InputContext>) -> Result<(), CoreError> {
         let Decision { eventos, notas, envios, resultado } = decision;
-        let slot = &mut self.slots[place];
-        let origin = origin_for(slot, message, !eventos.is_empty());
-        let waiting = waiting_address(slot, message);
+        let role = self.role_of(message, place, &eventos)?;
+        let origin = self.origin_for(message, place, role);
+        let waiting = waiting_address(&self.slots[place], message, role);
         let mut cause = message.cause;
-        let mut finished = false;
+        let mut finished = None;
         for evento in eventos {
-            finished |= self.ends_a_document(&evento);
-            cause = self.push_event(place, evento, message, &origin, input);
+            finished = self.ends_a_document(place, &evento).or(finished);
+            let its_origin = if role == Role::Aside && !is_of_an_attempt(&evento) { &message.origin } else { &origin };
+            cause = self.push_event(place, evento, message, its_origin, input);
         }
-        if let SlotState::Factura(Some(state)) = &mut self.slots[place].state {
-            for nota in notas {
-                factura::anotar(state, nota);
-            }
-        }
+        self.note(place, notas);
         let fresh = !envios.is_empty() && began_in(&self.slots[place], &self.epoch.events);
         for Envio { paso, comando } in envios {
             let target = comando.destino();
@@ -234,17 +240,21 @@ impl Core {
         if let (Some(paso), Some(resultado)) = (&message.paso, resultado) {
             self.answer_step(paso, resultado, cause, message);
         }
-        self.settle(message, place, &origin, waiting, finished);
+        self.settle(message, place, &origin, waiting, role, finished);
+        Ok(())
     }
 
-    /// Whether an event ends its document's attempt; counts it.
-    fn ends_a_document(&mut self, evento: &Evento) -> bool {
-        match evento {
-            Evento::Factura(EventoFactura::FacturaEmitida(_)) => self.stats.issued += 1,
-            Evento::Factura(EventoFactura::FacturaRechazada { .. }) => self.stats.refused_invoices += 1,
-            _ => return false,
+    /// What a document only remembers of its open saga.
+    fn note(&mut self, place: Place, notes: Notes) {
+        match (&mut self.slots[place].state, notes) {
+            (SlotState::Factura(Some(state)), Notes::Factura(notes)) => {
+                notes.into_iter().for_each(|note| factura::anotar(state, note));
+            }
+            (SlotState::NotaCredito(Some(state)), Notes::NotaCredito(notes)) => {
+                notes.into_iter().for_each(|note| nota_credito::anotar(state, note));
+            }
+            _ => {}
         }
-        true
     }
 
     /// Records an event and folds it, dropping what it makes unobservable.
@@ -263,7 +273,12 @@ impl Core {
             self.epoch.touched.push(place);
         }
         slot.fold(&mut self.replicas, &evento);
+        let returned = ends_a_return(&evento) && began_in(slot, &self.epoch.events);
         self.stats.elided += elide(slot, &mut self.epoch.events, &evento, message.fresh, origin);
+        if returned {
+            self.close_returns(&evento);
+        }
+        let slot = &mut self.slots[place];
         if may_be_elided(&evento) {
             slot.elidable.push(at);
         }
@@ -287,14 +302,8 @@ impl Core {
         if paso.paso == Paso::Liberar {
             return;
         }
-        let comando = Comando::Factura(ComandoFactura::RespuestaPaso {
-            factura_id: paso.factura_id.clone(),
-            intento: paso.intento,
-            grupo: paso.grupo,
-            paso: paso.paso,
-            resultado,
-        });
-        let target = Direccionado::new(TipoAgregado::Factura, paso.factura_id.clone());
+        let target = Direccionado::documento(paso.documento_id.clone());
+        let comando = documents::answer(&target, paso, resultado);
         self.queue.push_back(Message::internal(target, comando, None, cause, Rc::clone(&message.origin), message.ahora));
     }
 
@@ -303,7 +312,7 @@ impl Core {
         let command_id = message.command_id();
         // The ids of answers and questions derive from what they belong to, so that they are the same however often they are given.
         let suffix = match &message.comando {
-            Comando::Factura(ComandoFactura::RespuestaPaso { .. }) => Some("A"),
+            answer if is_answer(answer) => Some("A"),
             Comando::Cliente(ComandoCliente::ConsultarCliente { .. }) => Some("Q"),
             Comando::Factura(ComandoFactura::ClienteConsultado { .. }) => Some("R"),
             _ => None,
@@ -345,47 +354,52 @@ fn client_of(slot: &Slot, comando: &Comando) -> Option<Id> {
     }
 }
 
-/// Whose command the events belong to: a client's, or that of the attempt which its document works on.
-fn origin_for(slot: &mut Slot, message: &Message, with_events: bool) -> Rc<Origin> {
-    if message.target.tipo != TipoAgregado::Factura {
-        return Rc::clone(&message.origin);
-    }
-    if message.client.is_none() {
-        return slot.origin.clone().unwrap_or_else(|| Rc::clone(&message.origin));
-    }
-    if with_events && message.issues() {
-        slot.origin = Some(Rc::clone(&message.origin));
-        slot.issued_by = message.comando.tipo();
-    }
-    Rc::clone(&message.origin)
-}
-
-/// Who waits for the document's outcome: the caller, or whoever began the attempt.
-fn waiting_address(slot: &Slot, message: &Message) -> Option<DireccionRespuesta> {
-    if let Some(client) = &message.client {
-        return client.responder_a.clone();
-    }
-    slot.factura()?.emision.as_ref()?.inicio.responder_a.clone()
-}
-
 fn index(length: usize) -> u32 {
     u32::try_from(length).unwrap_or_else(|_| unreachable!("una época no llega a 2^32 eventos"))
 }
 
 /// Whether the attempt that a document is at began in this epoch.
 fn began_in(slot: &Slot, events: &[PendingEvent]) -> bool {
-    let begins = |at: &u32| matches!(events[*at as usize].evento, Some(Evento::Factura(EventoFactura::EmisionIniciada(_))));
+    let begins = |at: &u32| {
+        matches!(
+            events[*at as usize].evento,
+            Some(
+                Evento::Factura(EventoFactura::EmisionIniciada(_) | EventoFactura::AnulacionIniciada(_))
+                    | Evento::NotaCredito(EventoNotaCredito::EmisionNotaCreditoIniciada(_))
+            )
+        )
+    };
     slot.elidable.iter().any(begins)
+}
+
+/// Whether an event ends a saga that returns goods to inventories.
+fn ends_a_return(evento: &Evento) -> bool {
+    matches!(
+        evento,
+        Evento::Factura(EventoFactura::FacturaAnulada(_)) | Evento::NotaCredito(EventoNotaCredito::NotaCreditoEmitida(_))
+    )
 }
 
 /// Events that a later one of the same epoch may make unobservable (`architecture.md` section 4).
 fn may_be_elided(evento: &Evento) -> bool {
     match evento {
         Evento::Inventario(EventoInventario::StockReservado { .. }) => true,
+        // Not dropped, but its mark may still go: see `close_returns`.
+        Evento::Inventario(EventoInventario::StockIncrementado(m)) => m.reserva_id.is_some(),
         Evento::Factura(e) => !matches!(
             e,
-            EventoFactura::FacturaEmitida(_) | EventoFactura::FacturaRechazada { .. } | EventoFactura::FacturaDescartada { .. }
+            EventoFactura::FacturaEmitida(_)
+                | EventoFactura::FacturaRechazada { .. }
+                | EventoFactura::FacturaDescartada { .. }
+                | EventoFactura::FacturaAnulada(_)
+                | EventoFactura::AnulacionRechazada { .. }
+                | EventoFactura::CreditoAplicado { .. }
+                | EventoFactura::CreditoLiberado { .. }
+                | EventoFactura::RespuestaDianRegistrada { .. }
         ),
+        Evento::NotaCredito(e) => {
+            !matches!(e, EventoNotaCredito::NotaCreditoEmitida(_) | EventoNotaCredito::NotaCreditoRechazada { .. })
+        }
         _ => false,
     }
 }
@@ -402,9 +416,9 @@ fn keep_what_is_observed(slot: &mut Slot, events: &[PendingEvent], message: &Mes
     if slot.elidable.is_empty() || slot.target.tipo != TipoAgregado::Inventario {
         return;
     }
-    let saga = message.paso.as_ref().map(|paso| (&paso.factura_id, paso.intento));
+    let saga = message.paso.as_ref().map(|paso| (&paso.documento_id, paso.intento));
     slot.elidable.retain(|at| {
-        let whose = events[*at as usize].paso.as_ref().map(|paso| (&paso.factura_id, paso.intento));
+        let whose = events[*at as usize].paso.as_ref().map(|paso| (&paso.documento_id, paso.intento));
         whose.is_some() && whose == saga
     });
 }
@@ -412,18 +426,24 @@ fn keep_what_is_observed(slot: &mut Slot, events: &[PendingEvent], message: &Mes
 /// Drops what `evento` makes unobservable; how many. Of a document, only what its own command led to: an edit that came before it
 /// as a command of its own was answered with its version.
 ///
-/// A reservation of a saga that began before this epoch stays: an earlier copy of its request may still be under way, and whoever
-/// receives it must know that it was granted. The same goes for a saga of another node.
+/// A reservation, of stock or of credit, of a saga that began before this epoch stays: an earlier copy of its request may still be
+/// under way, and whoever receives it must know that it was granted. The same goes for a saga of another node.
 fn elide(slot: &mut Slot, events: &mut [PendingEvent], evento: &Evento, fresh: bool, origin: &Rc<Origin>) -> u64 {
     if slot.elidable.is_empty() {
         return 0;
     }
+    // A command of its own leaves an event of its own.
+    let alike = |e: &PendingEvent| Rc::ptr_eq(&e.origin, origin) || e.origin.command_id == origin.command_id;
     match evento {
-        Evento::Factura(later) => {
-            let own = |p: &PendingEvent| Rc::ptr_eq(&p.origin, origin) || p.origin.command_id == origin.command_id;
-            elide_where(slot, events, |p, e| matches!(e, Evento::Factura(earlier) if own(p) && factura::elidibles(later, earlier)))
-        }
-        Evento::Inventario(_) if !fresh && !plantado(Defecto::ElisionDeSagaAjena) => 0,
+        // Credit belongs to the saga of a note.
+        Evento::Factura(EventoFactura::CreditoAplicado { .. }) if !fresh => 0,
+        Evento::Factura(later) => elide_where(slot, events, |pending, e| {
+            matches!(e, Evento::Factura(earlier) if factura::elidibles(later, earlier)) && alike(pending)
+        }),
+        Evento::NotaCredito(later) => elide_where(slot, events, |pending, e| {
+            matches!(e, Evento::NotaCredito(earlier) if nota_credito::elidibles(later, earlier)) && alike(pending)
+        }),
+        Evento::Inventario(EventoInventario::StockReducido(_)) if !fresh && !plantado(Defecto::ElisionDeSagaAjena) => 0,
         Evento::Inventario(EventoInventario::StockReducido(m)) => {
             m.reserva_id.as_ref().map_or(0, |id| elide_reservation(slot, events, id))
         }
@@ -502,7 +522,14 @@ fn decide_by_kind(ctx: &ContextoDecision<'_>, replicas: &Replicas, slot: &Slot, 
         (Comando::Factura(c), SlotState::Factura(state)) => {
             let responder_a = message.client.as_ref().and_then(|client| client.responder_a.as_ref());
             let d = factura::decidir(state.as_ref(), c, responder_a, ctx)?;
-            Ok(Decision { eventos: wrap(d.eventos, Evento::Factura), notas: d.notas, envios: d.envios, resultado: None })
+            let notas = Notes::Factura(d.notas);
+            Ok(Decision { eventos: wrap(d.eventos, Evento::Factura), notas, envios: d.envios, resultado: d.resultado })
+        }
+        (Comando::NotaCredito(c), SlotState::NotaCredito(state)) => {
+            let responder_a = message.client.as_ref().and_then(|client| client.responder_a.as_ref());
+            let d = nota_credito::decidir(state.as_ref(), c, responder_a, ctx)?;
+            let notas = Notes::NotaCredito(d.notas);
+            Ok(Decision { eventos: wrap(d.eventos, Evento::NotaCredito), notas, envios: d.envios, resultado: None })
         }
         _ => unreachable!("el comando y el actor son de la misma clase: lo da su destino"),
     }

@@ -12,6 +12,7 @@
 mod clients;
 mod close;
 mod deliver;
+mod documents;
 mod epoch;
 mod outcomes;
 mod recover;
@@ -30,6 +31,7 @@ use std::{
 use hashbrown::HashMap;
 
 pub use close::Checkpoint;
+pub use documents::answer;
 pub use epoch::{ClosedEpoch, ClosedEvent, ClosedRow, ClosedSnapshot};
 pub use recover::Refold;
 pub use slot::{Slot, SlotState};
@@ -40,7 +42,7 @@ use crate::{
     domain::{
         Comando, Direccionado, TipoAgregado,
         emisor::Emisor,
-        facturacion::factura::{self, ComandoFactura},
+        facturacion::{factura::ComandoFactura, nota_credito::ComandoNotaCredito},
         valores::{Id, Instante},
     },
     engine::{
@@ -109,6 +111,9 @@ pub struct CoreStats {
     pub rejected: u64,
     pub issued: u64,
     pub refused_invoices: u64,
+    pub annulled: u64,
+    pub issued_notes: u64,
+    pub refused_notes: u64,
     pub dead: u64,
     pub panics: u64,
     pub hops: u64,
@@ -131,7 +136,7 @@ pub struct Core {
     memory_order: VecDeque<(u64, Vec<u8>)>,
     queue: VecDeque<Message>,
     /// Deadlines of open sagas.
-    timers: BTreeMap<(Instante, Id), u32>,
+    timers: BTreeMap<(Instante, Direccionado), u32>,
     epoch: Epoch,
     /// Number of the epoch in course, from 1.
     number: u64,
@@ -242,11 +247,11 @@ impl Core {
         }
     }
 
-    /// The key must be the aggregate's id, and the partition the key's.
+    /// The key must be the aggregate's, and the partition the key's.
     fn misplaced(&self, from: &TopicPartition, record: &StoredRecord, command: &DecodedCommand) -> Option<String> {
         let target = command.envelope.comando.destino();
-        if record.record.key.as_ref() != target.id.as_str().as_bytes() {
-            return Some(format!("la clave del registro no es el id «{}» de su contenido", target.id));
+        if record.record.key.as_ref() != target.clave().as_bytes() {
+            return Some(format!("la clave del registro no es la de su contenido, «{}»", target.clave()));
         }
         let right = self.ownership.commands_of(&target);
         (right != *from).then(|| format!("el comando llegó por {from} y su lugar es {right}"))
@@ -266,27 +271,26 @@ impl Core {
             if entry.key().0 > now {
                 break;
             }
-            let (_, factura_id) = entry.key().clone();
+            let (_, target) = entry.key().clone();
             let intento = entry.remove();
-            self.fire_one(factura_id, intento, now)?;
+            self.fire_one(target, intento, now)?;
         }
         Ok(())
     }
 
-    fn fire_one(&mut self, factura_id: Id, intento: u32, now: Instante) -> Result<(), CoreError> {
-        let target = Direccionado::new(TipoAgregado::Factura, factura_id.clone());
+    fn fire_one(&mut self, target: Direccionado, intento: u32, now: Instante) -> Result<(), CoreError> {
         let place = self.activate(&target)?;
         let slot = &mut self.slots[place];
         slot.timer = None;
         let Some(origin) = slot.origin.clone() else { return Ok(()) };
         let from = self.ownership.commands_of(&target);
         let posicion = self.epoch.positions.get(&from).copied().unwrap_or_else(|| self.checkpoint.consumed(from));
-        let causation = Arc::from(format!("vencimiento:{factura_id}:{intento}"));
+        let causation = Arc::from(format!("vencimiento:{}:{intento}", target.id));
         let context = InputContext { entrada: Entrada { particion: from, posicion }, causation, now };
         // A timer has no input of its own: its events take ordinals that the input at that position cannot reach.
         self.ordinal = TIMER_ORDINALS + self.fired * 64;
         self.fired = (self.fired + 1) % 1_000;
-        let comando = Comando::Factura(ComandoFactura::VencioPlazo { factura_id, intento });
+        let comando = reminder(&target, intento);
         self.epoch.inputs += 1;
         self.queue.push_back(Message::internal(target.clone(), comando, None, Cause::Input, origin, now));
         self.drain(&Rc::new(context))?;
@@ -295,8 +299,8 @@ impl Core {
         let slot = &mut self.slots[place];
         if slot.has_open_saga() && slot.timer.is_none() {
             slot.timer = Some(again);
-            let intento = slot.factura().map_or(intento, |f| f.intento);
-            self.timers.insert((again, target.id), intento);
+            let intento = slot.deadline().map_or(intento, |(_, current)| current);
+            self.timers.insert((again, target), intento);
         }
         Ok(())
     }
@@ -350,7 +354,7 @@ impl Core {
         if matches!(target.tipo, TipoAgregado::Inventario | TipoAgregado::Cliente) {
             self.residents.push_back(target.clone());
         }
-        if target.tipo == TipoAgregado::Factura {
+        if target.tipo.es_documento() {
             self.leaving.push_back((self.number, target.clone()));
         }
         Ok(self.slots.insert(slot))
@@ -383,25 +387,25 @@ impl Core {
     /// Arms or disarms the timer of a document at the end of an epoch, by what its saga now waits for.
     fn arm(&mut self, place: Place) {
         let slot = &mut self.slots[place];
-        let target = &slot.target;
-        let due = slot.factura().and_then(factura::vencimiento);
-        let intento = slot.factura().map_or(0, |f| f.intento);
-        match (slot.timer, due) {
-            (None, Some(at)) => {
+        match (slot.timer, slot.deadline()) {
+            (None, Some((at, intento))) => {
                 slot.timer = Some(at);
-                self.timers.insert((at, target.id.clone()), intento);
+                self.timers.insert((at, slot.target.clone()), intento);
             }
             (Some(at), None) => {
                 slot.timer = None;
-                self.timers.remove(&(at, target.id.clone()));
+                self.timers.remove(&(at, slot.target.clone()));
             }
-            // Another attempt than the one it was armed for, within one epoch.
-            (Some(old), Some(at)) if self.timers.get(&(old, target.id.clone())).is_some_and(|armed| *armed != intento) => {
-                self.timers.remove(&(old, target.id.clone()));
-                slot.timer = Some(at);
-                self.timers.insert((at, target.id.clone()), intento);
+            (Some(old), Some((at, intento))) => {
+                let armed = (old, slot.target.clone());
+                // Another attempt than the one it was armed for, within one epoch.
+                if self.timers.get(&armed).is_some_and(|of| *of != intento) {
+                    self.timers.remove(&armed);
+                    slot.timer = Some(at);
+                    self.timers.insert((at, armed.1), intento);
+                }
             }
-            (None, None) | (Some(_), Some(_)) => {}
+            (None, None) => {}
         }
     }
 
@@ -417,6 +421,22 @@ impl Core {
     /// Number of actors in memory, of open sagas and of dirty actors.
     pub fn gauges(&self) -> (usize, usize, usize) {
         (self.slots.len(), self.timers.len(), self.dirty.len())
+    }
+}
+
+/// What an open saga is told when its time comes.
+fn reminder(target: &Direccionado, intento: u32) -> Comando {
+    match (target.tipo, target.id.as_str().split_once(':')) {
+        (TipoAgregado::NotaCredito, Some(_)) => {
+            let mut parts = target.id.partes().map(|part| crate::domain::valores::Id::compuesto(&[part]));
+            let (factura_id, nota_id) = (parts.next(), parts.next());
+            let missing = || target.id.clone();
+            Comando::NotaCredito(ComandoNotaCredito::ReanudarNota {
+                factura_id: factura_id.unwrap_or_else(missing),
+                nota_id: nota_id.unwrap_or_else(missing),
+            })
+        }
+        _ => Comando::Factura(ComandoFactura::VencioPlazo { factura_id: target.id.clone(), intento }),
     }
 }
 

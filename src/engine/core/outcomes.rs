@@ -7,16 +7,16 @@ use bytes::Bytes;
 use super::{
     Core, CoreError, SERVICE,
     deliver::{ClientCall, Message},
+    documents::{Role, document_outcome},
     epoch::{InputContext, PendingReply, event_id},
     fitting,
-    slot::Slot,
     slots::Place,
 };
 use crate::{
-    contracts::{ComandoRechazado, Entrada, EtapaDlq, RegistroAuditoria, RegistroDlq, Respuesta, Resultado, ResumenFactura},
+    contracts::{ComandoRechazado, EtapaDlq, RegistroAuditoria, RegistroDlq, Respuesta, Resultado},
     domain::{
-        Direccionado, Rechazo, ResultadoPaso, TipoAgregado,
-        facturacion::factura::{DireccionRespuesta, EstadoFactura, Factura},
+        Direccionado, Rechazo, ResultadoPaso,
+        facturacion::factura::DireccionRespuesta,
         reglas::{Falla, Regla},
         valores::Id,
     },
@@ -59,6 +59,12 @@ impl Core {
             }
             Remembered::Row(MemoryRow { outcome: MemoryOutcome::Refused(bytes), .. }) => {
                 self.decode_refusal(&message.target, &bytes)?
+            }
+            Remembered::Row(MemoryRow { outcome: MemoryOutcome::Replied(bytes), .. }) => {
+                let decoded = self.codec.decode_reply(&bytes);
+                let reply = decoded.map_err(|cause| CoreError::State { target: message.target.id.to_string(), cause })?;
+                version = reply.versiones.first().map_or(version, |v| v.version);
+                reply.resultado
             }
         };
         self.reply(address.clone(), message, resultado, true, Some(version));
@@ -108,20 +114,29 @@ impl Core {
         place: Place,
         origin: &Rc<Origin>,
         waiting: Option<DireccionRespuesta>,
-        finished: bool,
+        role: Role,
+        finished: Option<&'static str>,
     ) {
-        let edit = message.client.is_some() && !message.issues();
-        if message.target.tipo == TipoAgregado::Factura && !edit {
-            if finished {
-                let refused = matches!(document_outcome(&self.slots[place]), Resultado::Rechazado { .. });
-                self.count_command(self.slots[place].issued_by, if refused { "rejected" } else { "accepted" });
-            }
-            if let (true, Some(address)) = (finished, waiting) {
-                let resultado = document_outcome(&self.slots[place]);
+        if let Some(command) = finished {
+            let resultado = document_outcome(&self.slots[place]);
+            let refused = matches!(resultado, Resultado::Rechazado { .. });
+            self.count_command(command, if refused { "rejected" } else { "accepted" });
+            if let Some(address) = waiting.clone() {
                 self.reply_to(address, &origin.command_id, &message.target, resultado, false, None);
             }
-            return;
         }
+        match role {
+            Role::Attempt | Role::Saga => {}
+            Role::Aside => {
+                let address = message.client.as_ref().and_then(|client| client.responder_a.clone());
+                self.settle_at_once(message, place, &message.origin, address);
+            }
+            Role::Foreign => self.settle_at_once(message, place, origin, waiting),
+        }
+    }
+
+    /// A command that is done: remembered and answered.
+    fn settle_at_once(&mut self, message: &Message, place: Place, origin: &Origin, waiting: Option<DireccionRespuesta>) {
         if message.client.is_none() {
             return;
         }
@@ -131,47 +146,6 @@ impl Core {
         if let Some(address) = waiting {
             self.reply(address, message, Resultado::Aceptado { factura: None }, false, Some(version));
         }
-    }
-
-    /// A client's command moves a document on from a rejected attempt: what that attempt's command ended in is remembered apart,
-    /// because the document's state no longer says it.
-    pub(super) fn keep_rejected_attempt(&mut self, message: &Message, place: Place, moves: bool) -> Result<(), CoreError> {
-        let slot = &mut self.slots[place];
-        let Some(rejected) = slot.factura().filter(|f| moves && message.client.is_some() && f.estado == EstadoFactura::Rechazada)
-        else {
-            return Ok(());
-        };
-        let errores = rejected.errores.clone();
-        let Some(origin) = slot.origin.take() else { return Ok(()) };
-        let bytes = self.encode_rejected_attempt(&message.target, &origin, errores)?;
-        self.remember(&message.target, &origin, MemoryOutcome::Refused(bytes));
-        Ok(())
-    }
-
-    /// The outcome of a rejected attempt in the form in which refusals are remembered. Its event is on the log; this never is.
-    pub(super) fn encode_rejected_attempt(
-        &self,
-        target: &Direccionado,
-        origin: &Origin,
-        errores: Vec<Falla>,
-    ) -> Result<Bytes, CoreError> {
-        let refusal = ComandoRechazado {
-            event_id: uuid::Uuid::nil(),
-            command_id: origin.command_id.clone(),
-            huella: origin.huella.unwrap_or_default(),
-            tipo_comando: Arc::from("EmitirFactura"),
-            aggregate_tipo: target.tipo,
-            aggregate_id: target.id.clone(),
-            aggregate_version: 0,
-            correlation_id: origin.correlation_id.clone(),
-            ocurrido_en: origin.recibido_en,
-            recibido_en: origin.recibido_en,
-            entrada: Entrada { particion: self.ownership.commands_of(target), posicion: 0 },
-            usuario: origin.usuario.clone(),
-            errores,
-        };
-        let encoded = self.codec.encode_audit(&RegistroAuditoria::Rechazo(refusal));
-        encoded.map_err(|cause| CoreError::Encode { what: "el desenlace de un intento".to_owned(), cause })
     }
 
     /// A refusal: the answer to a step, or a ComandoRechazado with its answer.
@@ -220,7 +194,7 @@ impl Core {
         refusal
     }
 
-    fn remember(&mut self, target: &Direccionado, origin: &Origin, outcome: MemoryOutcome) {
+    pub(super) fn remember(&mut self, target: &Direccionado, origin: &Origin, outcome: MemoryOutcome) {
         let Some(slot) = self.slots.get_mut(target) else { return };
         if !slot.stored && slot.version_now() == 0 {
             // Nothing but outcomes is known of it: its row says that there are some to look for.
@@ -280,7 +254,7 @@ impl Core {
         let valor = message.raw.clone().unwrap_or_else(|| self.encode_step(message));
         let dead = RegistroDlq {
             entrada: input.entrada,
-            clave: Bytes::copy_from_slice(message.target.id.as_str().as_bytes()),
+            clave: Bytes::copy_from_slice(message.target.clave().as_bytes()),
             valor: fitting(&valor),
             command_id: Some(message.command_id()),
             correlation_id: Some(message.origin.correlation_id.clone()),
@@ -321,33 +295,6 @@ impl Core {
         };
         self.codec.encode_command(&envelope).unwrap_or_default()
     }
-}
-
-/// What a document's own state says of the command it worked on.
-fn document_outcome(slot: &Slot) -> Resultado {
-    let Some(factura) = slot.factura() else { return Resultado::EnCurso };
-    match factura.estado {
-        EstadoFactura::Emitida => Resultado::Aceptado { factura: summary(factura) },
-        EstadoFactura::Rechazada => Resultado::Rechazado { errores: factura.errores.clone() },
-        // A draft that no attempt's command ended in has nothing to say of one.
-        EstadoFactura::Borrador | EstadoFactura::EnEmision | EstadoFactura::Descartada => Resultado::EnCurso,
-    }
-}
-
-/// Amounts of an issued invoice for its answer.
-fn summary(factura: &Factura) -> Option<ResumenFactura> {
-    let emitida = factura.emitida.as_ref()?;
-    let impuestos = emitida.totales.impuestos.iter().map(|i| i.valor.valor()).sum();
-    Some(ResumenFactura {
-        factura_id: factura.factura_id.clone(),
-        numero: Arc::from(emitida.numero.to_string()),
-        estado: Arc::from(factura.estado.nombre()),
-        fecha_emision: emitida.cabecera.fecha_emision,
-        moneda: Arc::clone(&emitida.cabecera.moneda),
-        subtotal: emitida.totales.subtotal,
-        impuestos: crate::domain::valores::Dinero::nuevo(impuestos).unwrap_or_default(),
-        total: emitida.totales.total,
-    })
 }
 
 /// The reply as it goes on the wire.

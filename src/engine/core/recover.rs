@@ -5,13 +5,17 @@ use std::rc::Rc;
 use bytes::Bytes;
 use hashbrown::HashSet;
 
-use super::{Core, CoreError, Slot, origin_of};
+use super::{
+    Core, CoreError, Slot,
+    documents::{is_of_an_attempt, names_a_document},
+    origin_of,
+    slots::Place,
+};
 use crate::{
     contracts::{ComandoRechazado, EventEnvelope, Instantanea, RegistroAuditoria},
     defectos::{Defecto, plantado},
     domain::{
-        Direccionado, Evento, TipoAgregado,
-        facturacion::factura::EstadoFactura,
+        Direccionado, TipoAgregado,
         valores::{Id, Instante},
     },
     engine::store::{self, AggregateRow, MemoryOutcome, MemoryRow, Payload, StoreWrite},
@@ -85,7 +89,7 @@ impl Core {
         let slot = &mut self.slots[place];
         if sobre.aggregate_version <= slot.version {
             refold.skipped += 1;
-            if target.tipo != TipoAgregado::Factura && !is_quarantine(body.tipo()) {
+            if !target.tipo.es_documento() && !is_quarantine(body.tipo()) {
                 // A snapshot carries the state, not the outcomes that clients may ask for again.
                 self.remember_refolded(refold, &target, &sobre);
             }
@@ -100,21 +104,46 @@ impl Core {
             });
         }
         refold.events += 1;
-        self.keep_refolded_attempt(refold, &target, &sobre)?;
+        if target.tipo.es_documento() && sobre.huella.is_some() && !is_quarantine(body.tipo()) {
+            self.refold_origin(refold, place, &sobre)?;
+        }
         let slot = &mut self.slots[place];
-        if body.tipo() == "FacturaEmitida" && !slot.quarantined {
+        if names_a_document(body.tipo()) && !slot.quarantined {
             return self.refold_document(refold, target, sobre.aggregate_version, value);
         }
         let evento = body.decode().map_err(unreadable)?;
         slot.version = sobre.aggregate_version;
         slot.fold(&mut self.replicas, &evento);
         // A quarantine is no outcome of the command that led to it.
-        if ends_or_begins_attempt(&evento) {
-            slot.origin = Some(Rc::new(origin_of(&sobre)));
-        } else if !is_quarantine(body.tipo()) {
+        if is_quarantine(body.tipo()) {
+            self.mark_dirty(&target);
+            return Ok(());
+        }
+        if !target.tipo.es_documento() {
             self.remember_refolded(refold, &target, &sobre);
+        } else if sobre.huella.is_some() {
+            if is_of_an_attempt(&evento) {
+                self.slots[place].origin = Some(Rc::new(origin_of(&sobre)));
+            } else {
+                self.remember_refolded(refold, &target, &sobre);
+            }
         }
         self.mark_dirty(&target);
+        Ok(())
+    }
+
+    /// As when it was decided: another command changes the document, so the outcome of the one before it is written down.
+    fn refold_origin(&mut self, refold: &mut Refold, place: Place, sobre: &EventEnvelope) -> Result<(), CoreError> {
+        let slot = &self.slots[place];
+        let Some(origin) = slot.origin.as_ref().filter(|o| o.command_id != sobre.command_id && !slot.has_open_saga()) else {
+            return Ok(());
+        };
+        let outcome = MemoryOutcome::Replied(self.encode_outcome(slot, origin)?);
+        let row = MemoryRow { huella: origin.huella, recibido_en: origin.recibido_en, outcome };
+        refold.rows.push((store::memory_key(&slot.target, &origin.command_id), Some(row.encode())));
+        let slot = &mut self.slots[place];
+        slot.origin = None;
+        slot.stored = true;
         Ok(())
     }
 
@@ -130,30 +159,9 @@ impl Core {
         if refold.rows.len() >= BATCH { self.write_refolded(refold) } else { Ok(()) }
     }
 
-    /// As `keep_rejected_attempt` while the log is folded.
-    fn keep_refolded_attempt(
-        &mut self,
-        refold: &mut Refold,
-        target: &Direccionado,
-        sobre: &EventEnvelope,
-    ) -> Result<(), CoreError> {
-        let Some(slot) = self.slots.get_mut(target) else { return Ok(()) };
-        let Some(rejected) = slot.factura().filter(|f| f.estado == EstadoFactura::Rechazada) else { return Ok(()) };
-        if slot.origin.as_ref().is_none_or(|origin| origin.command_id == sobre.command_id) {
-            return Ok(());
-        }
-        let errores = rejected.errores.clone();
-        let Some(origin) = slot.origin.take() else { return Ok(()) };
-        slot.stored = true;
-        let outcome = MemoryOutcome::Refused(self.encode_rejected_attempt(target, &origin, errores)?);
-        let row = MemoryRow { huella: origin.huella, recibido_en: origin.recibido_en, outcome };
-        refold.rows.push((store::memory_key(target, &origin.command_id), Some(row.encode())));
-        Ok(())
-    }
-
     fn remember_refolded(&mut self, refold: &mut Refold, target: &Direccionado, sobre: &EventEnvelope) {
         // A document remembers its commands for its whole life.
-        let forgotten = sobre.ocurrido_en < refold.remember_from && target.tipo != TipoAgregado::Factura;
+        let forgotten = sobre.ocurrido_en < refold.remember_from && !target.tipo.es_documento();
         if sobre.huella.is_none() || forgotten {
             return;
         }
@@ -260,7 +268,7 @@ impl Core {
     }
 
     fn release_if_untouched(&mut self, target: &Direccionado) {
-        if target.tipo == TipoAgregado::Factura && self.slots.get(target).is_some_and(|slot| !slot.dirty) {
+        if target.tipo.es_documento() && self.slots.get(target).is_some_and(|slot| !slot.dirty) {
             self.slots.remove(target);
         }
     }
@@ -271,24 +279,21 @@ impl Core {
     /// Those of the local store.
     pub fn arm_open_sagas(&mut self, ids: Vec<Id>) -> Result<usize, CoreError> {
         for id in ids {
-            let target = Direccionado::new(TipoAgregado::Factura, id);
+            let target = Direccionado::documento(id);
             // The row of a saga whose partition moved on stays until the partition is back and its tail is folded.
             if self.ownership.is_local(&target) {
                 self.activate(&target)?;
             }
         }
-        let mut open: Vec<(Id, u32)> = self
-            .slots
-            .iter()
-            .filter_map(|slot| slot.factura().filter(|_| slot.has_open_saga()).map(|f| (slot.target.id.clone(), f.intento)))
-            .collect();
+        let deadline = |slot: &Slot| slot.deadline().map(|(_, intento)| (slot.target.clone(), intento));
+        let mut open: Vec<(Direccionado, u32)> = self.slots.iter().filter_map(deadline).collect();
         open.sort();
         if plantado(Defecto::SagaSinReanudar) {
             return Ok(open.len());
         }
-        for (id, intento) in &open {
-            self.timers.insert((Instante(0), id.clone()), *intento);
-            if let Some(slot) = self.slots.get_mut(&Direccionado::new(TipoAgregado::Factura, id.clone())) {
+        for (target, intento) in &open {
+            self.timers.insert((Instante(0), target.clone()), *intento);
+            if let Some(slot) = self.slots.get_mut(target) {
                 slot.timer = Some(Instante(0));
             }
         }
@@ -308,7 +313,7 @@ impl Core {
             slot.dirty = false;
             slot.stored = true;
             let open = slot.has_open_saga();
-            if target.tipo == TipoAgregado::Factura {
+            if target.tipo.es_documento() {
                 refold.rows.push((store::open_saga_key(&target.id), open.then(Vec::new)));
                 if !open {
                     self.slots.remove(&target);
@@ -327,22 +332,6 @@ impl Core {
 
 fn is_quarantine(tipo: &str) -> bool {
     matches!(tipo, "AgregadoEnCuarentena" | "CuarentenaLevantada")
-}
-
-/// Whether an event belongs to an attempt to issue a document, whose command ends as the document does.
-fn ends_or_begins_attempt(evento: &Evento) -> bool {
-    use crate::domain::facturacion::factura::EventoFactura as E;
-    match evento {
-        Evento::Factura(e) => matches!(
-            e,
-            E::EmisionIniciada(_)
-                | E::StockAsegurado { .. }
-                | E::NumeracionRecibida { .. }
-                | E::FacturaEmitida(_)
-                | E::FacturaRechazada { .. }
-        ),
-        _ => false,
-    }
 }
 
 /// A refusal because the id had been used with other content never was that id's outcome.

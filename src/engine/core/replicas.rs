@@ -62,7 +62,7 @@ impl Replicas {
                 }
             }
             Evento::Rango(e) => self.fold_range(e),
-            Evento::Inventario(_) | Evento::Factura(_) | Evento::Cuarentena(_) => {}
+            Evento::Inventario(_) | Evento::Factura(_) | Evento::NotaCredito(_) | Evento::Cuarentena(_) => {}
         }
     }
 

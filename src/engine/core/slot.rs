@@ -6,7 +6,10 @@ use crate::{
     contracts::{EstadoAgregado, VersionAgregado},
     domain::{
         Direccionado, Evento, TipoAgregado,
-        facturacion::factura::{self, EstadoFactura, Factura},
+        facturacion::{
+            factura::{self, Factura},
+            nota_credito::{self, EstadoNota, NotaCredito},
+        },
         inventario::{self, Inventario},
         numeracion::{self, RangoNumeracion},
         valores::Instante,
@@ -24,6 +27,7 @@ pub enum SlotState {
     Inventario(Option<Inventario>),
     Rango(Option<RangoNumeracion>),
     Factura(Option<Factura>),
+    NotaCredito(Option<NotaCredito>),
 }
 
 /// An active actor.
@@ -39,7 +43,7 @@ pub struct Slot {
     pub kept: u64,
     /// Events of this epoch that a later one may drop (indices into the epoch), oldest first.
     pub elidable: Vec<u32>,
-    /// For a Factura: the command whose outcome it works on or ended with.
+    /// For a document: the command whose outcome it works on or ended with.
     pub origin: Option<Rc<Origin>>,
     /// For a Factura: name of that command, as far as this activation knows.
     pub issued_by: &'static str,
@@ -66,6 +70,7 @@ impl Slot {
             TipoAgregado::Inventario => SlotState::Inventario(None),
             TipoAgregado::RangoNumeracion => SlotState::Rango(None),
             TipoAgregado::Factura => SlotState::Factura(None),
+            TipoAgregado::NotaCredito => SlotState::NotaCredito(None),
             TipoAgregado::Cliente
             | TipoAgregado::Producto
             | TipoAgregado::Descuento
@@ -113,6 +118,7 @@ impl Slot {
             (SlotState::Inventario(state), Evento::Inventario(e)) => inventario::evolucionar(state, e),
             (SlotState::Rango(state), Evento::Rango(e)) => numeracion::evolucionar(state, e),
             (SlotState::Factura(state), Evento::Factura(e)) => factura::evolucionar(state, e),
+            (SlotState::NotaCredito(state), Evento::NotaCredito(e)) => nota_credito::evolucionar(state, e),
             (_, Evento::Cuarentena(e)) => {
                 self.quarantined = matches!(e, crate::domain::EventoCuarentena::AgregadoEnCuarentena { .. })
             }
@@ -130,14 +136,29 @@ impl Slot {
         }
     }
 
-    /// A document that will not change by itself any more: it leaves memory when its epoch is durable.
-    pub fn is_finished_document(&self) -> bool {
-        self.factura().is_none_or(|f| f.estado != EstadoFactura::EnEmision)
+    pub fn nota(&self) -> Option<&NotaCredito> {
+        match &self.state {
+            SlotState::NotaCredito(state) => state.as_ref(),
+            _ => None,
+        }
     }
 
-    /// Whether its saga is open.
+    /// Whether it is a document whose saga is open.
     pub fn has_open_saga(&self) -> bool {
-        self.factura().is_some_and(|f| f.estado == EstadoFactura::EnEmision)
+        match &self.state {
+            SlotState::Factura(Some(factura)) => factura.en_curso(),
+            SlotState::NotaCredito(Some(nota)) => nota.estado == EstadoNota::EnEmision,
+            _ => false,
+        }
+    }
+
+    /// When its open saga is to be driven again, and which attempt it is.
+    pub fn deadline(&self) -> Option<(Instante, u32)> {
+        match &self.state {
+            SlotState::Factura(Some(factura)) => factura::vencimiento(factura).map(|at| (at, factura.intento)),
+            SlotState::NotaCredito(Some(nota)) => nota_credito::vencimiento(nota).map(|at| (at, nota.intento)),
+            _ => None,
+        }
     }
 
     /// Copy of the state for a snapshot; `None` when the aggregate does not exist.
@@ -150,6 +171,7 @@ impl Slot {
             (SlotState::Inventario(state), _) => state.clone().map(|s| EstadoAgregado::Inventario(Box::new(s))),
             (SlotState::Rango(state), _) => state.clone().map(|s| EstadoAgregado::Rango(Box::new(s))),
             (SlotState::Factura(state), _) => state.clone().map(|s| EstadoAgregado::Factura(Box::new(s))),
+            (SlotState::NotaCredito(state), _) => state.clone().map(|s| EstadoAgregado::NotaCredito(Box::new(s))),
             (SlotState::Catalogo, TipoAgregado::Cliente) => cloned(replicas.clientes.get(&target.id)).map(EstadoAgregado::Cliente),
             (SlotState::Catalogo, TipoAgregado::Producto) => {
                 cloned(replicas.productos.get(&target.id)).map(EstadoAgregado::Producto)
@@ -170,6 +192,7 @@ impl Slot {
         match estado {
             EstadoAgregado::Inventario(s) => self.state = SlotState::Inventario(Some(*s)),
             EstadoAgregado::Factura(s) => self.state = SlotState::Factura(Some(*s)),
+            EstadoAgregado::NotaCredito(s) => self.state = SlotState::NotaCredito(Some(*s)),
             EstadoAgregado::Rango(s) => {
                 let a = &s.autorizacion;
                 replicas.index_range(id, &s.sucursal_id, s.tipo_documento, a.vigente_desde, a.vigente_hasta);

@@ -2,6 +2,8 @@
 
 mod azar;
 mod borradores;
+mod notas;
+mod notas_dos_nodos;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -18,11 +20,11 @@ use crate::{
             producto::{ComandoProducto, DatosProducto},
             sucursal::{ComandoSucursal, DatosSucursal},
         },
-        facturacion::factura::{Campo, DatosFactura, DireccionRespuesta, LineaPedida, Paso, PasoSaga},
+        facturacion::factura::{Campo, DatosFactura, DireccionRespuesta, EventoFactura, LineaPedida, Paso, PasoSaga},
         inventario::{ComandoInventario, MotivoEntrada, inventario_id},
         numeracion::{Autorizacion, ComandoRango, TipoDocumento, rango_id},
         reglas::Regla,
-        valores::{Cantidad, Decimal, Direccion, Identificacion, PrecioUnitario, TipoIdentificacion, fecha_iso},
+        valores::{Cantidad, Decimal, Direccion, Id, Identificacion, PrecioUnitario, TipoIdentificacion, fecha_iso},
     },
     engine::{
         core::epoch::ClosedRow,
@@ -103,12 +105,16 @@ impl Node {
     }
 
     fn give(&mut self, command_id: &str, comando: Comando) {
+        self.give_at(command_id, comando, NOW);
+    }
+
+    fn give_at(&mut self, command_id: &str, comando: Comando, recibido_en: Instante) {
         let key = comando.destino();
         let envelope = CommandEnvelope {
             command_id: id(command_id),
             correlation_id: id(command_id),
             causation_id: None,
-            recibido_en: NOW,
+            recibido_en,
             usuario: None,
             canal: None,
             version_esperada: None,
@@ -118,7 +124,7 @@ impl Node {
             comando,
         };
         let to = self.core.ownership.commands_of(&key);
-        self.take(to, &key.id, &envelope);
+        self.take(to, &key.clave_id(), &envelope);
     }
 
     fn take(&mut self, from: TopicPartition, key: &Id, envelope: &CommandEnvelope) {
@@ -166,7 +172,7 @@ impl Node {
 
     fn issued(&self) -> Vec<(String, String, String)> {
         let issued = self.events.iter().filter_map(|e| match &e.record.evento {
-            Evento::Factura(factura::EventoFactura::FacturaEmitida(f)) => {
+            Evento::Factura(EventoFactura::FacturaEmitida(f)) => {
                 Some((f.factura_id.to_string(), f.numero.to_string(), format!("{:?} {:?}", f.grupos, f.totales)))
             }
             _ => None,
@@ -186,6 +192,13 @@ pub fn catalogue() -> Vec<Comando> {
         resolucion: "".into(),
         fecha_resolucion: None,
     };
+    let notes = Comando::Rango(ComandoRango::CrearRango {
+        rango_id: rango_id(&sucursal, TipoDocumento::NotaCredito, "NC"),
+        sucursal_id: sucursal.clone(),
+        tipo_documento: TipoDocumento::NotaCredito,
+        prefijo: "NC".into(),
+        autorizacion: autorizacion.clone(),
+    });
     let mut commands = vec![
         Comando::Sucursal(ComandoSucursal::CrearSucursal {
             sucursal_id: sucursal.clone(),
@@ -217,6 +230,7 @@ pub fn catalogue() -> Vec<Comando> {
             }
             .into(),
         }),
+        notes,
     ];
     for producto in ["p1", "p2", "p3"] {
         commands.extend(product_with_stock(producto, &bodega));
@@ -560,7 +574,7 @@ fn a_saga_over_two_nodes_ends_like_one_on_a_single_node() {
 
 /// The step of a saga of another node, as it comes off the topic.
 fn step(node: &mut Node, factura: &str, paso: Paso, comando: ComandoInventario) {
-    let paso = PasoSaga { factura_id: id(factura), intento: 1, grupo: 0, paso };
+    let paso = PasoSaga { documento_id: id(factura), intento: 1, grupo: 0, paso };
     let comando = Comando::Inventario(comando);
     let key = comando.destino();
     let envelope = CommandEnvelope {

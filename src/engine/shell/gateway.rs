@@ -47,7 +47,7 @@ impl LogGateway {
             comando: command.comando,
         };
         let value = self.codec.encode_command(&envelope).map_err(|e| SubmitError::TooLarge(e.to_string()))?;
-        let key = Bytes::copy_from_slice(target.id.as_str().as_bytes());
+        let key = Bytes::copy_from_slice(target.clave().as_bytes());
         Ok((self.routing.commands_of(&target), Record { key, value, headers: Vec::new(), timestamp: recibido_en }))
     }
 

@@ -10,6 +10,7 @@ mod identificacion;
 mod inventario;
 mod json;
 mod lector;
+mod nota;
 mod numeracion;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ pub use factura::{
 };
 pub use inventario::{cuerpo_entrada, cuerpo_inventario, cuerpo_salida, cuerpo_stock_minimo};
 pub use json::leer_json;
+pub use nota::{cuerpo_anular, cuerpo_emitir_nota, cuerpo_linea_nota, cuerpo_nota};
 pub use numeracion::{cuerpo_inutilizar, cuerpo_rango, cuerpo_renovar};
 use serde_json::Value;
 

@@ -8,7 +8,8 @@ pub fn parametro(nombre: &str) -> Value {
         "limite" => json!({"type": "integer", "minimum": 1, "maximum": 100, "default": 50}),
         "version_minima" => json!({"type": "integer", "minimum": 1}),
         "emitir" => json!({"type": "boolean", "default": true}),
-        "fechaInicio" | "fechaFin" => json!({"type": "string", "format": "date"}),
+        "cantidad" => de("Decimal"),
+        "fechaInicio" | "fechaFin" | "fecha" => json!({"type": "string", "format": "date"}),
         "desde" | "hasta" => json!({"type": "string", "format": "date-time"}),
         "despues" => json!({"type": "string", "description": "Cursor «despues» de la página anterior"}),
         "despues_de" => {
@@ -26,6 +27,7 @@ pub fn todos() -> Value {
     inventario(&mut mapa);
     numeracion(&mut mapa);
     factura(&mut mapa);
+    nota(&mut mapa);
     respuestas(&mut mapa);
     Value::Object(mapa)
 }
@@ -225,6 +227,35 @@ fn factura(mapa: &mut Map<String, Value>) {
         ),
     ];
     mapa.insert("Factura".to_owned(), objeto(&["cliente_id", "lineas"], &factura));
+}
+
+fn nota(mapa: &mut Map<String, Value>) {
+    let linea = [
+        ("linea_factura", json!({"type": "integer", "minimum": 1, "maximum": 500})),
+        ("cantidad", de("Decimal")),
+        ("monto", de("Decimal")),
+        ("afecta_inventario", json!({"type": "boolean"})),
+        ("bodega_id", de("Id")),
+    ];
+    mapa.insert("LineaNota".to_owned(), objeto(&["linea_factura"], &linea));
+    let fechas = [
+        ("fecha_emision", fecha()),
+        ("fecha_autorizacion", fecha()),
+        ("fecha_caducidad", json!({"oneOf": [fecha(), {"type": "null"}]})),
+    ];
+    mapa.insert("FechasNota".to_owned(), objeto(&[], &fechas));
+    let motivo = json!({"type": "string", "minLength": 5, "maxLength": 300});
+    let nota = [
+        ("id", de("Id")),
+        ("factura_id", de("Id")),
+        ("sucursal_id", de("Id")),
+        ("concepto", json!({"enum": ["DEVOLUCION_PARCIAL", "ANULACION", "DESCUENTO", "AJUSTE_PRECIO", "OTRO"]})),
+        ("motivo", motivo.clone()),
+        ("politica_retorno", json!({"enum": ["LOTE_NUEVO", "REVERSA_FIFO"], "default": "LOTE_NUEVO"})),
+        ("lineas", json!({"type": "array", "maxItems": 500, "items": de("LineaNota")})),
+    ];
+    mapa.insert("NotaCredito".to_owned(), objeto(&["concepto", "motivo"], &[&nota[..], &fechas[..]].concat()));
+    mapa.insert("Anulacion".to_owned(), objeto(&["motivo"], &[("factura_id", de("Id")), ("motivo", motivo)]));
 }
 
 /// What answers look like. These are open: fields may be added.

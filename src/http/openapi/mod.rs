@@ -128,8 +128,18 @@ fn respuestas(ruta: &Ruta) -> Value {
 
 /// POSTs to a collection create; POSTs that act on one thing answer 200.
 fn es_creacion(ruta: &Ruta) -> bool {
-    const ACCIONES: [&str; 8] =
-        ["/reactivar", "/renovar", "/inutilizar", "{id}/descuentos", "/formas-pago", "/fechas", "/emitir", "/descartar"];
+    const ACCIONES: [&str; 10] = [
+        "/reactivar",
+        "/renovar",
+        "/inutilizar",
+        "{id}/descuentos",
+        "/formas-pago",
+        "/fechas",
+        "/emitir",
+        "/descartar",
+        "/anular",
+        "{nota}/lineas",
+    ];
     let accion = ACCIONES.iter().any(|fin| ruta.patron.ends_with(fin));
     ruta.metodo == Metodo::Post && !accion
 }

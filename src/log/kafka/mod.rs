@@ -25,6 +25,7 @@ use rdkafka::{
     Offset, TopicPartitionList,
     config::FromClientConfigAndContext,
     consumer::{BaseConsumer, Consumer},
+    error::KafkaError,
 };
 
 use self::{
@@ -33,7 +34,7 @@ use self::{
     client::Context,
     member::{Member, Standing},
     reader::Readers,
-    settings::{CALL, explain},
+    settings::{CALL, explain, patiently},
     writer::{Writers, locked},
 };
 pub use settings::KafkaOptions;
@@ -202,24 +203,45 @@ impl Log for KafkaLog {
         self.readers.stable_ends(partitions)
     }
 
+    fn watermarks_of(&self, partitions: &[TopicPartition]) -> Result<Vec<Watermarks>, LogError> {
+        partitions.iter().try_for_each(|partition| self.check(*partition))?;
+        self.readers.watermarks_of(partitions)
+    }
+
     fn position(&self, group: &str, partition: TopicPartition) -> Result<Option<Position>, LogError> {
+        Ok(self.positions_of(group, &[partition])?.pop().flatten())
+    }
+
+    fn positions_of(&self, group: &str, partitions: &[TopicPartition]) -> Result<Vec<Option<Position>>, LogError> {
         limits::check_name(group)?;
-        self.check(partition)?;
+        partitions.iter().try_for_each(|partition| self.check(*partition))?;
+        if partitions.is_empty() {
+            return Ok(Vec::new());
+        }
         let asker = self.asker_of(group)?;
-        let (name, number) = (self.options.topology.named(&partition.topic.nombre()), i32::from(partition.partition));
-        let mut list = TopicPartitionList::with_capacity(1);
-        list.add_partition(&name, number);
-        let failed = |e: &rdkafka::error::KafkaError| {
-            let what = format!("no se pudo leer la posición de «{group}» en {partition}: {}", explain(e));
+        let name = |partition: TopicPartition| self.options.topology.named(&partition.topic.nombre());
+        let failed = |e: &KafkaError| {
+            let what = format!("no se pudieron leer las posiciones de «{group}»: {}", explain(e));
             LogError::Storage(asker.context().troubles.with_last(what))
         };
-        let committed = asker.committed_offsets(list, CALL).map_err(|e| failed(&e))?;
-        let Some(found) = committed.find_partition(&name, number) else { return Ok(None) };
-        found.error().map_err(|e| failed(&e))?;
-        match found.offset() {
-            Offset::Offset(offset) => Ok(u64::try_from(offset).ok()),
-            _ => Ok(None),
+        let mut list = TopicPartitionList::with_capacity(partitions.len());
+        for partition in partitions {
+            list.add_partition(&name(*partition), i32::from(partition.partition));
         }
+        let committed = patiently(|| {
+            let committed = asker.committed_offsets(list.clone(), CALL)?;
+            committed.elements().iter().try_for_each(|element| element.error())?;
+            Ok(committed)
+        });
+        let committed = committed.map_err(|e| failed(&e))?;
+        let offset = |partition: &TopicPartition| {
+            let found = committed.find_partition(&name(*partition), i32::from(partition.partition))?;
+            match found.offset() {
+                Offset::Offset(offset) => u64::try_from(offset).ok(),
+                _ => None,
+            }
+        };
+        Ok(partitions.iter().map(offset).collect())
     }
 
     fn claim(&self, owner: &str) -> Result<OwnerToken, LogError> {

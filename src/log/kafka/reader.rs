@@ -181,26 +181,50 @@ impl Readers {
         }
     }
 
-    /// Last stable offsets of many partitions, with one request a broker.
+    /// Marks of many partitions, with three requests a broker.
     ///
     /// # Errors
     /// When the broker does not answer for all of them.
+    pub fn watermarks_of(&self, partitions: &[TopicPartition]) -> Result<Vec<Watermarks>, LogError> {
+        let first = self.offsets(&self.uncommitted, partitions, Offset::Beginning)?;
+        let stable = self.stable_ends(partitions)?;
+        let end = self.offsets(&self.uncommitted, partitions, Offset::End)?;
+        let marks = first.into_iter().zip(stable).zip(end);
+        Ok(marks.map(|((first, stable), end)| Watermarks { first, stable, end }).collect())
+    }
+
     fn stable(&self, partitions: &[TopicPartition]) -> Result<Vec<Position>, LogError> {
+        self.offsets(&self.committed, partitions, Offset::End)
+    }
+
+    /// Offsets of many partitions, with one request a broker: their beginning, or the end that the consumer's isolation lets it read.
+    fn offsets(
+        &self,
+        consumer: &BaseConsumer<Context>,
+        partitions: &[TopicPartition],
+        which: Offset,
+    ) -> Result<Vec<Position>, LogError> {
         let failed = |e: &KafkaError| self.failed("el broker no da las marcas de sus particiones", e);
         let mut asked = TopicPartitionList::with_capacity(partitions.len());
         for partition in partitions {
-            asked
-                .add_partition_offset(&self.name(*partition), i32::from(partition.partition), Offset::End)
-                .map_err(|e| failed(&e))?;
+            asked.add_partition_offset(&self.name(*partition), i32::from(partition.partition), which).map_err(|e| failed(&e))?;
         }
-        let answered = patiently(|| self.committed.offsets_for_times(asked.clone(), CALL)).map_err(|e| failed(&e))?;
+        if partitions.is_empty() {
+            return Ok(Vec::new());
+        }
+        // One that passes on a single partition is told in its place, not by the call.
+        let answered = patiently(|| {
+            let answered = consumer.offsets_for_times(asked.clone(), CALL)?;
+            answered.elements().iter().try_for_each(|element| element.error())?;
+            Ok(answered)
+        });
+        let answered = answered.map_err(|e| failed(&e))?;
         partitions
             .iter()
             .map(|partition| {
                 let found = answered.find_partition(&self.name(*partition), i32::from(partition.partition));
-                match found.map(|element| (element.error(), element.offset())) {
-                    Some((Ok(()), Offset::Offset(offset))) => Ok(u64::try_from(offset).unwrap_or_default()),
-                    Some((Err(error), _)) => Err(failed(&error)),
+                match found.map(|element| element.offset()) {
+                    Some(Offset::Offset(offset)) => Ok(u64::try_from(offset).unwrap_or_default()),
                     _ => Err(failed(&KafkaError::OffsetFetch(RDKafkaErrorCode::UnknownPartition))),
                 }
             })

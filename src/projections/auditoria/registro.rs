@@ -48,7 +48,7 @@ impl<'a> Registro<'a> {
                     evento: event.evento.tipo(),
                     correlation_id: &sobre.correlation_id,
                     factura_id,
-                    abre_correlacion: sobre.aggregate_tipo == TipoAgregado::Factura || factura_id.is_none(),
+                    abre_correlacion: sobre.aggregate_tipo.es_documento() || factura_id.is_none(),
                     ajeno: Ajeno::Agregado(sobre.aggregate_tipo, &sobre.aggregate_id),
                 })
             }

@@ -12,6 +12,7 @@ use crate::{
         descuentos::DESCUENTOS,
         existencias::EXISTENCIAS,
         facturas::FACTURAS,
+        notas::NOTAS,
         numeracion::NUMERACION,
         productos::PRODUCTOS,
         rows::{id_value, text_value},
@@ -34,6 +35,7 @@ impl Consultas {
             TipoAgregado::Bodega => (&BODEGAS, vec![id_value(id)]),
             TipoAgregado::RangoNumeracion => (&NUMERACION, vec![id_value(id)]),
             TipoAgregado::Factura => (&FACTURAS, vec![id_value(id)]),
+            TipoAgregado::NotaCredito => (&NOTAS, vec![id_value(id)]),
             TipoAgregado::Inventario => {
                 let Some((producto, bodega)) = id.as_str().split_once(':') else { return Ok(None) };
                 (&EXISTENCIAS, vec![text_value(producto), text_value(bodega)])

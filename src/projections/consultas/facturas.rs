@@ -85,6 +85,13 @@ impl Consultas {
             campos.insert("numero".to_owned(), json::texto_opcional(columns.optional_text("numero")?));
             campos.extend(de_borrador(borrador)?);
         }
+        if let Some(credito) = columns.optional_decimal("credito")? {
+            campos.insert("credito".to_owned(), dinero(credito));
+        }
+        if let Some(posterior) = columns.optional_text("posterior")? {
+            let ilegible = |e: serde_json::Error| ConsultaError::Ilegible(format!("lo posterior a la factura: {e}"));
+            json::unir(&mut campos, serde_json::from_str(posterior).map_err(ilegible)?);
+        }
         json::unir(&mut campos, marcas(&marks));
         Ok(Some(Value::Object(campos)))
     }

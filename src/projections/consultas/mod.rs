@@ -9,8 +9,10 @@ mod catalogo;
 #[doc(hidden)]
 pub mod cursor;
 mod esperas;
+mod explicacion;
 mod facturas;
 mod inventario;
+mod notas;
 mod origen;
 mod procesos;
 
@@ -49,6 +51,12 @@ pub enum ConsultaError {
     /// 400.
     #[error("el intervalo está invertido: «{desde}» es posterior a «{hasta}»")]
     IntervaloInvertido { desde: String, hasta: String },
+    /// More than one thing has that id: 409.
+    #[error("{0}")]
+    Ambigua(String),
+    /// More than one answer may hold: 400.
+    #[error("{0}")]
+    Demasiado(String),
     /// A row points to bytes that do not decode: 500; `proyecciones reconstruir` cures it.
     #[error("no se pudo leer lo guardado: {0}; reconstruya la proyección")]
     Ilegible(String),

@@ -35,6 +35,7 @@ pub fn cuerpo_de_evento(evento: &Evento) -> Value {
         Evento::Inventario(e) => inventario(e),
         Evento::Rango(e) => rango(e),
         Evento::Factura(e) => factura(e),
+        Evento::NotaCredito(e) => super::notas::evento(e),
         Evento::Cuarentena(EventoCuarentena::AgregadoEnCuarentena { causa }) => json!({ "causa": &**causa }),
         Evento::Cuarentena(EventoCuarentena::CuarentenaLevantada { motivo }) => json!({ "motivo": &**motivo }),
     }
@@ -282,7 +283,7 @@ pub fn autorizacion(autorizacion: &Autorizacion) -> Value {
     })
 }
 
-fn numero(numero: &NumeroDocumento) -> Value {
+pub(super) fn numero(numero: &NumeroDocumento) -> Value {
     json!({
         "rango_id": numero.rango_id.as_str(),
         "numero": numero.to_string(),
@@ -364,6 +365,7 @@ fn factura(evento: &EventoFactura) -> Value {
         EventoFactura::FacturaRechazada { factura_id, intento, errores } => {
             json!({ "factura_id": factura_id.as_str(), "intento": intento, "errores": fallas(errores) })
         }
+        otro => super::notas::posterior(otro),
     }
 }
 

@@ -3,10 +3,12 @@
 mod eventos;
 mod factura;
 mod inventario;
+mod notas;
 
 pub use eventos::{autorizacion, cuerpo_de_consulta, cuerpo_de_evento, cuerpo_de_rechazo, datos_descuento, datos_producto};
 pub use factura::{cabecera, descuento, factura_emitida, forma_pago, linea_emitida, linea_factura, totales, valor_descuento};
 pub use inventario::{lote_consumido, movimiento, referencia};
+pub use notas::{anulacion, cabecera_nota, linea_nota, nota_emitida, respuesta_dian};
 
 use std::sync::Arc;
 

@@ -308,7 +308,7 @@ fn i6_holes_repeats_and_numbers_of_nobody() {
         *documento_id = id("nadie");
         version > 0
     });
-    de_nadie.hallada(Codigo::I6, "no lo lleva ninguna factura");
+    de_nadie.hallada(Codigo::I6, "no lo lleva ningún documento");
 }
 
 #[test]

@@ -4,6 +4,10 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 
+use super::{
+    credito::{CargoLinea, CreditoNota, SolicitudCredito},
+    posterior::{AnulacionIniciada, FacturaAnulada, RespuestaDian},
+};
 use crate::domain::{
     Comando, ComandoEnEspera, ResultadoPaso,
     catalogo::{
@@ -120,17 +124,35 @@ pub struct DireccionRespuesta {
     pub peticion: u64,
 }
 
-/// A step of the issuing saga. Its letter ends the step's command id: `factura_id:intento:grupo:letra`.
+/// A step of a saga. Its letter ends the step's command id: `documento_id:intento:grupo:letra`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Paso {
     Reservar,
     Numerar,
     Confirmar,
+    /// Of a reservation or of credit; nobody waits for its answer.
     Liberar,
+    /// ReservarCredito.
+    Acreditar,
+    /// VerificarInventario.
+    Verificar,
+    /// DevolverStock.
+    Devolver,
+    /// AplicarCredito.
+    Aplicar,
 }
 
 impl Paso {
-    pub const TODOS: [Self; 4] = [Self::Reservar, Self::Numerar, Self::Confirmar, Self::Liberar];
+    pub const TODOS: [Self; 8] = [
+        Self::Reservar,
+        Self::Numerar,
+        Self::Confirmar,
+        Self::Liberar,
+        Self::Acreditar,
+        Self::Verificar,
+        Self::Devolver,
+        Self::Aplicar,
+    ];
 
     pub fn letra(self) -> &'static str {
         match self {
@@ -138,6 +160,10 @@ impl Paso {
             Self::Numerar => "N",
             Self::Confirmar => "V",
             Self::Liberar => "X",
+            Self::Acreditar => "C",
+            Self::Verificar => "E",
+            Self::Devolver => "D",
+            Self::Aplicar => "A",
         }
     }
 
@@ -149,7 +175,8 @@ impl Paso {
 /// Which step of which saga a message belongs to. For `Numerar`, `grupo` is the index of the candidate range.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PasoSaga {
-    pub factura_id: Id,
+    /// The document that coordinates: `factura_id`, or `factura_id:nota_id` of a credit note.
+    pub documento_id: Id,
     pub intento: u32,
     pub grupo: u16,
     pub paso: Paso,
@@ -158,7 +185,7 @@ pub struct PasoSaga {
 impl PasoSaga {
     /// The derived, repeatable id of the step's command.
     pub fn command_id(&self) -> Id {
-        Id::de_paso(&self.factura_id, self.intento, usize::from(self.grupo), Some(self.paso.letra()))
+        Id::de_paso(&self.documento_id, self.intento, usize::from(self.grupo), Some(self.paso.letra()))
     }
 }
 
@@ -235,6 +262,31 @@ pub enum ComandoFactura {
         factura_id: Id,
         intento: u32,
     },
+    /// A step of a note's saga.
+    ReservarCredito {
+        factura_id: Id,
+        solicitud: Box<SolicitudCredito>,
+    },
+    /// A step of a note's saga.
+    AplicarCredito {
+        factura_id: Id,
+        nota_id: Id,
+        intento: u32,
+    },
+    /// A step of a note's saga.
+    LiberarCredito {
+        factura_id: Id,
+        nota_id: Id,
+        intento: u32,
+    },
+    AnularFactura {
+        factura_id: Id,
+        motivo: Arc<str>,
+    },
+    RegistrarRespuestaDian {
+        factura_id: Id,
+        respuesta: Box<RespuestaDian>,
+    },
 }
 
 impl ComandoFactura {
@@ -252,6 +304,11 @@ impl ComandoFactura {
             Self::RespuestaPaso { .. } => "RespuestaPaso",
             Self::ClienteConsultado { .. } => "ClienteConsultado",
             Self::VencioPlazo { .. } => "VencioPlazo",
+            Self::ReservarCredito { .. } => "ReservarCredito",
+            Self::AplicarCredito { .. } => "AplicarCredito",
+            Self::LiberarCredito { .. } => "LiberarCredito",
+            Self::AnularFactura { .. } => "AnularFactura",
+            Self::RegistrarRespuestaDian { .. } => "RegistrarRespuestaDian",
         }
     }
 
@@ -268,7 +325,12 @@ impl ComandoFactura {
             | Self::DescartarFactura { factura_id }
             | Self::RespuestaPaso { factura_id, .. }
             | Self::ClienteConsultado { factura_id, .. }
-            | Self::VencioPlazo { factura_id, .. } => factura_id,
+            | Self::VencioPlazo { factura_id, .. }
+            | Self::ReservarCredito { factura_id, .. }
+            | Self::AplicarCredito { factura_id, .. }
+            | Self::LiberarCredito { factura_id, .. }
+            | Self::AnularFactura { factura_id, .. }
+            | Self::RegistrarRespuestaDian { factura_id, .. } => factura_id,
         }
     }
 
@@ -463,6 +525,40 @@ pub enum EventoFactura {
         intento: u32,
         errores: Vec<Falla>,
     },
+    /// Elidable when its CreditoAplicado or CreditoLiberado follows in the same epoch.
+    CreditoReservado {
+        factura_id: Id,
+        credito: Arc<CreditoNota>,
+    },
+    CreditoAplicado {
+        factura_id: Id,
+        nota_id: Id,
+        intento: u32,
+        /// What the note took, by line of the invoice.
+        cargos: Arc<[CargoLinea]>,
+    },
+    CreditoLiberado {
+        factura_id: Id,
+        nota_id: Id,
+        intento: u32,
+    },
+    /// Elidable when the annulment ends in the same epoch.
+    AnulacionIniciada(Arc<AnulacionIniciada>),
+    /// Every Inventario is there and the goods are sent back: nothing stops it any more. Elidable, as AnulacionIniciada.
+    AnulacionAsegurada {
+        factura_id: Id,
+        intento: u32,
+    },
+    FacturaAnulada(Arc<FacturaAnulada>),
+    AnulacionRechazada {
+        factura_id: Id,
+        intento: u32,
+        errores: Vec<Falla>,
+    },
+    RespuestaDianRegistrada {
+        factura_id: Id,
+        respuesta: Arc<RespuestaDian>,
+    },
 }
 
 impl EventoFactura {
@@ -480,6 +576,14 @@ impl EventoFactura {
             Self::NumeracionRecibida { .. } => "NumeracionRecibida",
             Self::FacturaEmitida(_) => "FacturaEmitida",
             Self::FacturaRechazada { .. } => "FacturaRechazada",
+            Self::CreditoReservado { .. } => "CreditoReservado",
+            Self::CreditoAplicado { .. } => "CreditoAplicado",
+            Self::CreditoLiberado { .. } => "CreditoLiberado",
+            Self::AnulacionIniciada(_) => "AnulacionIniciada",
+            Self::AnulacionAsegurada { .. } => "AnulacionAsegurada",
+            Self::FacturaAnulada(_) => "FacturaAnulada",
+            Self::AnulacionRechazada { .. } => "AnulacionRechazada",
+            Self::RespuestaDianRegistrada { .. } => "RespuestaDianRegistrada",
         }
     }
 }

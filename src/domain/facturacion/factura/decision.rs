@@ -1,13 +1,14 @@
 //! What a message means to an invoice.
 
 use super::{
-    ComandoFactura, DecisionFactura, DireccionRespuesta, Factura, borrador,
+    ComandoFactura, DecisionFactura, DireccionRespuesta, Envio, EstadoFactura, Factura, anulacion, borrador,
     creacion::{crear, crear_y_emitir},
-    saga,
+    credito, saga,
 };
 use crate::domain::{
     ContextoDecision, Rechazo,
     reglas::{Falla, Regla},
+    valores::Instante,
 };
 
 /// Decides one message. Answers and deadlines that come late, twice or from another attempt decide nothing: `Ok` and empty.
@@ -44,14 +45,42 @@ pub fn decidir(
         ComandoFactura::DescartarFactura { .. } => Ok(borrador::descartar(editable(estado, comando)?)),
         ComandoFactura::RespuestaPaso { intento, grupo, paso, resultado, .. } => {
             let Some(factura) = estado else { return Ok(DecisionFactura::default()) };
+            if factura.estado == EstadoFactura::EnAnulacion {
+                return Ok(anulacion::responder(factura, *intento, *grupo, *paso, resultado, ctx));
+            }
             saga::responder(factura, *intento, *grupo, *paso, resultado, ctx)
         }
         // The engine takes it apart: what is decided is the command that waited.
         ComandoFactura::ClienteConsultado { .. } => Ok(DecisionFactura::default()),
-        ComandoFactura::VencioPlazo { intento, .. } => {
-            Ok(estado.map(|factura| saga::vencer(factura, *intento, ctx.ahora)).unwrap_or_default())
+        ComandoFactura::VencioPlazo { intento, .. } => Ok(estado.map(|factura| vencer(factura, *intento, ctx)).unwrap_or_default()),
+        ComandoFactura::ReservarCredito { factura_id, solicitud } => credito::reservar(estado, factura_id, solicitud, ctx),
+        ComandoFactura::AplicarCredito { factura_id, nota_id, intento } => credito::aplicar(estado, factura_id, nota_id, *intento),
+        ComandoFactura::LiberarCredito { factura_id, nota_id, intento } => {
+            Ok(credito::liberar(estado, factura_id, nota_id, *intento))
+        }
+        ComandoFactura::AnularFactura { factura_id, motivo } => anulacion::anular(estado, factura_id, motivo, responder_a, ctx),
+        ComandoFactura::RegistrarRespuestaDian { factura_id, respuesta } => {
+            anulacion::registrar_dian(estado, factura_id, respuesta)
         }
     }
+}
+
+/// An annulment has no deadline: it is only driven again.
+fn vencer(factura: &Factura, intento: u32, ctx: &ContextoDecision<'_>) -> DecisionFactura {
+    if factura.estado == EstadoFactura::EnAnulacion {
+        return DecisionFactura { envios: anulacion::reanudar(factura), ..DecisionFactura::default() };
+    }
+    saga::vencer(factura, intento, ctx.ahora)
+}
+
+/// The messages that drive an open saga again, of issue or of annulment; none when none is open.
+pub fn reanudar(estado: &Factura) -> Vec<Envio> {
+    if estado.estado == EstadoFactura::EnAnulacion { anulacion::reanudar(estado) } else { saga::reanudar(estado) }
+}
+
+/// Moment at which an open saga is to be told [`ComandoFactura::VencioPlazo`]; `None` when none is open.
+pub fn vencimiento(estado: &Factura) -> Option<Instante> {
+    if estado.estado == EstadoFactura::EnAnulacion { anulacion::vencimiento(estado) } else { saga::vencimiento(estado) }
 }
 
 /// The draft that a command edits, issues or discards.

@@ -2,8 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{CabeceraFactura, EmisionIniciada, FacturaEmitida, LineaFactura, TotalesFactura};
+use super::{
+    CabeceraFactura, EmisionIniciada, FacturaEmitida, LineaFactura, Posterior, RespuestaDian, TotalesFactura,
+    credito::CreditoFactura,
+};
 use crate::domain::{
+    ResultadoPaso,
     inventario::LoteConsumido,
     numeracion::NumeroDocumento,
     reglas::Falla,
@@ -17,10 +21,13 @@ pub enum EstadoFactura {
     Emitida,
     Rechazada,
     Descartada,
+    EnAnulacion,
+    Anulada,
 }
 
 impl EstadoFactura {
-    pub const TODOS: [Self; 5] = [Self::Borrador, Self::EnEmision, Self::Emitida, Self::Rechazada, Self::Descartada];
+    pub const TODOS: [Self; 7] =
+        [Self::Borrador, Self::EnEmision, Self::Emitida, Self::Rechazada, Self::Descartada, Self::EnAnulacion, Self::Anulada];
 
     pub fn nombre(self) -> &'static str {
         match self {
@@ -29,6 +36,8 @@ impl EstadoFactura {
             Self::Emitida => "EMITIDA",
             Self::Rechazada => "RECHAZADA",
             Self::Descartada => "DESCARTADA",
+            Self::EnAnulacion => "EN_ANULACION",
+            Self::Anulada => "ANULADA",
         }
     }
 
@@ -82,8 +91,27 @@ pub struct Factura {
     pub emision: Option<Box<Emision>>,
     /// The document once issued.
     pub emitida: Option<Arc<FacturaEmitida>>,
-    /// Failures of the last refused attempt.
+    /// Failures of the last refused attempt, to issue or to annul.
     pub errores: Vec<Falla>,
+    /// What happened since its issue; `None` while nothing has.
+    pub posterior: Option<Box<Posterior>>,
+}
+
+impl Factura {
+    /// Credit that notes have taken, reserved and applied.
+    pub fn credito(&self) -> Option<&CreditoFactura> {
+        self.posterior.as_deref().map(|p| &p.credito)
+    }
+
+    /// The tax authority's last answer.
+    pub fn dian(&self) -> Option<&RespuestaDian> {
+        self.posterior.as_deref()?.dian.as_ref()
+    }
+
+    /// Whether it coordinates a saga that has not ended.
+    pub fn en_curso(&self) -> bool {
+        matches!(self.estado, EstadoFactura::EnEmision | EstadoFactura::EnAnulacion)
+    }
 }
 
 impl Factura {
@@ -102,9 +130,27 @@ impl Factura {
 /// A fact of the saga that is not recorded (see [`Progreso`]).
 #[derive(Debug, Clone, PartialEq)]
 pub enum NotaSaga {
-    ReservaRespondida { grupo: u16, resultado: Result<(), Vec<Falla>> },
-    NumeroNegado { errores: Vec<Falla> },
-    ReservaConfirmada { grupo: u16, lotes: Arc<[LoteConsumido]>, costo_total: CostoTotal },
+    ReservaRespondida {
+        grupo: u16,
+        resultado: Result<(), Vec<Falla>>,
+    },
+    NumeroNegado {
+        errores: Vec<Falla>,
+    },
+    ReservaConfirmada {
+        grupo: u16,
+        lotes: Arc<[LoteConsumido]>,
+        costo_total: CostoTotal,
+    },
+    /// Of an annulment.
+    GrupoVerificado {
+        grupo: u16,
+        resultado: Result<(), Vec<Falla>>,
+    },
+    /// Of an annulment.
+    GrupoDevuelto {
+        grupo: u16,
+    },
 }
 
 /// What a Factura decides on one message: facts to record, facts to remember, messages to send.
@@ -114,4 +160,6 @@ pub struct DecisionFactura {
     pub eventos: Vec<super::EventoFactura>,
     pub notas: Vec<NotaSaga>,
     pub envios: Vec<super::Envio>,
+    /// The answer, when the message was a step of another document's saga.
+    pub resultado: Option<ResultadoPaso>,
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    CabeceraFactura, DescuentoAplicado, Emision, EmisionIniciada, EstadoFactura, EventoFactura, Factura, FacturaEmitida,
-    FaseEmision, LineaFactura, NotaSaga, Progreso, TotalesFactura,
+    AnulacionEnCurso, CabeceraFactura, DescuentoAplicado, Emision, EmisionIniciada, EstadoFactura, EventoFactura, Factura,
+    FacturaAnulada, FacturaEmitida, FaseEmision, LineaFactura, NotaSaga, Posterior, Progreso, ProgresoAnulacion, TotalesFactura,
 };
 use crate::domain::{numeracion::NumeroDocumento, valores::Id};
 
@@ -18,6 +18,7 @@ pub fn evolucionar(estado: &mut Option<Factura>, evento: &EventoFactura) {
             *estado = Some(creada(factura_id, cabecera, totales.as_ref()));
         }
         EventoFactura::FacturaEmitida(documento) => *estado = Some(emitida(documento)),
+        EventoFactura::FacturaAnulada(anulada) => *estado = Some(tras_anulacion(anulada)),
         otro => {
             if let Some(factura) = estado {
                 avanzar(factura, otro);
@@ -60,9 +61,56 @@ fn avanzar(factura: &mut Factura, evento: &EventoFactura) {
             factura.emision = None;
             factura.errores.clone_from(errores);
         }
-        // Both make a state; they never come here.
-        EventoFactura::FacturaCreada { .. } | EventoFactura::FacturaEmitida(_) => {}
+        EventoFactura::CreditoReservado { credito, .. } => posterior(factura).credito.reservar(credito),
+        EventoFactura::CreditoAplicado { nota_id, intento, cargos, .. } => {
+            posterior(factura).credito.aplicar(nota_id, *intento, cargos);
+        }
+        EventoFactura::CreditoLiberado { nota_id, intento, .. } => posterior(factura).credito.liberar(nota_id, *intento),
+        EventoFactura::AnulacionIniciada(inicio) => {
+            factura.estado = EstadoFactura::EnAnulacion;
+            factura.errores.clear();
+            let posterior = posterior(factura);
+            posterior.anulaciones = inicio.intento;
+            let progreso = ProgresoAnulacion::default();
+            posterior.en_curso = Some(AnulacionEnCurso { inicio: Arc::clone(inicio), asegurada: false, progreso });
+        }
+        EventoFactura::AnulacionAsegurada { intento, .. } => {
+            let en_curso = posterior(factura).en_curso.as_mut().filter(|a| a.inicio.intento == *intento);
+            if let Some(en_curso) = en_curso {
+                en_curso.asegurada = true;
+                en_curso.progreso = ProgresoAnulacion::default();
+            }
+        }
+        EventoFactura::AnulacionRechazada { intento, errores, .. } => {
+            factura.estado = EstadoFactura::Emitida;
+            factura.errores.clone_from(errores);
+            let posterior = posterior(factura);
+            posterior.anulaciones = *intento;
+            posterior.en_curso = None;
+        }
+        EventoFactura::RespuestaDianRegistrada { respuesta, .. } => {
+            if factura.estado == EstadoFactura::Emitida {
+                factura.errores.clear();
+            }
+            posterior(factura).dian = Some((**respuesta).clone());
+        }
+        // They make a state; they never come here.
+        EventoFactura::FacturaCreada { .. } | EventoFactura::FacturaEmitida(_) | EventoFactura::FacturaAnulada(_) => {}
     }
+}
+
+fn posterior(factura: &mut Factura) -> &mut Posterior {
+    factura.posterior.get_or_insert_default()
+}
+
+fn tras_anulacion(anulada: &Arc<FacturaAnulada>) -> Factura {
+    let posterior = Posterior {
+        anulaciones: anulada.intento,
+        anulada: Some(Arc::clone(anulada)),
+        dian: anulada.dian.clone(),
+        ..Posterior::default()
+    };
+    Factura { estado: EstadoFactura::Anulada, posterior: Some(Box::new(posterior)), ..emitida(&anulada.documento) }
 }
 
 /// An edited document is a draft again, with the totals that the edit left.
@@ -110,6 +158,7 @@ fn creada(factura_id: &Id, cabecera: &Arc<CabeceraFactura>, totales: Option<&Arc
         emision: None,
         emitida: None,
         errores: Vec::new(),
+        posterior: None,
     }
 }
 
@@ -125,6 +174,7 @@ fn emitida(documento: &Arc<FacturaEmitida>) -> Factura {
         emision: None,
         emitida: Some(Arc::clone(documento)),
         errores: Vec::new(),
+        posterior: None,
     }
 }
 
@@ -145,6 +195,10 @@ fn pasar_a(factura: &mut Factura, intento: u32, fase: FaseEmision, numero: Optio
 
 /// Remembers an unrecorded fact of an open saga; one that fits none changes nothing.
 pub fn anotar(estado: &mut Factura, nota: NotaSaga) {
+    if estado.estado == EstadoFactura::EnAnulacion {
+        anotar_anulacion(estado, nota);
+        return;
+    }
     let Some(emision) = estado.emision.as_mut() else { return };
     let (grupos, progreso) = (emision.inicio.grupos.len(), &mut emision.progreso);
     match nota {
@@ -153,6 +207,22 @@ pub fn anotar(estado: &mut Factura, nota: NotaSaga) {
         NotaSaga::ReservaConfirmada { grupo, lotes, costo_total } => {
             poner(&mut progreso.confirmaciones, grupos, grupo, (lotes, costo_total));
         }
+        NotaSaga::GrupoVerificado { .. } | NotaSaga::GrupoDevuelto { .. } => {}
+    }
+}
+
+fn anotar_anulacion(estado: &mut Factura, nota: NotaSaga) {
+    let grupos = estado.emitida.as_ref().map_or(0, |documento| documento.grupos.len());
+    let Some(en_curso) = estado.posterior.as_mut().and_then(|p| p.en_curso.as_mut()) else { return };
+    match nota {
+        NotaSaga::GrupoVerificado { grupo, resultado } => poner(&mut en_curso.progreso.verificadas, grupos, grupo, resultado),
+        NotaSaga::GrupoDevuelto { grupo } => {
+            en_curso.progreso.devueltas.resize(grupos, false);
+            if let Some(lugar) = en_curso.progreso.devueltas.get_mut(usize::from(grupo)) {
+                *lugar = true;
+            }
+        }
+        NotaSaga::ReservaRespondida { .. } | NotaSaga::NumeroNegado { .. } | NotaSaga::ReservaConfirmada { .. } => {}
     }
 }
 
@@ -182,6 +252,22 @@ pub fn elidibles(posterior: &EventoFactura, anterior: &EventoFactura) -> bool {
         E::StockAsegurado { .. } => {
             matches!(posterior, E::NumeracionRecibida { .. } | E::FacturaEmitida(_) | E::FacturaRechazada { .. })
         }
-        E::FacturaEmitida(_) | E::FacturaRechazada { .. } | E::FacturaDescartada { .. } => false,
+        E::CreditoReservado { credito, .. } => match posterior {
+            E::CreditoAplicado { nota_id, intento, .. } | E::CreditoLiberado { nota_id, intento, .. } => {
+                *nota_id == credito.nota_id && *intento == credito.intento
+            }
+            _ => false,
+        },
+        E::AnulacionIniciada(_) | E::AnulacionAsegurada { .. } => {
+            matches!(posterior, E::FacturaAnulada(_) | E::AnulacionRechazada { .. })
+        }
+        E::FacturaEmitida(_)
+        | E::FacturaRechazada { .. }
+        | E::FacturaDescartada { .. }
+        | E::CreditoAplicado { .. }
+        | E::CreditoLiberado { .. }
+        | E::FacturaAnulada(_)
+        | E::AnulacionRechazada { .. }
+        | E::RespuestaDianRegistrada { .. } => false,
     }
 }

@@ -144,7 +144,7 @@ fn rechazar(factura: &Factura, emision: &Emision, errores: Vec<Falla>) -> Decisi
     if plantado(Defecto::NumeroAntesDeStock) {
         envios.extend(numerar(&emision.inicio, factura.cabecera.fecha_emision, 0));
     }
-    DecisionFactura { eventos: vec![rechazada], notas: Vec::new(), envios }
+    DecisionFactura { eventos: vec![rechazada], envios, ..Default::default() }
 }
 
 /// A refused range: the next one, or the end. Only the range that was asked last can refuse.
@@ -155,7 +155,7 @@ fn numero_negado(factura: &Factura, emision: &Emision, rango: u16, errores: &[Fa
     }
     if let Some(envio) = numerar(&emision.inicio, factura.cabecera.fecha_emision, negados.len() + 1) {
         let nota = NotaSaga::NumeroNegado { errores: errores.to_vec() };
-        return DecisionFactura { eventos: Vec::new(), notas: vec![nota], envios: vec![envio] };
+        return DecisionFactura { notas: vec![nota], envios: vec![envio], ..Default::default() };
     }
     let todas = negados.iter().flatten().chain(errores).map(|falla| Falla { campo: String::new(), ..falla.clone() });
     rechazar(factura, emision, todas.collect())

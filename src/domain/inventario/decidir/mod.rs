@@ -1,9 +1,13 @@
 //! What a command means for an Inventario in a state. Pure: decides by the state, the command and the context alone.
 
+mod devoluciones;
 mod entradas;
 mod existencia;
+mod explicar;
 mod reservas;
 mod salidas;
+
+pub use explicar::explicar_salida;
 
 use super::{ComandoInventario, EventoInventario, Inventario, restar};
 use crate::domain::{
@@ -17,7 +21,8 @@ use crate::domain::{
 pub struct DecisionInventario {
     /// Empty only for a repeated step, or for a release with nothing to release.
     pub eventos: Vec<EventoInventario>,
-    /// `Some` for ReservarStock, ConfirmarReserva and LiberarReserva: equal each time the step is repeated.
+    /// `Some` for the steps of sagas (ReservarStock, ConfirmarReserva, LiberarReserva, DevolverStock, VerificarInventario): equal
+    /// each time the step is repeated.
     pub resultado: Option<ResultadoPaso>,
 }
 
@@ -88,6 +93,8 @@ pub fn decidir(
             reservas::confirmar(estado, reserva_id, movimiento_id, referencia, ctx)
         }
         ComandoInventario::LiberarReserva { reserva_id, causa, .. } => reservas::liberar(estado, reserva_id, causa, ctx),
+        ComandoInventario::DevolverStock(devolucion) => devoluciones::devolver(estado, devolucion, ctx),
+        ComandoInventario::VerificarInventario { inventario_id } => devoluciones::verificar(estado, inventario_id),
     }
 }
 

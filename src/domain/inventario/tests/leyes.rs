@@ -121,7 +121,7 @@ proptest! {
         let mesa = tras(&comandos);
         prop_assert_eq!(&plegar(&mesa.historia), &mesa.estado);
         let i = mesa.inventario();
-        let resumen = Resumen::de(&i.lotes, &i.confirmadas, &i.liberadas);
+        let resumen = Resumen::de(&i.lotes, &i.confirmadas, &i.liberadas, &i.devueltas);
         prop_assert_eq!(&Inventario { resumen, ..i.clone() }, i);
     }
 
@@ -258,7 +258,7 @@ proptest! {
         if let Some(i) = &estado {
             let suma: Decimal = i.lotes.values().map(|l| l.cantidad.valor()).sum();
             prop_assert_eq!(i.stock.valor(), suma);
-            prop_assert_eq!(&i.resumen, &Resumen::de(&i.lotes, &i.confirmadas, &i.liberadas));
+            prop_assert_eq!(&i.resumen, &Resumen::de(&i.lotes, &i.confirmadas, &i.liberadas, &i.devueltas));
             prop_assert!(i.disponible(dia(HOY), false) <= i.stock);
         }
     }

@@ -128,6 +128,9 @@ fn emisor(vender_vencidos: bool) -> Emisor {
         verificar_digito_ruc: false,
         max_dias_futuro: None,
         limite_credito: None,
+        nota_credito_mismo_dia: false,
+        plazo_nota_credito_dias: None,
+        plazo_anulacion_dias: 1,
     }
 }
 

@@ -12,7 +12,7 @@ use chrono::{Days, NaiveDate};
 use super::*;
 use crate::domain::{
     catalogo::{descuento::ValorDeclarado, producto::Impuesto},
-    facturacion::factura::{DescuentoPedido, EstadoFactura},
+    facturacion::factura::{DescuentoPedido, EstadoFactura, Factura},
     inventario::MotivoSalida,
     valores::Porcentaje,
 };
@@ -263,7 +263,7 @@ fn del_nucleo(node: &mut Node, documentos: usize) -> String {
     texto
 }
 
-fn documento(estado: &factura::Factura, texto: &mut String) {
+fn documento(estado: &Factura, texto: &mut String) {
     let totales = estado.totales().expect("totales");
     write!(texto, " {} - {} = {}", totales.bruto, totales.descuentos, totales.subtotal).expect("texto");
     for i in &totales.impuestos {

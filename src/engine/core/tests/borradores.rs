@@ -3,7 +3,7 @@
 use super::*;
 use crate::domain::{
     catalogo::descuento::{AmbitoDescuento, ComandoDescuento, DescuentoDeclarado, ValorDeclarado},
-    facturacion::factura::{CambioFechas, DescuentoPedido, EstadoFactura},
+    facturacion::factura::{self, CambioFechas, DescuentoPedido, EstadoFactura},
 };
 
 fn draft(factura_id: &str, lines: &[(&str, i64)]) -> Comando {

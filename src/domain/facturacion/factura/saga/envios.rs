@@ -50,7 +50,7 @@ pub fn movimiento_id(inicio: &EmisionIniciada, grupo: usize) -> Id {
 /// A step's message. Groups and ranges are few (at most 500 lines; ranges of one sucursal), far below 65,536.
 fn envio(inicio: &EmisionIniciada, indice: usize, paso: Paso, comando: Comando) -> Option<Envio> {
     let grupo = u16::try_from(indice).ok()?;
-    Some(Envio { paso: PasoSaga { factura_id: inicio.factura_id.clone(), intento: inicio.intento, grupo, paso }, comando })
+    Some(Envio { paso: PasoSaga { documento_id: inicio.factura_id.clone(), intento: inicio.intento, grupo, paso }, comando })
 }
 
 /// One message per group that `falta`.

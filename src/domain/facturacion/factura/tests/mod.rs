@@ -2,6 +2,6 @@
 
 mod borradores;
 mod emision;
-mod mundo;
+pub(super) mod mundo;
 mod propiedades;
 mod validacion;

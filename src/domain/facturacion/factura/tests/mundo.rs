@@ -295,7 +295,7 @@ impl<'m> Caso<'m> {
 
 pub fn respuesta(paso: &PasoSaga, resultado: ResultadoPaso) -> ComandoFactura {
     ComandoFactura::RespuestaPaso {
-        factura_id: paso.factura_id.clone(),
+        factura_id: paso.documento_id.clone(),
         intento: paso.intento,
         grupo: paso.grupo,
         paso: paso.paso,

@@ -160,7 +160,7 @@ proptest! {
                 let _ = (reanudar(factura), vencimiento(factura));
             }
             for paso in Paso::TODOS {
-                let paso = PasoSaga { factura_id: id("f1"), intento: 1, grupo, paso };
+                let paso = PasoSaga { documento_id: id("f1"), intento: 1, grupo, paso };
                 let comando = respuesta(&paso, ResultadoPaso::StockReservado);
                 prop_assert!(decidir(estado.as_ref(), &comando, None, &mundo.ctx(MEDIODIA)).is_ok());
             }

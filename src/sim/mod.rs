@@ -30,6 +30,7 @@ use self::trace::Trace;
 pub use self::{
     faults::{Counts, Fault},
     plan::{Plan, Settings},
+    rng::splitmix64,
     shrink::{Shrunk, shrink},
     world::{Kit, Outcome},
 };

@@ -1,5 +1,7 @@
 //! A small seeded generator (SplitMix64): the examples must be the same on every machine and with every version of any library.
 
+use crate::sim::splitmix64;
+
 /// Deterministic pseudo-random numbers. Not for secrets.
 #[derive(Debug, Clone)]
 pub struct Azar(u64);
@@ -10,11 +12,7 @@ impl Azar {
     }
 
     fn siguiente(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
+        splitmix64(&mut self.0)
     }
 
     /// From 0 to `n - 1`; `n` at least 1. The bias of the remainder is irrelevant for examples.

@@ -88,6 +88,7 @@ impl Toma {
             fecha_caducidad: lote.fecha_caducidad,
             cantidad,
             costo_unitario: lote.costo_unitario,
+            origen_lote_id: lote.origen_lote_id.clone(),
         });
     }
 

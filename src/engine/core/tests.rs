@@ -2,7 +2,9 @@
 
 mod azar;
 mod borradores;
+mod fallas;
 mod notas;
+mod notas_observadas;
 mod notas_dos_nodos;
 
 use std::{collections::BTreeMap, sync::Arc};

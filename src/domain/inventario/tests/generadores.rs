@@ -70,6 +70,7 @@ fn lote_cualquiera() -> impl Strategy<Value = LoteConsumido> {
             fecha_caducidad: caduca.map(dia),
             cantidad,
             costo_unitario,
+            origen_lote_id: None,
         },
     )
 }

@@ -40,6 +40,7 @@ fn lotes(grupo: &GrupoEmision, partes: &[(u32, u32)]) -> Arc<[LoteConsumido]> {
             fecha_caducidad: None,
             cantidad: Cantidad::nuevo(cantidad).expect("cantidad"),
             costo_unitario: CostoUnitario::nuevo(Decimal::new(i64::from(costo), 3)).expect("costo"),
+            origen_lote_id: None,
         });
     }
     lotes.into()

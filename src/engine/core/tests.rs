@@ -4,8 +4,8 @@ mod azar;
 mod borradores;
 mod fallas;
 mod notas;
-mod notas_observadas;
 mod notas_dos_nodos;
+mod notas_observadas;
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -4,18 +4,11 @@ use chrono::NaiveDate;
 use serde_json::{Map, Value, json};
 
 use super::{
-    ConsultaError, Consultas, FiltroFacturas, Pagina, PaginaDe, Una, Varias,
-    catalogo::marcas,
-    cursor::huella,
-    lugar::Lugar,
+    ConsultaError, Consultas, FiltroFacturas, Pagina, PaginaDe, Una, Varias, catalogo::marcas, cursor::huella, lugar::Lugar,
     origen::particion_de,
 };
 use crate::{
-    domain::{
-        Contexto, Evento,
-        facturacion::factura::EventoFactura,
-        valores::Id,
-    },
+    domain::{Contexto, Evento, facturacion::factura::EventoFactura, valores::Id},
     log::{Position, Topic},
     projections::{
         aggregate::Marks,

@@ -30,4 +30,4 @@ pub fn momentos_de_reglas() -> impl Iterator<Item = (Regla, Momentos)> {
 pub const LINEAS_MAX: usize = 500;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

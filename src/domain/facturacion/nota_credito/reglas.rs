@@ -204,14 +204,10 @@ fn acreditado(pedida: &LineaNotaPedida) -> Result<Acreditado, (Regla, &'static s
                 Err((Regla::PrecisionExcedida, "cantidad", "la cantidad tiene como máximo 6 decimales y 14 dígitos"))
             }
         },
-        (None, Some(monto)) if monto <= Decimal::ZERO => {
-            Err((Regla::LineaValida, "monto", "el monto debe ser mayor que cero"))
-        }
+        (None, Some(monto)) if monto <= Decimal::ZERO => Err((Regla::LineaValida, "monto", "el monto debe ser mayor que cero")),
         (None, Some(monto)) => match Dinero::nuevo(monto) {
             Ok(monto) => Ok(Acreditado::Monto { monto }),
-            Err(_) => {
-                Err((Regla::PrecisionExcedida, "monto", "el monto tiene como máximo 2 decimales y es menor que 10^15"))
-            }
+            Err(_) => Err((Regla::PrecisionExcedida, "monto", "el monto tiene como máximo 2 decimales y es menor que 10^15")),
         },
         (Some(_), Some(_)) => Err((Regla::LineaValida, "monto", "indique cantidad o monto, no ambos")),
         (None, None) => Err((Regla::LineaValida, "cantidad", "indique cantidad o monto")),

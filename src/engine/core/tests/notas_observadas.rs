@@ -104,10 +104,7 @@ fn a_note_of_nothing_is_refused_and_one_that_only_brings_goods_back_is_not() {
     node.end_epoch();
     // 0.01 in all: a tenth of it rounds to nothing.
     let sin_mercancia = |cantidad: &str| {
-        let linea = LineaNotaPedida {
-            afecta_inventario: Some(false),
-            ..por_cantidad(1, cantidad)
-        };
+        let linea = LineaNotaPedida { afecta_inventario: Some(false), ..por_cantidad(1, cantidad) };
         vec![linea]
     };
     node.give("nada", note("f1", "n1", sin_mercancia("1")));

@@ -18,4 +18,4 @@ pub const NOTAS_MAX: usize = 1_000;
 pub const LOTES_POR_NOTA_MAX: usize = 8_000;
 
 #[cfg(test)]
-mod tests;
+pub(in crate::domain::facturacion) mod tests;

@@ -203,12 +203,7 @@ fn campo(linea: &LineaNotaCredito, nombre: &str) -> String {
 }
 
 /// PoliticaRetornoValida: REVERSA_FIFO only into the original bodega.
-fn politica_valida(
-    peticion: &Peticion<'_>,
-    linea: &Arc<LineaNotaCredito>,
-    _: &mut Acreditacion<'_>,
-    fallas: &mut Vec<Falla>,
-) {
+fn politica_valida(peticion: &Peticion<'_>, linea: &Arc<LineaNotaCredito>, _: &mut Acreditacion<'_>, fallas: &mut Vec<Falla>) {
     let reversa = peticion.solicitud.politica == PoliticaRetorno::ReversaFifo && linea.afecta_inventario;
     let Some(destino) = linea.bodega_id.as_ref().filter(|_| reversa) else { return };
     let original = bodega_original(peticion.documento, linea.linea_factura).filter(|original| *original != destino);

@@ -51,7 +51,7 @@ fn costo_de(lotes: &[LoteConsumido]) -> Decimal {
 }
 
 /// An issued invoice with these lines, whose goods left these lots.
-fn emitida(mundo: &Mundo, lineas: Vec<LineaPedida>, partes: &[(u32, u32)]) -> Factura {
+pub fn emitida(mundo: &Mundo, lineas: Vec<LineaPedida>, partes: &[(u32, u32)]) -> Factura {
     let decision = mundo.crear(pedido(lineas)).expect("borrador");
     let mut estado = None;
     decision.eventos.iter().for_each(|e| evolucionar(&mut estado, e));

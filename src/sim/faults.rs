@@ -65,6 +65,20 @@ impl Fault {
         Self::LinkCut,
     ];
 
+    /// Those that come with a step of the scheduler; the others come with what they spoil.
+    const OF_THE_STEP: [Self; 10] = [
+        Self::TransactionExpired,
+        Self::NodeKilled,
+        Self::NodeFrozen,
+        Self::IdStolen,
+        Self::BrokerDown,
+        Self::FailOver,
+        Self::NodeClock,
+        Self::BrokerClock,
+        Self::NodeLeaves,
+        Self::LinkCut,
+    ];
+
     /// Name in options and reports.
     pub fn nombre(self) -> &'static str {
         match self {
@@ -187,6 +201,24 @@ impl Weather {
     /// Whether the fault comes now; it is counted.
     pub fn strikes(&self, fault: Fault) -> bool {
         self.lock().strikes(fault)
+    }
+
+    /// The fault that comes with this step of the scheduler, if one does; it is counted. One draw for all of them.
+    pub fn of_the_step(&self) -> Option<Fault> {
+        let mut drawn = self.lock();
+        if drawn.healed {
+            return None;
+        }
+        let mut left = drawn.rng.below(10_000);
+        for fault in Fault::OF_THE_STEP {
+            let rate = u64::from(drawn.rates.of(fault));
+            if left < rate {
+                drawn.counts.0[fault as usize] += 1;
+                return Some(fault);
+            }
+            left -= rate;
+        }
+        None
     }
 
     /// A number from `low` to `high` for whatever a fault needs.

@@ -152,7 +152,7 @@ impl World<'_> {
         let acted = match self.rng.below(16) {
             0..=2 => self.clients.act(&self.shared, self.trace),
             3 => self.clients.listen(&self.shared, self.trace),
-            4 if self.rng.below(2) == 0 => self.reads.step(&self.shared, &mut self.rng, self.trace),
+            4 if self.rng.below(4) == 0 => self.reads.step(&self.shared, &mut self.rng, self.trace),
             6 if self.rng.below(8) == 0 && !self.healed => {
                 self.clients.audit_query(&self.shared);
                 true
@@ -200,33 +200,23 @@ impl World<'_> {
         nodes.chain(deadlines).chain(others.into_iter().flatten()).filter(|at| *at > now).min()
     }
 
-    /// Faults that come by themselves.
+    /// A fault that comes by itself, perhaps.
     fn bad_luck(&mut self) {
         let weather = self.shared.weather.clone();
+        let Some(fault) = weather.of_the_step() else { return };
         let at = self.rng.index(self.nodes.len());
-        if weather.strikes(Fault::NodeKilled) {
-            if self.rng.below(5) == 0 {
-                self.reads.crash(&self.shared);
-            } else {
-                self.nodes[at].kill(&self.shared, weather.between(1_000, 5_000_000), self.trace);
+        match fault {
+            Fault::NodeKilled if self.rng.below(5) == 0 => self.reads.crash(&self.shared),
+            Fault::NodeKilled => self.nodes[at].kill(&self.shared, weather.between(1_000, 5_000_000), self.trace),
+            Fault::NodeFrozen => self.nodes[at].freeze(&self.shared, weather.between(100_000, 9_000_000), self.trace),
+            Fault::NodeLeaves => self.nodes[at].retire(&self.shared, weather.between(1_000, 3_000_000), self.trace),
+            Fault::NodeClock => {
+                self.nodes[at].clock_skew += weather.between(0, 2 * 86_400_000_000) as i64 - 86_400_000_000;
             }
+            Fault::IdStolen => self.steal(at),
+            Fault::LinkCut => self.cut_link(at),
+            _ => self.bad_luck_of_the_cluster(fault, at),
         }
-        if weather.strikes(Fault::NodeFrozen) {
-            self.nodes[at].freeze(&self.shared, weather.between(100_000, 9_000_000), self.trace);
-        }
-        if weather.strikes(Fault::NodeLeaves) {
-            self.nodes[at].retire(&self.shared, weather.between(1_000, 3_000_000), self.trace);
-        }
-        if weather.strikes(Fault::NodeClock) {
-            self.nodes[at].clock_skew += weather.between(0, 2 * 86_400_000_000) as i64 - 86_400_000_000;
-        }
-        if weather.strikes(Fault::IdStolen) {
-            self.steal(at);
-        }
-        if weather.strikes(Fault::LinkCut) {
-            self.cut_link(at);
-        }
-        self.bad_luck_of_the_cluster();
     }
 
     /// For longer than a client insists, as often as not.
@@ -245,24 +235,20 @@ impl World<'_> {
         drop(self.shared.log.another_process().claim(&name));
     }
 
-    fn bad_luck_of_the_cluster(&mut self) {
+    fn bad_luck_of_the_cluster(&mut self, fault: Fault, at: usize) {
         let (weather, log) = (&self.shared.weather, &self.shared.log);
-        if weather.strikes(Fault::BrokerDown) {
-            log.take_down(log.now() + weather.between(10_000, 5_000_000));
-        }
-        if weather.strikes(Fault::BrokerClock) {
-            log.jump_clock(weather.between(0, 20_000_000) as i64 - 10_000_000);
-        }
-        if weather.strikes(Fault::TransactionExpired) {
-            let name = self.nodes[self.rng.index(self.nodes.len())].name();
-            log.expire_transaction(name);
-        }
-        if weather.strikes(Fault::FailOver) {
-            let topics = [Topic::Comandos, Topic::Eventos].map(|of| of(self.rng.pick(&Contexto::TODOS)));
-            let topic = self.rng.pick(&topics);
-            let partition = self.rng.below(u64::from(self.shared.plan.partitions)) as u16;
-            // Every topic drawn has that partition.
-            let _: Result<(), LogError> = log.fail_over(TopicPartition::new(topic, partition));
+        match fault {
+            Fault::BrokerDown => log.take_down(log.now() + weather.between(10_000, 5_000_000)),
+            Fault::BrokerClock => log.jump_clock(weather.between(0, 20_000_000) as i64 - 10_000_000),
+            Fault::TransactionExpired => _ = log.expire_transaction(self.nodes[at].name()),
+            Fault::FailOver => {
+                let topics = [Topic::Comandos, Topic::Eventos].map(|of| of(self.rng.pick(&Contexto::TODOS)));
+                let topic = self.rng.pick(&topics);
+                let partition = self.rng.below(u64::from(self.shared.plan.partitions)) as u16;
+                // Every topic drawn has that partition.
+                let _: Result<(), LogError> = log.fail_over(TopicPartition::new(topic, partition));
+            }
+            other => unreachable!("{} no viene con el paso del tiempo", other.nombre()),
         }
     }
 

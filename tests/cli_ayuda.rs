@@ -4,7 +4,7 @@ mod cli_comun;
 
 use cli_comun::{carpeta, correr, json, texto_de_error};
 
-const ORDENES: [&str; 15] = [
+const ORDENES: [&str; 17] = [
     "demo",
     "servir",
     "importar",
@@ -20,6 +20,8 @@ const ORDENES: [&str; 15] = [
     "banco",
     "config",
     "doctor",
+    "topologia",
+    "esquemas",
 ];
 /// Words that the argument parser says by itself and must not be seen.
 const INGLES: [&str; 9] =

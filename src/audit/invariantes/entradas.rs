@@ -49,11 +49,19 @@ pub(super) struct Entradas<'a> {
     apartes: &'a mut Apartes,
     desenlaces: Desenlaces,
     cuenta: Cuenta,
+    /// Nothing may still wait for an answer.
+    quieto: bool,
 }
 
 impl<'a> Entradas<'a> {
-    pub(super) fn new(tp: TopicPartition, corte: &'a Corte, apartes: &'a mut Apartes, desenlaces: Desenlaces) -> Self {
-        Self { tp, corte, apartes, desenlaces, cuenta: Cuenta::default() }
+    pub(super) fn new(
+        tp: TopicPartition,
+        corte: &'a Corte,
+        apartes: &'a mut Apartes,
+        desenlaces: Desenlaces,
+        quieto: bool,
+    ) -> Self {
+        Self { tp, corte, apartes, desenlaces, cuenta: Cuenta::default(), quieto }
     }
 
     /// Reads the commands of the partition and closes the account.
@@ -146,6 +154,7 @@ impl<'a> Entradas<'a> {
             return ClaseEntrada::EnDlq;
         }
         if es_paso(&comando) {
+            self.apartes.anotar_pregunta(codec, &comando.envelope.comando);
             return ClaseEntrada::DeSaga;
         }
         if leida {
@@ -185,6 +194,9 @@ impl<'a> Entradas<'a> {
         let Some(desenlace) = self.desenlaces.por_comando.get_mut(&clave) else {
             if self.apartes.devuelto(&clave) {
                 return ClaseEntrada::EnDlq;
+            }
+            if self.apartes.preguntado(&clave) && !self.quieto {
+                return ClaseEntrada::Pendiente;
             }
             return self.sin_rastro(leida, Codigo::I1, informe, || format!("{}: se perdió, no tiene desenlace", cual()));
         };

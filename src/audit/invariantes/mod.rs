@@ -177,7 +177,8 @@ impl Verificador<'_> {
         if let Some(proyecciones) = &opciones.proyecciones {
             proyecciones.comparar(log, eventos, corte.tramo(eventos).hasta, &estados, &self.espera, informe)?;
         }
-        Entradas::new(tp(Topic::Comandos(contexto)), corte, &mut self.apartes, desenlaces).comparar(codec, lector, informe)
+        let comandos = tp(Topic::Comandos(contexto));
+        Entradas::new(comandos, corte, &mut self.apartes, desenlaces, opciones.quieto).comparar(codec, lector, informe)
     }
 
     /// What only the whole can tell.

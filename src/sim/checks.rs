@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{clients::Clients, node::Shared, sinks::ReadSide};
 use crate::{
-    audit::invariantes::{LibroAuditoria, Opciones, Proyeccion, Proyecciones, Sumidero, verificar},
+    audit::{
+        invariantes::{LibroAuditoria, Opciones, Proyeccion, Proyecciones, Sumidero},
+        oraculo::verificar_y_juzgar,
+    },
     contracts::{RecordedEvent, Resultado},
     domain::{Contexto, Evento, facturacion::factura::EventoFactura},
     log::{Log, StoredRecord, Topic, TopicPartition, simulated::SimulatedLog},
@@ -40,8 +43,8 @@ pub fn run(shared: &Shared, clients: &Clients, reads: &ReadSide) -> Vec<String> 
         ..Opciones::default()
     };
     let mut findings = Vec::new();
-    match verificar(&shared.log, &shared.codec, &opciones, &mut |_, _| {}) {
-        Ok(informe) => {
+    match verificar_y_juzgar(&shared.log, &shared.codec, &shared.emisor, &opciones, &mut |_, _| {}) {
+        Ok((informe, _)) => {
             for invariante in informe.invariantes.iter().filter(|i| i.fallas > 0) {
                 for ejemplo in &invariante.ejemplos {
                     findings.push(format!("{}: {ejemplo}", invariante.codigo));

@@ -6,7 +6,7 @@ use hashbrown::HashSet;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{
-    ErrorVerificacion,
+    ErrorVerificacion, Testigo,
     auditoria::Libro,
     corte::Corte,
     desenlaces::{Clase, Desenlace, corta, es_paso},
@@ -61,6 +61,7 @@ impl Apartes {
         codec: &Codec,
         corte: &Corte,
         libro: &mut Libro,
+        testigo: &mut dyn Testigo,
         lector: &mut Lector<'_>,
         informe: &mut Informe,
     ) -> Result<Self, ErrorVerificacion> {
@@ -72,6 +73,7 @@ impl Apartes {
                     Ok(RegistroAuditoria::Rechazo(rechazo)) => {
                         libro.anotar(tp, registro.position, rechazo.ocurrido_en, &rechazo.correlation_id);
                         apartes.rechazo(&rechazo, informe);
+                        testigo.rechazo(rechazo);
                     }
                     Ok(RegistroAuditoria::Consulta(consulta)) => {
                         libro.anotar(tp, registro.position, consulta.ocurrido_en, &consulta.correlation_id);

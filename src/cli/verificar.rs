@@ -65,15 +65,11 @@ fn directo(contexto: &Contexto, args: &VerificarArgs) -> Result<Value, Fallo> {
     }
     contexto.salida.nota(format!("Nadie atiende la carpeta {}: se lee directamente.", carpeta.display()));
     let barra = barra(&contexto.salida);
-    let verificado = node::verificar_carpeta(
-        &NodeOptions::new(&contexto.configuracion),
-        args.quieto,
-        args.oraculo,
-        &mut |hechos, total| {
+    let verificado =
+        node::verificar_carpeta(&NodeOptions::new(&contexto.configuracion), args.quieto, args.oraculo, &mut |hechos, total| {
             barra.set_length(total);
             barra.set_position(hechos);
-        },
-    );
+        });
     barra.finish_and_clear();
     verificado.map(|informe| informe.to_json()).map_err(|e| nodo::fallo(&e))
 }

@@ -4,6 +4,7 @@ mod apertura;
 mod auditoria;
 mod carpeta;
 mod error;
+mod esquemas;
 mod lecturas;
 mod metricas;
 mod options;
@@ -27,6 +28,9 @@ use tokio::{
 
 pub use carpeta::{Carpeta, EstadoCarpeta, Proceso, VERSION_CARPETA, espacio_libre, inspeccionar};
 pub use error::NodeError;
+pub use esquemas::ids_guardados;
+#[cfg(feature = "kafka")]
+pub use esquemas::registro_de_esquemas;
 pub use options::NodeOptions;
 #[cfg(feature = "kafka")]
 pub use registro::opciones_de_kafka;
@@ -67,6 +71,8 @@ pub struct Node {
     emisor: Arc<Emisor>,
     address: Option<SocketAddr>,
     fresh: bool,
+    /// Compares the ids in use with the schema registry while the node runs.
+    _vigia: Option<esquemas::Vigia>,
     /// Last: the folder is let go when everything else is down.
     carpeta: Option<Carpeta>,
 }

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Carpeta, NodeError, NodeOptions, registro, start};
+use super::{Carpeta, NodeError, NodeOptions, esquemas, registro, start};
 use crate::{
     audit::{
         invariantes::{
@@ -70,7 +70,9 @@ impl Verificador {
 
     /// The door that the API opens to it.
     pub(super) fn puerta(self) -> Verificacion {
-        Arc::new(move |quieto| self.verificar(quieto, false, &mut |_, _| {}).map(|informe| informe.to_json()).map_err(|e| e.to_string()))
+        Arc::new(move |quieto| {
+            self.verificar(quieto, false, &mut |_, _| {}).map(|informe| informe.to_json()).map_err(|e| e.to_string())
+        })
     }
 }
 
@@ -86,8 +88,8 @@ pub fn verificar_carpeta(
     progreso: Progreso<'_>,
 ) -> Result<Informe, NodeError> {
     let carpeta = Carpeta::abrir(&options.carpeta, options.particiones)?;
-    let codec = start::open_codec(&carpeta)?;
     let log = registro::open_log(&carpeta, options)?;
+    let codec = esquemas::codec(&carpeta, options)?;
     let tables = Arc::new(OnceLock::new());
     if options.proyecciones {
         let opened = start::open_tables(&carpeta.tablas()).map_err(start::almacen)?;

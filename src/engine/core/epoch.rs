@@ -138,6 +138,9 @@ pub struct ClosedEpoch {
     pub inputs: u32,
 }
 
+/// First ordinal of events that a timer led to; inputs stay below it.
+pub const TIMER_ORDINALS: u32 = 1 << 16;
+
 /// UUIDv7 of an event: its time in milliseconds, then topic (5 bits), partition (12), position (40) and ordinal (17) of what
 /// led to it. The same input decided again gives the same ids; no two events share one.
 ///
@@ -152,6 +155,12 @@ pub fn event_id(at: Instante, entrada: &Entrada, ordinal: u32) -> Uuid {
     let millis = u128::from(at.micros().max(0).unsigned_abs() / 1_000) & ((1 << 48) - 1);
     let (rand_a, rand_b) = (tail >> 62, tail & ((1 << 62) - 1));
     Uuid::from_u128((millis << 80) | (7 << 76) | (rand_a << 64) | (0b10 << 62) | rand_b)
+}
+
+/// Whether a timer led to the event of this id: its `entrada` is then the next position of its document's partition, which nothing came
+/// from.
+pub fn is_of_timer(event_id: Uuid) -> bool {
+    event_id.as_u128() & ((1 << 17) - 1) >= u128::from(TIMER_ORDINALS)
 }
 
 #[cfg(test)]

@@ -32,7 +32,8 @@ use factumarket::{
         gateway::{Gateway, NewCommand},
         lane::EpochLimits,
         ports::{Clock, SystemClock},
-        shell::metrics::EngineMetrics, store::StateStore,
+        shell::metrics::EngineMetrics,
+        store::StateStore,
     },
     log::embedded::{EmbeddedLog, EmbeddedLogOptions},
     tables::kv::KvStore,
@@ -109,9 +110,8 @@ fn others_after(gateway: &Arc<dyn Gateway>, each: u64, window: usize) -> Result<
         Comando::Factura(ComandoFactura::AnularFactura { factura_id, motivo: "anulación de prueba".into() })
     };
     let draft_id = |n: u64| Id::new(&format!("borrador-{n}")).expect("id");
-    let draft = |n: u64| {
-        Comando::Factura(ComandoFactura::CrearFactura { factura_id: draft_id(n), datos: Box::new(three_lines(n)) })
-    };
+    let draft =
+        |n: u64| Comando::Factura(ComandoFactura::CrearFactura { factura_id: draft_id(n), datos: Box::new(three_lines(n)) });
     let issue = |n: u64| Comando::Factura(ComandoFactura::EmitirFactura { factura_id: draft_id(n), fechas: None });
     measure(gateway, "note", each, window, &note)?;
     measure(gateway, "annulment", each, window, &annul)?;

@@ -64,7 +64,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         after.rss_bytes >> 20,
         (after.escritos_bytes - io.escritos_bytes) as f64 / facturas as f64
     );
-    runtime.block_on(engine.stop())?;
+    runtime.block_on(engine.stop(false))?;
     Ok(())
 }
 
@@ -86,6 +86,7 @@ async fn start(dir: &Path) -> Result<Engine, Box<dyn std::error::Error>> {
         core: CoreLimits::default(),
         node: "banco".to_owned(),
         reply_partition: 0,
+        processor: true,
         max_waiting: 100_000,
     })
     .await?;

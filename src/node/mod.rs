@@ -181,7 +181,7 @@ pub fn failure_of(phase: &Phase) -> Option<String> {
     match phase {
         Phase::Failed { cause } => Some(cause.clone()),
         Phase::Stopped => Some("el procesador se detuvo".to_owned()),
-        Phase::Recovering { .. } | Phase::Ready(_) | Phase::Waiting { .. } => None,
+        Phase::Recovering { .. } | Phase::Ready(_) | Phase::Elsewhere | Phase::Waiting { .. } => None,
     }
 }
 

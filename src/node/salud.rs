@@ -33,7 +33,7 @@ impl Health for SaludDelNodo {
         let phase = self.phase.borrow().clone();
         let (vivo, arrancado, motivo) = match &phase {
             Phase::Recovering { done, total } => (true, false, Some(format!("carga el estado: {done} de {total} registros"))),
-            Phase::Ready(_) => (true, true, None),
+            Phase::Ready(_) | Phase::Elsewhere => (true, true, None),
             Phase::Waiting { cause, retry_in } => {
                 (true, true, Some(format!("el procesador se reconstruye en {retry_in:?}: {cause}")))
             }
@@ -45,7 +45,7 @@ impl Health for SaludDelNodo {
         Salud {
             vivo,
             arrancado: arrancado && sembrado,
-            listo: matches!(phase, Phase::Ready(_)) && sembrado,
+            listo: matches!(phase, Phase::Ready(_) | Phase::Elsewhere) && sembrado,
             motivos: motivo
                 .into_iter()
                 .chain((!sembrado).then(|| "crea la sucursal y la numeración iniciales".to_owned()))

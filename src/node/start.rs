@@ -86,6 +86,7 @@ pub(super) fn start(options: NodeOptions) -> Result<Node, NodeError> {
         },
         node: options.nodo.clone(),
         reply_partition: 0,
+        processor: true,
         max_waiting: options.max_en_curso as u64,
     }));
     let engine = engine.map_err(|e| NodeError::Motor(e.to_string()))?;

@@ -84,7 +84,7 @@ async fn stop(parts: &mut Parts) -> Result<(), String> {
         let _ = tokio::task::spawn_blocking(move || audit.close()).await;
     }
     let engine = match parts.engine.take() {
-        Some(engine) => engine.stop().await.map_err(|e| e.to_string()),
+        Some(engine) => engine.stop(false).await.map_err(|e| e.to_string()),
         None => Ok(()),
     };
     if let Some(runner) = parts.runner.take() {

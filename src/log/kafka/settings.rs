@@ -12,7 +12,7 @@ use rdkafka::{
     error::{KafkaError, RDKafkaErrorCode},
 };
 
-use super::super::topology::Topology;
+use super::super::{LogError, topology::Topology};
 
 /// How long a call to a broker may take before it is an error.
 pub const CALL: Duration = Duration::from_secs(30);
@@ -79,6 +79,23 @@ impl KafkaOptions {
             .set("fetch.message.max.bytes", FETCH_BYTES.to_string())
             .set("queued.min.messages", "20000")
             .set("queued.max.messages.kbytes", "16384");
+        self.with_extra(config)
+    }
+
+    /// A consumer that only notices that something came.
+    pub fn tail(&self) -> ClientConfig {
+        let mut config = self.base("vigia");
+        config
+            .set("group.id", self.topology.named("factumarket-lectores"))
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("isolation.level", "read_committed")
+            .set("auto.offset.reset", "error")
+            .set("fetch.wait.max.ms", "500")
+            .set("fetch.error.backoff.ms", "10")
+            .set("fetch.message.max.bytes", "16384")
+            .set("queued.min.messages", "100")
+            .set("queued.max.messages.kbytes", "256");
         self.with_extra(config)
     }
 
@@ -149,6 +166,14 @@ pub fn explain(error: &KafkaError) -> String {
     match error.rdkafka_error_code().and_then(hint) {
         Some(hint) => format!("{error}; {hint}"),
         None => error.to_string(),
+    }
+}
+
+/// The error of a call that failed: `Unreachable` when it passes by itself.
+pub fn failure(error: &KafkaError, text: String) -> LogError {
+    match error.rdkafka_error_code() {
+        Some(code) if is_passing(code) => LogError::Unreachable(text),
+        _ => LogError::Storage(text),
     }
 }
 

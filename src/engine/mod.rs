@@ -94,8 +94,10 @@ pub struct Engine {
     metrics: Arc<EngineMetrics>,
 }
 
-/// A clean stop takes at most this long.
-const STOP_PATIENCE: Duration = Duration::from_secs(10);
+/// A clean stop takes at most this long, and then what is left is abandoned: it is whole on the log.
+const STOP_PATIENCE: Duration = Duration::from_secs(5);
+/// How long whoever reads the replies may take to notice.
+const REPLIES_PATIENCE: Duration = Duration::from_secs(1);
 
 impl Engine {
     /// Starts recovery and, after it, the processor. Returns at once: watch [`Engine::phase`].
@@ -164,7 +166,7 @@ impl Engine {
     /// they wait for this node's return as long as its session lasts.
     ///
     /// # Errors
-    /// When that takes longer than ten seconds; the log is whole all the same.
+    /// When that takes longer than five seconds; the log is whole all the same.
     pub async fn stop(mut self, retire: bool) -> Result<(), EngineError> {
         let stopped = match self.supervisor.take() {
             Some(supervisor) => stop_processor(supervisor, retire).await,
@@ -172,9 +174,9 @@ impl Engine {
         };
         self.stop.store(true, Ordering::Release);
         if let Some(replies) = self.replies.take() {
-            let joined = tokio::task::spawn_blocking(move || replies.join()).await;
-            if !matches!(joined, Ok(Ok(()))) {
-                tracing::error!(evento = "hilo_respuestas", "el hilo de respuestas terminó con un fallo");
+            let joined = tokio::time::timeout(REPLIES_PATIENCE, tokio::task::spawn_blocking(move || replies.join())).await;
+            if !matches!(joined, Ok(Ok(Ok(())))) {
+                tracing::error!(evento = "hilo_respuestas", "el hilo de respuestas no terminó bien");
             }
         }
         self.waiters.close();

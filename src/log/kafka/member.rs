@@ -31,6 +31,8 @@ const FULL: Duration = Duration::from_secs(1);
 const POSITIONS: Duration = Duration::from_secs(5);
 /// How often the group is asked whether somebody waits for a round.
 const ROUND: Duration = Duration::from_secs(1);
+/// Partitions are nobody's for a while in every round that moves them: longer than whoever lets them go may take, no round is coming.
+const ORPHANED: Duration = Duration::from_secs(6);
 /// How long leaving the group may take.
 const LEAVING: Duration = Duration::from_secs(5);
 
@@ -54,6 +56,8 @@ pub struct Member {
     arrived: bool,
     /// When it may ask next whether somebody waits for a round.
     ask_at: Option<Instant>,
+    /// Since when, and in which generation, partitions are nobody's.
+    orphans: Option<(i32, Instant)>,
     standing: Arc<Standing>,
     held: BTreeMap<TopicPartition, Held>,
     held_records: usize,
@@ -89,6 +93,7 @@ impl Member {
             is_static: instance.is_some(),
             arrived: false,
             ask_at: None,
+            orphans: None,
             standing,
             held: BTreeMap::new(),
             held_records: 0,
@@ -285,8 +290,24 @@ impl Member {
             .flat_map(|spec| (0..spec.partitions).map(|number| (spec.name.clone(), i32::from(number))));
         let all: BTreeSet<(String, i32)> = all.collect();
         match group::has_orphans(self.consumer.client(), &topology.named(&self.group), &all) {
-            Ok(false) => {}
-            Ok(true) => {
+            Ok(orphans) => self.look_after(orphans),
+            Err(error) if passes(&error) => Ok(()),
+            Err(error) => Err(self.failed("no se pudo preguntar por el grupo", &error)),
+        }
+    }
+
+    /// Joins again once partitions were nobody's for long in one generation; is done when none is.
+    fn look_after(&mut self, orphans: bool) -> Result<(), LogError> {
+        let generation = self.standing.membership().metadata().map(|metadata| metadata.generation);
+        let Some(generation) = generation.filter(|_| orphans) else {
+            self.orphans = None;
+            if !orphans {
+                self.standing.change(Membership::round_paid);
+            }
+            return Ok(());
+        };
+        match self.orphans {
+            Some((of, since)) if of == generation && since.elapsed() >= ORPHANED => {
                 tracing::info!(
                     evento = "ronda_debida",
                     grupo = self.group,
@@ -294,11 +315,11 @@ impl Member {
                 );
                 self.consumer.unsubscribe();
                 self.subscribe()?;
+                self.standing.change(Membership::round_paid);
             }
-            Err(error) if passes(&error) => return Ok(()),
-            Err(error) => return Err(self.failed("no se pudo preguntar por el grupo", &error)),
+            Some((of, _)) if of == generation => {}
+            _ => self.orphans = Some((generation, Instant::now())),
         }
-        self.standing.change(Membership::round_paid);
         Ok(())
     }
 

@@ -106,7 +106,7 @@ impl KafkaOptions {
             .set("group.id", self.topology.named(group))
             .set("partition.assignment.strategy", "cooperative-sticky")
             .set("session.timeout.ms", self.session.as_millis().to_string())
-            .set("heartbeat.interval.ms", (self.session.as_millis() / 5).clamp(200, 3_000).to_string())
+            .set("heartbeat.interval.ms", (self.session.as_millis() / 20).clamp(200, 500).to_string())
             .set("max.poll.interval.ms", self.session.as_millis().max(60_000).to_string())
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")

@@ -83,12 +83,8 @@ impl Tail {
 
 impl Drop for Tail {
     fn drop(&mut self) {
+        // It may be asking a broker that does not answer: it is not waited for.
         self.shared.stop.store(true, Ordering::Release);
-        if let Some(thread) = locked(&self.thread).take()
-            && thread.join().is_err()
-        {
-            tracing::error!(evento = "hilo_vigia", "el hilo que vigila el final de los temas terminó con un fallo");
-        }
     }
 }
 

@@ -70,8 +70,8 @@ fn two_nodes_share_the_partitions_and_one_dies() {
     sembrar(&agente(), &nodos[0].url, &libro);
     let carga = Carga::empezar(libro, urls(&nodos), 6, 1);
     carga.esperar(150);
-    let cada_uno: Vec<f64> = nodos.iter().map(|nodo| nodo.metrica("factumarket_invoices_issued_total", "")).collect();
-    assert!(cada_uno.iter().all(|emitidas| *emitidas > 0.0), "los dos deciden: {cada_uno:?}");
+    let cada_uno: Vec<f64> = nodos.iter().map(|nodo| nodo.metrica("factumarket_commands_total", "")).collect();
+    assert!(cada_uno.iter().all(|decididos| *decididos > 0.0), "los dos deciden: {cada_uno:?}");
     assert!(pasos_cruzados(&nodos) > 0.0, "las sagas cruzan");
     // Killed for longer than its session, so that the other takes over; and back.
     let muerte = Instant::now();

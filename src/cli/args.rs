@@ -71,6 +71,8 @@ pub enum Orden {
     Banco(BancoArgs),
     /// Crea, compara, dibuja o da permisos a los temas de Kafka
     Topologia(TopologiaArgs),
+    /// Registra, compara o muestra los esquemas Avro en el registro de esquemas
+    Esquemas(EsquemasArgs),
     /// Muestra la configuración
     Config(ConfigArgs),
     /// Revisa la máquina, la carpeta de datos y la configuración
@@ -369,6 +371,40 @@ pub enum TopologiaAccion {
         after_help = "Ejemplo:\n  factumarket topologia acl --set kafka.brokers=kafka:9092"
     )]
     Acl,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "factumarket esquemas aplicar|verificar|diff [OPCIONES]",
+    after_help = "El registro de esquemas: esquemas.url y los demás ajustes de [esquemas].\n\n\
+                  Ejemplo:\n  factumarket esquemas aplicar --set esquemas.url=http://127.0.0.1:8081/apis/ccompat/v7"
+)]
+pub struct EsquemasArgs {
+    #[command(subcommand)]
+    pub accion: EsquemasAccion,
+}
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum EsquemasAccion {
+    /// Registra los esquemas que faltan y sujeta cada uno a BACKWARD_TRANSITIVE
+    #[command(
+        override_usage = "factumarket esquemas aplicar [OPCIONES]",
+        after_help = "Comprueba antes la compatibilidad: si algo no es compatible, no registra nada y falla.\n\n\
+                      Ejemplo:\n  factumarket esquemas aplicar"
+    )]
+    Aplicar,
+    /// Compara ids, textos y nivel con lo que escribe el programa, y con los ids de la carpeta si los hay
+    #[command(
+        override_usage = "factumarket esquemas verificar [OPCIONES]",
+        after_help = "Salida: 0 sin diferencias · 1 con ellas\n\nEjemplo:\n  factumarket esquemas verificar --datos datos"
+    )]
+    Verificar,
+    /// Muestra en qué difiere lo último del registro de lo que escribe el programa
+    #[command(
+        override_usage = "factumarket esquemas diff [OPCIONES]",
+        after_help = "Salida: 0 sin diferencias · 1 con ellas\n\nEjemplo:\n  factumarket esquemas diff --json"
+    )]
+    Diff,
 }
 
 #[derive(Debug, Args)]

@@ -9,12 +9,14 @@ mod consultar;
 mod contexto;
 mod demo;
 mod destino;
+mod diferencia;
 mod doctor;
 mod dominio;
 mod ejemplo;
 mod ejemplos;
 mod emitir;
 mod espanol;
+mod esquemas;
 mod fallo;
 mod formato;
 #[doc(hidden)]
@@ -98,6 +100,7 @@ fn ejecutar(cli: Cli, salida: Salida) -> Result<(), Fallo> {
             config_ver::ver(&con(Vec::new())?, origen)
         }
         Orden::Topologia(args) => topologia::ejecutar(&con(Vec::new())?, args.accion),
+        Orden::Esquemas(args) => esquemas::ejecutar(&con(Vec::new())?, args.accion),
         Orden::Banco(args) => banco::ejecutar(&con(Vec::new())?, &args),
         Orden::Sim(args) => sim::ejecutar(&args, salida),
         Orden::Verificar(args) => verificar::ejecutar(&con(Vec::new())?, args.quieto),

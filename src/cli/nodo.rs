@@ -70,6 +70,11 @@ pub fn fallo(error: &NodeError) -> Fallo {
             "no se puede leer lo guardado",
             "Vea factumarket doctor. El registro es lo único que no se puede reconstruir: no lo borre.",
         ),
+        NodeError::Esquemas(_) => (
+            Clase::Servicio,
+            "no se conocen los ids de los esquemas",
+            "Revise esquemas.url; «factumarket esquemas aplicar» los registra y «esquemas verificar» los compara.",
+        ),
         NodeError::Motor(_) => (
             Clase::Servicio,
             "el procesador no puede trabajar",

@@ -241,6 +241,27 @@ pub const AJUSTES: &[Ajuste] = &[
         "Otros ajustes de librdkafka, clave=valor separados por «;». Ganan a los demás.",
     ),
     ajuste(
+        "esquemas.url",
+        Tipo::Texto { min: 1, max: 2_000 },
+        "http://127.0.0.1:8081/apis/ccompat/v7",
+        "Registro de esquemas (protocolo de Confluent) de una instalación de Kafka; varias direcciones, separadas por comas. \
+         «ninguno» deja los ids en la carpeta de datos: nadie más lee los eventos.",
+    ),
+    ajuste("esquemas.usuario", Tipo::Texto { min: 0, max: 200 }, "", "Usuario del registro de esquemas; vacío entra sin él."),
+    ajuste(
+        "esquemas.contrasena_archivo",
+        Tipo::Texto { min: 0, max: 1_000 },
+        "",
+        "Archivo con la contraseña del registro de esquemas; nunca va en la configuración.",
+    ),
+    ajuste(
+        "esquemas.ca_archivo",
+        Tipo::Texto { min: 0, max: 1_000 },
+        "",
+        "Certificados PEM en que se confía para el registro de esquemas, además de los del sistema.",
+    ),
+    entero("esquemas.plazo_ms", 100, 60_000, "5000", "Espera de una respuesta del registro de esquemas, en milisegundos."),
+    ajuste(
         "bitacora.nivel",
         Tipo::Opcion(&["error", "aviso", "info", "depuracion", "traza"]),
         "aviso",

@@ -21,8 +21,8 @@ pub use capas::{Fuentes, Origen, Resuelto, cargar};
 pub use errores::{ErroresConfiguracion, Problema};
 pub use guia::pagina;
 pub use tipado::{
-    AjustesAuditoria, AjustesBitacora, AjustesKafka, AjustesMotor, AjustesProyecciones, AjustesRegistro, AjustesServidor,
-    Configuracion, ConsultasAuditadas, FormatoBitacora, SeguridadKafka, TipoRegistro,
+    AjustesAuditoria, AjustesBitacora, AjustesEsquemas, AjustesKafka, AjustesMotor, AjustesProyecciones, AjustesRegistro,
+    AjustesServidor, Configuracion, ConsultasAuditadas, FormatoBitacora, SeguridadKafka, TipoRegistro,
 };
 pub use valores::Valor;
 

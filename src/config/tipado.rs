@@ -88,6 +88,17 @@ pub struct AjustesKafka {
     pub ajustes: String,
 }
 
+/// Section `esquemas`. Files are not read here; an empty name is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AjustesEsquemas {
+    /// Addresses of the registry, in order; none: ids are the folder's own.
+    pub urls: Vec<String>,
+    pub usuario: String,
+    pub contrasena_archivo: String,
+    pub ca_archivo: String,
+    pub plazo: Duration,
+}
+
 /// Section `registro`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AjustesRegistro {
@@ -121,6 +132,7 @@ pub struct Configuracion {
     pub auditoria: AjustesAuditoria,
     pub registro: AjustesRegistro,
     pub kafka: AjustesKafka,
+    pub esquemas: AjustesEsquemas,
     pub bitacora: AjustesBitacora,
     emisor: Emisor,
     resueltos: Vec<Resuelto>,
@@ -176,6 +188,7 @@ impl Configuracion {
                 cache_bytes: tabla.natural("registro.cache_mb") << 20,
             },
             kafka: kafka(&tabla, problemas),
+            esquemas: esquemas(&tabla, problemas),
             bitacora: AjustesBitacora {
                 nivel: match tabla.texto("bitacora.nivel") {
                     "error" => "error",
@@ -223,6 +236,36 @@ fn kafka(tabla: &Tabla<'_>, problemas: &mut Vec<Problema>) -> AjustesKafka {
             que: format!("kafka.min_en_sincronia es {} y sólo hay {} réplicas", ajustes.min_en_sincronia, ajustes.replicas),
             donde: tabla.buscar("kafka.replicas").origen.to_string(),
             hacer: "Suba kafka.replicas o baje kafka.min_en_sincronia; con un solo broker ambos son 1.".to_owned(),
+        });
+    }
+    ajustes
+}
+
+fn esquemas(tabla: &Tabla<'_>, problemas: &mut Vec<Problema>) -> AjustesEsquemas {
+    const NINGUNO: &str = "ninguno";
+    let texto = |nombre| tabla.texto(nombre).trim().to_owned();
+    let partes = tabla.texto("esquemas.url").split(',').map(str::trim).filter(|url| !url.is_empty());
+    let urls: Vec<String> = partes.filter(|url| *url != NINGUNO).map(str::to_owned).collect();
+    let mala = urls.iter().find(|url| !url.starts_with("http://") && !url.starts_with("https://"));
+    if let Some(mala) = mala {
+        problemas.push(Problema {
+            que: format!("esquemas.url: «{mala}» no es una dirección http:// ni https://"),
+            donde: tabla.buscar("esquemas.url").origen.to_string(),
+            hacer: "Por ejemplo http://127.0.0.1:8081/apis/ccompat/v7, o «ninguno».".to_owned(),
+        });
+    }
+    let ajustes = AjustesEsquemas {
+        urls,
+        usuario: texto("esquemas.usuario"),
+        contrasena_archivo: texto("esquemas.contrasena_archivo"),
+        ca_archivo: texto("esquemas.ca_archivo"),
+        plazo: Duration::from_millis(tabla.natural("esquemas.plazo_ms")),
+    };
+    if ajustes.usuario.is_empty() != ajustes.contrasena_archivo.is_empty() {
+        problemas.push(Problema {
+            que: "esquemas.usuario y esquemas.contrasena_archivo van juntos, y hay uno solo".to_owned(),
+            donde: tabla.buscar("esquemas.usuario").origen.to_string(),
+            hacer: "Ponga los dos, o ninguno.".to_owned(),
         });
     }
     ajustes

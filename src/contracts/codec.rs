@@ -7,9 +7,9 @@ use hashbrown::HashMap;
 use sha2::{Digest, Sha256};
 
 use super::{
-    CONGELADOS, CodecError, CommandEnvelope, EstadoAgregado, EventEnvelope, Huella, Instantanea, MAX_RECORD_BYTES, NAMESPACE,
-    RecordedEvent, RegistroAuditoria, RegistroDlq, Registry, RegistryError, Respuesta, VERSION,
-    esquemas::self_contained,
+    CONGELADOS, CodecError, CommandEnvelope, EstadoAgregado, EventEnvelope, Huella, Instantanea, MAX_RECORD_BYTES, RecordedEvent,
+    RegistroAuditoria, RegistroDlq, Registry, RegistryError, Respuesta, VERSION,
+    esquemas::subjects,
     tipos::{Clase, Registro},
     wire::{self, Body, Reader, Wire, Writer},
 };
@@ -65,23 +65,14 @@ pub struct Codec {
 }
 
 impl Codec {
-    /// Registers every schema ever written, oldest version first, under the subjects of its topics (`<topic>-<record>`).
+    /// Asks the registry for the ids of [`subjects`].
     ///
     /// # Errors
     /// When the registry fails.
     pub fn new(registry: &dyn Registry) -> Result<Self, RegistryError> {
-        let mut wanted = Vec::new();
-        let mut owners = Vec::new();
-        let mut register = |registro: Registro, version: u16, schema: &str| {
-            for topic in registro.clase().topics() {
-                wanted.push((format!("{topic}-{NAMESPACE}.{}", registro.nombre()), schema.to_owned()));
-                owners.push((registro, version));
-            }
-        };
-        CONGELADOS.iter().for_each(|old| register(old.registro, old.version, old.json()));
-        for registro in Registro::TODOS.iter().copied() {
-            register(registro, VERSION, &self_contained(registro)?);
-        }
+        let subjects = subjects()?;
+        let wanted: Vec<(String, String)> = subjects.iter().map(|s| (s.subject.clone(), s.schema.clone())).collect();
+        let owners: Vec<(Registro, u16)> = subjects.iter().map(|s| (s.registro, s.version)).collect();
         let given = registry.ids_for(&wanted)?;
         // A schema that did not change has one id: the newest version with it counts.
         let registros: HashMap<u32, (Registro, u16)> = given.iter().copied().zip(owners.iter().copied()).collect();

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{NAMESPACE, registry::RegistryError, tipos::Registro};
+use super::{CONGELADOS, NAMESPACE, VERSION, registry::RegistryError, tipos::Registro};
 
 /// Deepest nesting of types followed: far above any honest one.
 const MAX_DEPTH: usize = 32;
@@ -38,6 +38,36 @@ compartidos! {
     CreditoConcedido InicioEmisionNota GrupoDevuelto DocumentoNotaCredito EmisionNotaEnCurso RespuestaDian InicioAnulacion
     MovimientoAnulacion DocumentoAnulado AnulacionEnCurso CreditoEnReserva CreditoEnFirme CreditoDevuelto NotaDeFactura
     CreditoFactura PosteriorFactura DevolucionPedida ResumenNota NotaAceptada
+}
+
+/// A schema and where it is registered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubjectSchema {
+    /// `<topic>-<record>`, without any prefix of an installation.
+    pub subject: String,
+    /// Self-contained, as registries get it.
+    pub schema: String,
+    pub registro: Registro,
+    /// Version of the contract that wrote with it.
+    pub version: u16,
+}
+
+/// Every schema ever written, oldest version first, under the subjects of its topics.
+///
+/// # Errors
+/// As [`self_contained`].
+pub fn subjects() -> Result<Vec<SubjectSchema>, RegistryError> {
+    let under = |registro: Registro, version: u16, schema: String| {
+        let of = move |topic| format!("{topic}-{NAMESPACE}.{}", registro.nombre());
+        let of = move |topic| SubjectSchema { subject: of(topic), schema: schema.clone(), registro, version };
+        registro.clase().topics().into_iter().map(of)
+    };
+    let mut all: Vec<SubjectSchema> =
+        CONGELADOS.iter().flat_map(|old| under(old.registro, old.version, old.json().to_owned())).collect();
+    for registro in Registro::TODOS.iter().copied() {
+        all.extend(under(registro, VERSION, self_contained(registro)?));
+    }
+    Ok(all)
 }
 
 /// The record's schema with every type it names defined at its first use, as a registry wants it.

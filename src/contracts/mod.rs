@@ -12,10 +12,12 @@ mod wire;
 
 pub use codec::{Codec, DecodedCommand, EventBody};
 pub use error::CodecError;
-pub use esquemas::self_contained;
+pub use esquemas::{SubjectSchema, self_contained, subjects};
 pub use event_types::event_type;
 pub use historia::{CONGELADOS, EsquemaCongelado, VERSION};
-pub use registry::{EmbeddedRegistry, Registry, RegistryError};
+pub use registry::{CachedRegistry, EmbeddedRegistry, KeptIds, Registry, RegistryError};
+#[cfg(feature = "kafka")]
+pub use registry::{ConfluentOptions, ConfluentRegistry, LEVEL as NIVEL_DE_COMPATIBILIDAD};
 pub use sobres::*;
 pub use tipos::{Clase, Registro};
 

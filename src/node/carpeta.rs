@@ -9,6 +9,7 @@
 //! estado/         local store of the engine; rebuilt from the log
 //! tablas/         projections and audit; rebuilt from the log
 //! esquemas.json   ids given to the Avro schemas
+//! esquemas-registro.json   with a schema registry: the ids it gave, so that the node starts without it
 //! ```
 
 use std::{
@@ -32,6 +33,8 @@ const CLAVE_PARTICIONES: &str = "particiones";
 const ARCHIVO_CANDADO: &str = "candado";
 const ARCHIVO_PROCESO: &str = "proceso.json";
 const ARCHIVO_ORIGEN: &str = "origen";
+/// What the schema registry of an installation answered.
+pub(super) const ARCHIVO_REGISTRO: &str = "esquemas-registro.json";
 /// The log that is in the folder itself.
 pub(super) const EMBEBIDO: &str = "embebido";
 /// Neither VERSION nor `proceso.json` is ever near this; a larger one is not ours.
@@ -132,6 +135,11 @@ impl Carpeta {
 
     pub fn esquemas(&self) -> PathBuf {
         self.raiz.join("esquemas.json")
+    }
+
+    /// What the schema registry of the installation answered.
+    pub fn esquemas_del_registro(&self) -> PathBuf {
+        self.raiz.join(ARCHIVO_REGISTRO)
     }
 
     /// Positions kept in the folder are of one log: notes which at the first start, and refuses another later.

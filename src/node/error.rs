@@ -25,6 +25,9 @@ pub enum NodeError {
     /// Log, tables or schemas do not open.
     #[error("{0}")]
     Almacen(String),
+    /// Ids of the schemas cannot be known, or are not those of what is written.
+    #[error("{0}")]
+    Esquemas(String),
     /// The engine gave up, or did not stop.
     #[error("{0}")]
     Motor(String),

@@ -4,6 +4,7 @@ mod apertura;
 mod auditoria;
 mod carpeta;
 mod error;
+mod esquemas;
 mod lecturas;
 mod metricas;
 mod options;
@@ -29,6 +30,9 @@ use tokio::{
 
 pub use carpeta::{Carpeta, EstadoCarpeta, Proceso, VERSION_CARPETA, espacio_libre, inspeccionar};
 pub use error::NodeError;
+pub use esquemas::ids_guardados;
+#[cfg(feature = "kafka")]
+pub use esquemas::registro_de_esquemas;
 pub use options::NodeOptions;
 pub use papeles::Papeles;
 #[cfg(feature = "kafka")]
@@ -70,6 +74,8 @@ pub struct Node {
     emisor: Arc<Emisor>,
     address: Option<SocketAddr>,
     fresh: bool,
+    /// Compares the ids in use with the schema registry while the node runs.
+    _vigia: Option<esquemas::Vigia>,
     /// Last: the folder is let go when everything else is down.
     carpeta: Option<Carpeta>,
 }

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use super::Papeles;
 use crate::{
-    config::{AjustesKafka, Configuracion, ConsultasAuditadas, TipoRegistro},
+    config::{AjustesEsquemas, AjustesKafka, Configuracion, ConsultasAuditadas, TipoRegistro},
     domain::emisor::Emisor,
     engine::ports::{Clock, Ids, SystemClock, SystemIds},
     http,
@@ -30,6 +30,8 @@ pub struct NodeOptions {
     pub nodo: String,
     /// Where the log is; `None`: in the folder.
     pub kafka: Option<AjustesKafka>,
+    /// Where the ids of the schemas come from, when the log is Kafka's.
+    pub esquemas: AjustesEsquemas,
     /// Partitions of each topic; fixed when the folder is made.
     pub particiones: u16,
     pub epoca_max_registros: usize,
@@ -69,6 +71,7 @@ impl NodeOptions {
             consultas_auditadas: configuracion.auditoria.consultas,
             nodo: configuracion.motor.nodo.clone(),
             kafka: (configuracion.registro.tipo == TipoRegistro::Kafka).then(|| configuracion.kafka.clone()),
+            esquemas: configuracion.esquemas.clone(),
             particiones: configuracion.motor.particiones,
             epoca_max_registros: configuracion.motor.epoca_max_registros,
             epoca_max_bytes: configuracion.motor.epoca_max_bytes,

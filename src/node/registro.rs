@@ -65,7 +65,8 @@ pub fn topologia(kafka: &AjustesKafka, particiones: u16) -> Result<Topology, Nod
     Topology::parse(&texto, &kafka.topologia, &sizes).map_err(almacen)
 }
 
-fn leer(ajuste: &str, ruta: &str, max: u64) -> Result<String, NodeError> {
+/// Text of a file that a setting names.
+pub(super) fn leer(ajuste: &str, ruta: &str, max: u64) -> Result<String, NodeError> {
     let fallo = |causa: String| NodeError::Almacen(format!("no se puede leer {ruta}, que indica {ajuste}: {causa}"));
     let leido = carpeta::leer_texto(Path::new(ruta), max).map_err(|e| fallo(e.to_string()))?;
     leido.ok_or_else(|| fallo("no existe".to_owned()))

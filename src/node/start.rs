@@ -16,6 +16,7 @@ use super::{
     apertura::LecturasEnApertura,
     auditoria::AuditoriaDeConsultas,
     carpeta::Carpeta,
+    esquemas,
     lecturas::{LecturasDeProyecciones, SinConsultas},
     metricas::{self, Retrasos},
     registro,
@@ -26,7 +27,7 @@ use super::{
     verificacion::Verificador,
 };
 use crate::{
-    contracts::{Codec, EmbeddedRegistry},
+    contracts::Codec,
     engine::{
         Engine, EngineOptions,
         core::CoreLimits,
@@ -60,8 +61,9 @@ pub(super) fn start(options: NodeOptions) -> Result<Node, NodeError> {
     // The three stores wait for the disk, and none for another: they open at the same time.
     let state = open_if(options.papeles.procesador, "abre-estado", carpeta.estado(), open_state)?;
     let tables = open_if(options.papeles.proyecciones, "abre-tablas", carpeta.tablas(), open_tables)?;
-    let codec = open_codec(&carpeta)?;
+    // The log first: it knows whether the folder is its own.
     let log = registro::open_log(&carpeta, &options)?;
+    let (codec, vigia) = esquemas::abrir(&carpeta, &options, &registry)?;
     let fresh = !siembra::sembrado(&*log).map_err(almacen)?;
     let runtime = runtime()?;
     let emisor = Arc::new(options.emisor.clone());
@@ -184,6 +186,7 @@ pub(super) fn start(options: NodeOptions) -> Result<Node, NodeError> {
         emisor,
         address,
         fresh,
+        _vigia: vigia,
         carpeta: Some(carpeta),
     })
 }
@@ -201,11 +204,6 @@ fn bind(direccion: SocketAddr) -> Result<TcpListener, NodeError> {
     let listener = TcpListener::bind(direccion).map_err(fallo)?;
     listener.set_nonblocking(true).map_err(fallo)?;
     Ok(listener)
-}
-
-pub(super) fn open_codec(carpeta: &Carpeta) -> Result<Arc<Codec>, NodeError> {
-    let registry = EmbeddedRegistry::open(&carpeta.esquemas()).map_err(almacen)?;
-    Ok(Arc::new(Codec::new(&registry).map_err(almacen)?))
 }
 
 /// A store that opens on a thread of its own. Dropped, it waits for it, so that a start that failed leaves no folder taken.

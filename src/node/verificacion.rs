@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Carpeta, NodeError, NodeOptions, registro, start};
+use super::{Carpeta, NodeError, NodeOptions, esquemas, registro, start};
 use crate::{
     audit::invariantes::{
         ErrorVerificacion, Informe, LibroAuditoria, Opciones, Progreso, Proyeccion, Proyecciones, Sumidero, verificar,
@@ -73,8 +73,8 @@ impl Verificador {
 /// Why the folder could not be opened or read.
 pub fn verificar_carpeta(options: &NodeOptions, quieto: bool, progreso: Progreso<'_>) -> Result<Informe, NodeError> {
     let carpeta = Carpeta::abrir(&options.carpeta, options.particiones)?;
-    let codec = start::open_codec(&carpeta)?;
     let log = registro::open_log(&carpeta, options)?;
+    let codec = esquemas::codec(&carpeta, options)?;
     let tables = Arc::new(OnceLock::new());
     if options.proyecciones {
         let opened = start::open_tables(&carpeta.tablas()).map_err(start::almacen)?;

@@ -6,8 +6,12 @@ use super::{clients::Clients, node::Shared, sinks::ReadSide};
 use crate::{
     audit::invariantes::{LibroAuditoria, Opciones, Proyeccion, Proyecciones, Sumidero, verificar},
     contracts::{RecordedEvent, Resultado},
-    domain::{Contexto, Evento, facturacion::factura::EventoFactura},
-    log::{Log, StoredRecord, Topic, TopicPartition, simulated::SimulatedLog},
+    domain::{
+        Contexto, Evento,
+        facturacion::factura::EventoFactura,
+        valores::{Dinero, Id},
+    },
+    log::{Log, Topic, TopicPartition, simulated::SimulatedLog},
     projections::{
         auditoria::{AUDITORIA, AUDITORIA_SPEC, huella_de_flujo},
         clientes::{CLIENTES, CLIENTES_SPEC},
@@ -18,7 +22,7 @@ use crate::{
 };
 
 /// What is wrong, for people.
-pub fn run(shared: &Shared, clients: &Clients, reads: &ReadSide) -> Vec<String> {
+pub fn run(shared: &Shared, clients: &Clients, reads: &ReadSide, issued: &Issued) -> Vec<String> {
     let sumideros: Vec<Sumidero> = PROYECCIONES.iter().map(|spec| Sumidero { consumidor: spec.name, temas: spec.topics }).collect();
     let proyecciones = Proyecciones {
         tablas: &*reads.tables,
@@ -39,7 +43,7 @@ pub fn run(shared: &Shared, clients: &Clients, reads: &ReadSide) -> Vec<String> 
         paciencia: Duration::ZERO,
         ..Opciones::default()
     };
-    let mut findings = Vec::new();
+    let mut findings = protocol(&shared.log);
     match verificar(&shared.log, &shared.codec, &opciones, &mut |_, _| {}) {
         Ok(informe) => {
             for invariante in informe.invariantes.iter().filter(|i| i.fallas > 0) {
@@ -50,20 +54,22 @@ pub fn run(shared: &Shared, clients: &Clients, reads: &ReadSide) -> Vec<String> 
         }
         Err(error) => findings.push(format!("no se pudo verificar: {error}")),
     }
-    findings.extend(ledger(shared, clients));
+    findings.extend(ledger(issued, clients));
     findings
 }
 
+/// What the processors must never ask of the brokers, whether or not this run came to harm by it: the next one would.
+fn protocol(log: &SimulatedLog) -> Vec<String> {
+    let stats = log.stats();
+    let rules = [
+        (stats.misdecided, "P1: un EndTxn decidió los registros de otra transacción"),
+        (stats.without_position, "P2: una transacción se confirmó sin posición, así que nadie revisó su generación"),
+    ];
+    rules.into_iter().filter(|(times, _)| *times > 0).map(|(times, what)| format!("{what} ({times})")).collect()
+}
+
 /// What clients were told of their invoices is what the log has.
-fn ledger(shared: &Shared, clients: &Clients) -> Vec<String> {
-    let mut issued = BTreeMap::new();
-    for stored in documents(shared) {
-        if let Ok(RecordedEvent { evento: Evento::Factura(EventoFactura::FacturaEmitida(f)), .. }) =
-            shared.codec.decode_event(&stored.record.value)
-        {
-            issued.insert(f.factura_id.clone(), (f.numero.to_string(), f.totales.total));
-        }
-    }
+fn ledger(issued: &Issued, clients: &Clients) -> Vec<String> {
     let mut findings = Vec::new();
     for (command_id, resultado) in clients.ledger() {
         let Resultado::Aceptado { factura: Some(told) } = resultado else { continue };
@@ -76,20 +82,22 @@ fn ledger(shared: &Shared, clients: &Clients) -> Vec<String> {
     findings
 }
 
-fn documents(shared: &Shared) -> impl Iterator<Item = StoredRecord> {
-    let topic = Topic::Eventos(Contexto::Facturacion);
-    let of = move |partition| shared.log.read(TopicPartition::new(topic, partition), 0, usize::MAX).unwrap_or_default();
-    (0..shared.log.partitions(topic)).flat_map(of)
-}
+/// Number and total of each invoice on the log, by its id.
+pub type Issued = BTreeMap<Id, (String, Dinero)>;
 
-/// Invoices on the log.
-pub fn invoices(shared: &Shared) -> u64 {
+/// The invoices on the log.
+pub fn issued(shared: &Shared) -> Issued {
     let topic = Topic::Eventos(Contexto::Facturacion);
-    let issued =
-        |value: &bytes::Bytes| shared.codec.decode_event_envelope(value).is_ok_and(|(_, body)| body.tipo() == "FacturaEmitida");
     let of = |partition| shared.log.read(TopicPartition::new(topic, partition), 0, usize::MAX).unwrap_or_default();
-    let partitions = 0..shared.log.partitions(topic);
-    partitions.flat_map(of).filter(|stored| issued(&stored.record.value)).count() as u64
+    let mut issued = Issued::new();
+    for stored in (0..shared.log.partitions(topic)).flat_map(of) {
+        if let Ok(RecordedEvent { evento: Evento::Factura(EventoFactura::FacturaEmitida(f)), .. }) =
+            shared.codec.decode_event(&stored.record.value)
+        {
+            issued.insert(f.factura_id.clone(), (f.numero.to_string(), f.totales.total));
+        }
+    }
+    issued
 }
 
 /// Records on the event topics.

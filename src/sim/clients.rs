@@ -83,7 +83,8 @@ impl Clients {
         let replies = vec![0; usize::from(shared.log.partitions(Topic::Respuestas))];
         Self {
             rng,
-            orders: Vec::new(),
+            // Those of the set-up and the repetitions too: it grows once at most.
+            orders: Vec::with_capacity(2 * shared.plan.commands as usize),
             waiting: BTreeMap::new(),
             replies,
             left: shared.plan.commands,

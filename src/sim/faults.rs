@@ -33,10 +33,11 @@ pub enum Fault {
     RegistryDown,
     NodeLeaves,
     Poison,
+    LinkCut,
 }
 
 impl Fault {
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::RequestLost,
         Self::AnswerLost,
         Self::RequestLate,
@@ -61,6 +62,21 @@ impl Fault {
         Self::RegistryDown,
         Self::NodeLeaves,
         Self::Poison,
+        Self::LinkCut,
+    ];
+
+    /// Those that come with a step of the scheduler; the others come with what they spoil.
+    const OF_THE_STEP: [Self; 10] = [
+        Self::TransactionExpired,
+        Self::NodeKilled,
+        Self::NodeFrozen,
+        Self::IdStolen,
+        Self::BrokerDown,
+        Self::FailOver,
+        Self::NodeClock,
+        Self::BrokerClock,
+        Self::NodeLeaves,
+        Self::LinkCut,
     ];
 
     /// Name in options and reports.
@@ -90,6 +106,7 @@ impl Fault {
             Self::RegistryDown => "esquemas-caido",
             Self::NodeLeaves => "nodo-se-retira",
             Self::Poison => "veneno",
+            Self::LinkCut => "enlace-cortado",
         }
     }
 
@@ -97,16 +114,20 @@ impl Fault {
         Self::ALL.into_iter().find(|fault| fault.nombre() == nombre)
     }
 
-    /// How often it may come at most: times in 10,000 occasions (a request, a step of the scheduler, a command).
+    /// How often it may come at most: times in 10,000 occasions. Those are many for a request or a step of the scheduler, and few for
+    /// what is asked once a write, a command, a batch of a sink, the start of a process or its death.
     fn highest_rate(self) -> u32 {
         match self {
-            Self::RequestLost | Self::AnswerLost | Self::RequestLate => 300,
-            Self::RequestDoubled => 600,
-            Self::ReadFailed => 60,
-            Self::Poison => 400,
-            Self::NodeKilled => 40,
-            Self::TablesDown | Self::TablesAnswerLost | Self::TablesSlow => 400,
-            _ => 12,
+            Self::RequestLost | Self::AnswerLost | Self::RequestLate => 150,
+            Self::RequestDoubled => 300,
+            Self::ReadFailed => 40,
+            Self::DiskFull => 60,
+            Self::NodeKilled => 20,
+            Self::Poison | Self::TablesDown | Self::TablesAnswerLost | Self::TablesSlow => 400,
+            Self::RegistryDown => 1_500,
+            Self::StoreBehind => 9_000,
+            Self::StoreFlipped | Self::StoreGone | Self::StoreOld => 3_000,
+            _ => 10,
         }
     }
 }
@@ -159,6 +180,8 @@ pub struct Drawn {
     rng: Rng,
     rates: Rates,
     counts: Counts,
+    /// Until when the link of each node is bad.
+    cuts: Vec<Micros>,
     healed: bool,
 }
 
@@ -168,7 +191,7 @@ pub struct Weather(Arc<Mutex<Drawn>>);
 
 impl Weather {
     pub fn new(rng: Rng, rates: Rates) -> Self {
-        Self(Arc::new(Mutex::new(Drawn { rng, rates, counts: Counts::default(), healed: false })))
+        Self(Arc::new(Mutex::new(Drawn { rng, rates, counts: Counts::default(), cuts: Vec::new(), healed: false })))
     }
 
     fn lock(&self) -> MutexGuard<'_, Drawn> {
@@ -180,14 +203,44 @@ impl Weather {
         self.lock().strikes(fault)
     }
 
+    /// The fault that comes with this step of the scheduler, if one does; it is counted. One draw for all of them.
+    pub fn of_the_step(&self) -> Option<Fault> {
+        let mut drawn = self.lock();
+        if drawn.healed {
+            return None;
+        }
+        let mut left = drawn.rng.below(10_000);
+        for fault in Fault::OF_THE_STEP {
+            let rate = u64::from(drawn.rates.of(fault));
+            if left < rate {
+                drawn.counts.0[fault as usize] += 1;
+                return Some(fault);
+            }
+            left -= rate;
+        }
+        None
+    }
+
     /// A number from `low` to `high` for whatever a fault needs.
     pub fn between(&self, low: u64, high: u64) -> u64 {
         self.lock().rng.between(low, high)
     }
 
+    /// The link of the node is bad until then: nothing it asks is asked and answered in time.
+    pub fn cut_link(&self, node: u32, until: Micros) {
+        let mut drawn = self.lock();
+        let place = node as usize;
+        if drawn.cuts.len() <= place {
+            drawn.cuts.resize(place + 1, 0);
+        }
+        drawn.cuts[place] = until;
+    }
+
     /// No fault comes any more.
     pub fn heal(&self) {
-        self.lock().healed = true;
+        let mut drawn = self.lock();
+        drawn.cuts.clear();
+        drawn.healed = true;
     }
 
     pub fn counts(&self) -> Counts {
@@ -204,7 +257,19 @@ impl Drawn {
         true
     }
 
+    /// Over a bad link every try of a call fails in a way of its own: what comes of the call is unknown, and parts of it are on their way.
+    fn over_bad_link(&mut self) -> Fate {
+        match self.rng.below(3) {
+            0 => Fate::LoseRequest,
+            1 => Fate::LoseAnswer,
+            _ => Fate::Ambush(self.rng.between(500_000, 6_000_000)),
+        }
+    }
+
     fn of_request(&mut self, request: &RequestInfo) -> Fate {
+        if self.cuts.get(request.node as usize).is_some_and(|until| request.now < *until) {
+            return self.over_bad_link();
+        }
         // Late and doubled requests matter where they change something later: there they are likelier, and later.
         let decides = matches!(request.api, Api::EndTxn | Api::TxnOffsetCommit | Api::InitProducerId);
         if self.strikes(Fault::RequestLost) {

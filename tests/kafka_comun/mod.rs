@@ -18,6 +18,11 @@ pub fn brokers() -> String {
     std::env::var("FACTUMARKET_KAFKA").unwrap_or_else(|_| "127.0.0.1:9092".to_owned())
 }
 
+/// Where the schema registry answers: `FACTUMARKET_ESQUEMAS`, or `ninguno`.
+pub fn esquemas() -> String {
+    std::env::var("FACTUMARKET_ESQUEMAS").unwrap_or_else(|_| "ninguno".to_owned())
+}
+
 /// A prefix that nobody else has.
 fn prefix(what: &str) -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -33,6 +38,7 @@ pub fn ajustes(what: &str) -> Vec<String> {
         ("kafka.prefijo", prefix(what)),
         ("kafka.replicas", "1".to_owned()),
         ("kafka.min_en_sincronia", "1".to_owned()),
+        ("esquemas.url", esquemas()),
     ];
     ajustes.into_iter().flat_map(|(nombre, valor)| ["--set".to_owned(), format!("{nombre}={valor}")]).collect()
 }

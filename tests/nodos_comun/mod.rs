@@ -44,7 +44,9 @@ impl Nodo {
         let mut argumentos: Vec<String> =
             ["servir", "--json", "--direccion", "127.0.0.1:0", "--roles", roles, "--datos"].map(str::to_owned).to_vec();
         argumentos.push(datos.to_string_lossy().into_owned());
-        argumentos.extend(["--set".to_owned(), format!("motor.nodo={nombre}")]);
+        for ajuste in [format!("motor.nodo={nombre}"), "bitacora.nivel=info".to_owned()] {
+            argumentos.extend(["--set".to_owned(), ajuste]);
+        }
         argumentos.extend_from_slice(ajustes);
         let bitacora = raiz.join(format!("{nombre}.log"));
         Self { nombre: nombre.to_owned(), datos, url: String::new(), bitacora, argumentos, proceso: None }
@@ -131,7 +133,7 @@ impl Nodo {
     /// The last lines of its log, to explain a failure.
     pub fn cola(&self) -> String {
         let texto = fs::read_to_string(&self.bitacora).unwrap_or_default();
-        let lineas: Vec<&str> = texto.lines().collect();
+        let lineas: Vec<&str> = texto.lines().filter(|linea| !linea.contains("LSM") && !linea.contains("manifest")).collect();
         lineas[lineas.len().saturating_sub(30)..].join("\n")
     }
 

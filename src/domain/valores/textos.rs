@@ -25,8 +25,21 @@ impl Id {
     }
 
     fn es_simple(texto: &str) -> bool {
-        (1..=Self::MAX).contains(&texto.len())
-            && texto.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+        (1..=Self::MAX).contains(&texto.len()) && texto.bytes().all(Self::es_letra)
+    }
+
+    fn es_letra(b: u8) -> bool {
+        b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-')
+    }
+
+    /// Parts between colons, each empty or simple. One pass: every record read has several.
+    fn es_clave(texto: &str) -> bool {
+        let mut largo = 0;
+        let cabe = |b: u8| {
+            largo = if b == b':' { 0 } else { largo + 1 };
+            b == b':' || (largo <= Self::MAX && Self::es_letra(b))
+        };
+        (1..=200).contains(&texto.len()) && texto.bytes().all(cabe)
     }
 
     /// `partes` joined by `:`; each part was a valid simple id or is empty (an empty number prefix).
@@ -69,9 +82,7 @@ impl Id {
     /// # Errors
     /// When a part is not an id.
     pub fn de_clave(texto: &str) -> Result<Self, IdInvalido> {
-        let valida =
-            !texto.is_empty() && texto.len() <= 200 && texto.split(':').all(|parte| parte.is_empty() || Self::es_simple(parte));
-        if valida { Ok(Self(Arc::from(texto))) } else { Err(IdInvalido) }
+        if Self::es_clave(texto) { Ok(Self(Arc::from(texto))) } else { Err(IdInvalido) }
     }
 
     pub fn as_str(&self) -> &str {

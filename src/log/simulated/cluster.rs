@@ -17,6 +17,8 @@ use crate::log::{LogError, Position, Record, Topic, TopicPartition};
 pub(super) enum Event {
     /// A request that was on its way; whoever waits for the answer, by ticket.
     Arrive { request: Request, ticket: Option<u64> },
+    /// A request that waited for its worst moment waits no more.
+    Spring { ticket: u64 },
     /// The followers have what a leader appended.
     Replicated { partition: usize, leader: u32, end: Position, ticket: u64 },
     /// A transaction is as old as may be.
@@ -87,6 +89,8 @@ pub(super) struct Cluster {
     pub next_member: u64,
     /// Answers somebody may still wait for.
     tickets: Vec<(u64, Option<Answer>)>,
+    /// EndTxn requests that wait for their worst moment, with the transactional id they are of.
+    ambushes: Vec<(usize, u64, Request)>,
     pub fates: Box<dyn Fates>,
     pub stats: ClusterStats,
     /// Times that a stable watermark moved.
@@ -115,6 +119,7 @@ impl Cluster {
             groups: Vec::new(),
             next_member: 1,
             tickets: Vec::new(),
+            ambushes: Vec::new(),
             fates,
             stats: ClusterStats::default(),
             advances: 0,
@@ -171,12 +176,11 @@ impl Cluster {
 
     fn happen(&mut self, event: Event) {
         match event {
-            Event::Arrive { request, ticket } => {
-                let late = ticket.is_none_or(|ticket| !self.tickets.iter().any(|(waiting, _)| *waiting == ticket));
-                self.stats.late_requests += u64::from(late);
-                let answer = self.apply(&request, ticket);
-                if let Some(ticket) = ticket {
-                    self.deliver(ticket, answer);
+            Event::Arrive { request, ticket } => self.arrive(&request, ticket),
+            Event::Spring { ticket } => {
+                if let Some(place) = self.ambushes.iter().position(|(_, waiting, _)| *waiting == ticket) {
+                    let (_, ticket, request) = self.ambushes.swap_remove(place);
+                    self.arrive(&request, Some(ticket));
                 }
             }
             Event::Replicated { partition, leader, end, ticket } => {
@@ -192,6 +196,34 @@ impl Cluster {
             Event::MarkGroup { txn, group, producer, commit } => self.mark_group(txn, group, producer, commit),
             Event::Silence { group, member } => self.silence(group, member),
             Event::JoinDeadline { group, round } => self.join_deadline(group, round),
+        }
+    }
+
+    fn arrive(&mut self, request: &Request, ticket: Option<u64>) {
+        let late = ticket.is_none_or(|ticket| !self.tickets.iter().any(|(waiting, _)| *waiting == ticket));
+        self.stats.late_requests += u64::from(late);
+        let answer = self.apply(request, ticket);
+        if let Some(ticket) = ticket {
+            self.deliver(ticket, answer);
+        }
+    }
+
+    /// The request arrives after the next batch of its producer, or after so long.
+    fn ambush(&mut self, request: &Request, ticket: u64, longest: Micros) {
+        match request {
+            Request::EndTxn { txn, .. } => {
+                self.ambushes.push((*txn, ticket, request.clone()));
+                self.plan(self.now + longest, Event::Spring { ticket });
+            }
+            _ => self.plan(self.now + longest, Event::Arrive { request: request.clone(), ticket: Some(ticket) }),
+        }
+    }
+
+    /// A batch of this transactional id is there: what waited for it comes now.
+    fn spring(&mut self, of: usize) {
+        while let Some(place) = self.ambushes.iter().position(|(txn, ..)| *txn == of) {
+            let (_, ticket, _) = self.ambushes[place];
+            self.happen(Event::Spring { ticket });
         }
     }
 
@@ -223,7 +255,7 @@ impl Cluster {
         match self.fates.request(&RequestInfo { api, node, now: self.now }) {
             Fate::Deliver => (true, true),
             Fate::LoseAnswer => (true, false),
-            Fate::LoseRequest | Fate::Delay(_) | Fate::Duplicate(_) => (false, false),
+            Fate::LoseRequest | Fate::Delay(_) | Fate::Ambush(_) | Fate::Duplicate(_) => (false, false),
         }
     }
 
@@ -245,6 +277,7 @@ impl Cluster {
             Fate::LoseRequest => {}
             Fate::LoseAnswer => drop(self.apply(request, None)),
             Fate::Delay(after) => self.plan(self.now + after, Event::Arrive { request: request.clone(), ticket: Some(ticket) }),
+            Fate::Ambush(longest) => self.ambush(request, ticket, longest),
         }
         self.tickets.push((ticket, None));
         Sent::Waiting(ticket)
@@ -268,6 +301,7 @@ impl Cluster {
             Request::AddOffsets { txn, producer, group } => self.add_offsets(*txn, *producer, *group),
             Request::Produce { txn, producer, partition, sequence, records } => {
                 let produced = self.produce(*txn, *producer, *partition, *sequence, records);
+                self.spring(*txn);
                 produced.map(|end| self.acknowledge(*partition, end, ticket))
             }
             Request::TxnOffsetCommit { txn, producer, group, metadata, positions } => {

@@ -168,6 +168,7 @@ impl Cluster {
             State::Ongoing => {
                 let has_records = found.partitions.iter().any(|place| self.partitions[*place].has_open(producer.id));
                 self.stats.misdecided += u64::from(found.ordinal != meant && has_records);
+                self.stats.without_position += u64::from(commit && found.groups.is_empty() && has_records);
                 self.decide(txn, commit);
                 Ok(Answer::Done(0))
             }

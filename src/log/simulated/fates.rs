@@ -42,6 +42,9 @@ pub enum Fate {
     LoseAnswer,
     /// Arrives, and is answered, after so long. A client that has given it up by then hears nothing; the effect is there all the same.
     Delay(Micros),
+    /// As `Delay`, but it arrives at the worst moment of that time: right after the next batch that the same producer sends. Only an
+    /// EndTxn knows such a moment; any other request is delayed.
+    Ambush(Micros),
     /// The connection broke and the client sent it again: one arrives and is answered at once, the other after so long. A network
     /// doubles nothing by itself, so the client knows that it sent two (an `Append` is taken for a client's that does not care).
     Duplicate(Micros),

@@ -127,6 +127,8 @@ pub struct ClusterStats {
     pub fenced_open: u64,
     /// EndTxn requests that decided the records of another transaction than the one they were meant for.
     pub misdecided: u64,
+    /// Transactions with records decided for commit without the position of any group.
+    pub without_position: u64,
     /// Requests that arrived when nobody waited for them any more.
     pub late_requests: u64,
     pub rebalances: u64,
@@ -141,7 +143,7 @@ pub struct ClusterStats {
 
 impl ClusterStats {
     /// The counts with their names in reports.
-    pub fn by_name(&self) -> [(&'static str, u64); 12] {
+    pub fn by_name(&self) -> [(&'static str, u64); 13] {
         [
             ("transacciones confirmadas", self.committed),
             ("transacciones abortadas", self.aborted),
@@ -149,6 +151,7 @@ impl ClusterStats {
             ("transacciones vencidas", self.expired),
             ("transacciones abiertas que otro abortó", self.fenced_open),
             ("transacciones decididas por otro EndTxn", self.misdecided),
+            ("transacciones confirmadas sin posición", self.without_position),
             ("peticiones que llegaron tarde", self.late_requests),
             ("repartos de particiones", self.rebalances),
             ("sesiones perdidas", self.sessions_lost),
@@ -165,6 +168,7 @@ impl ClusterStats {
         self.expired += other.expired;
         self.fenced_open += other.fenced_open;
         self.misdecided += other.misdecided;
+        self.without_position += other.without_position;
         self.late_requests += other.late_requests;
         self.rebalances += other.rebalances;
         self.sessions_lost += other.sessions_lost;

@@ -183,7 +183,7 @@ fn stock_del_libro(libro: &Libro) -> BTreeMap<String, Decimal> {
     stock
 }
 
-fn leer(agente: &Agent, url: &str, ruta: &str) -> Value {
+pub fn leer(agente: &Agent, url: &str, ruta: &str) -> Value {
     let respuesta = agente.get(format!("{url}{ruta}")).call().expect("respuesta");
     assert_eq!(respuesta.status().as_u16(), 200, "{ruta}");
     serde_json::from_str(&respuesta.into_body().read_to_string().expect("cuerpo")).expect("JSON")

@@ -32,6 +32,8 @@ pub struct Nodo {
     pub nombre: String,
     pub datos: PathBuf,
     pub url: String,
+    /// Whether it serves the API.
+    pub sirve: bool,
     bitacora: PathBuf,
     argumentos: Vec<String>,
     proceso: Option<Child>,
@@ -49,7 +51,15 @@ impl Nodo {
         }
         argumentos.extend_from_slice(ajustes);
         let bitacora = raiz.join(format!("{nombre}.log"));
-        Self { nombre: nombre.to_owned(), datos, url: String::new(), bitacora, argumentos, proceso: None }
+        Self {
+            nombre: nombre.to_owned(),
+            datos,
+            url: String::new(),
+            sirve: roles.contains("api"),
+            bitacora,
+            argumentos,
+            proceso: None,
+        }
     }
 
     /// Starts it and returns when it says that it is ready.

@@ -1,5 +1,5 @@
 # Lo que se repite, con nombre. `make` solo muestra esta lista.
-.PHONY: ayuda prueba ci demo banco noche
+.PHONY: ayuda prueba ci demo banco noche fallas
 
 ayuda:
 	@grep -E '^[a-z]+:' Makefile | cut -d: -f1 | sort
@@ -21,4 +21,9 @@ banco:
 noche:
 	AZAR_COMANDOS=100000 cargo test --locked --release --lib azar
 	bash .ci/fuzz $${SEGUNDOS:-600}
+	$(MAKE) fallas
 	cargo run --release -- sim --cantidad $${SEMILLAS:-1000000} --hilos $$(nproc) --anotar tests/semillas.txt
+
+# Nodos, broker, registro de esquemas y red rotos una y otra vez, media hora, con procesos de verdad.
+fallas:
+	FALLAS_SEGUNDOS=$${FALLAS_SEGUNDOS:-1800} FALLAS_SEMILLA=$${FALLAS_SEMILLA:-1} cargo test --release --features kafka --test fallas -- --nocapture

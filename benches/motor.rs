@@ -75,7 +75,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     );
     let others = args.get(3).copied().unwrap_or(facturas / 4).min(facturas / 2);
     others_after(&gateway, others, ventana)?;
-    runtime.block_on(engine.stop())?;
+    runtime.block_on(engine.stop(false))?;
     Ok(())
 }
 
@@ -212,6 +212,7 @@ async fn start(dir: &Path) -> Result<Engine, Box<dyn std::error::Error>> {
         core: CoreLimits::default(),
         node: "banco".to_owned(),
         reply_partition: 0,
+        processor: true,
         max_waiting: 100_000,
     })
     .await?;

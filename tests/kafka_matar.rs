@@ -2,6 +2,7 @@
 
 mod cli_comun;
 mod kafka_comun;
+mod libro_comun;
 mod matar_comun;
 
 use cli_comun::{correr, json};

@@ -1,6 +1,7 @@
 //! kill -9 of the process on its embedded log.
 
 mod cli_comun;
+mod libro_comun;
 mod matar_comun;
 
 #[test]

@@ -4,6 +4,8 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::node::Papeles;
+
 #[derive(Debug, Parser)]
 #[command(
     name = "factumarket",
@@ -101,7 +103,9 @@ pub struct DemoArgs {
 #[derive(Debug, Args)]
 #[command(
     override_usage = "factumarket servir [OPCIONES]",
-    after_help = "Ejemplo:\n  factumarket servir --datos datos --direccion 127.0.0.1:8080"
+    after_help = "Ejemplos:\n  factumarket servir --datos datos --direccion 127.0.0.1:8080\n  \
+                  factumarket servir --datos nodo-2 --roles procesador --set registro.tipo=kafka --set motor.nodo=nodo-2\n  \
+                  factumarket servir --datos nodo-2 --retirar"
 )]
 pub struct ServirArgs {
     /// Dirección y puerto de la API (ajuste servidor.direccion)
@@ -110,6 +114,12 @@ pub struct ServirArgs {
     /// Fija el reloj en un instante RFC 3339, sólo en una dirección local y para pruebas
     #[arg(long, value_name = "INSTANTE")]
     pub reloj: Option<String>,
+    /// Papeles de este proceso, con comas: api, procesador, proyecciones (todos si no se indica)
+    #[arg(long, value_name = "PAPELES", value_parser = clap::value_parser!(Papeles))]
+    pub roles: Option<Papeles>,
+    /// Retira el proceso que sirve la carpeta: termina lo que tiene en curso, entrega sus particiones a otros en el acto y acaba
+    #[arg(long, conflicts_with_all = ["reloj", "roles", "direccion"])]
+    pub retirar: bool,
 }
 
 #[derive(Debug, Args)]

@@ -27,6 +27,7 @@ mod nodo;
 #[doc(hidden)]
 pub mod peticion;
 mod reglas;
+mod retirar;
 mod salida;
 mod senales;
 mod servir;

@@ -50,6 +50,11 @@ pub fn fallo(error: &NodeError) -> Fallo {
             "la carpeta indicada no es de datos",
             "Indique con --datos una carpeta nueva, vacía o de FactuMarket. No se ha tocado nada.",
         ),
+        NodeError::Papeles(_) => (
+            Clase::Uso,
+            "esos papeles no pueden ir juntos",
+            "Los papeles son api, procesador y proyecciones: factumarket servir --help.",
+        ),
         NodeError::Carpeta { .. } => (
             Clase::Servicio,
             "no se puede usar la carpeta de datos",

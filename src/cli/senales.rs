@@ -1,8 +1,11 @@
-//! Ctrl-C and SIGTERM: the wish to stop. A second one ends the process at once, as people expect.
+//! Ctrl-C and SIGTERM: the wish to stop. SIGUSR1: the wish to stop for good. A second one ends the process at once, as people expect.
 
 use std::{
     process,
-    sync::{Arc, Condvar, Mutex, PoisonError},
+    sync::{
+        Arc, Condvar, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -14,7 +17,14 @@ const INTERRUMPIDO: i32 = 130;
 
 /// Whether to stop has been asked for; shared by threads.
 #[derive(Clone, Default)]
-pub struct Parada(Arc<(Mutex<bool>, Condvar)>);
+pub struct Parada(Arc<Pedida>);
+
+#[derive(Default)]
+struct Pedida {
+    pedida: Mutex<bool>,
+    aviso: Condvar,
+    retirada: AtomicBool,
+}
 
 impl Parada {
     /// Starts listening to the signals of the process.
@@ -28,9 +38,10 @@ impl Parada {
         let parada = Self::default();
         let avisada = parada.clone();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(fallo)?;
-        let mut terminar = {
+        let (mut terminar, mut retirar) = {
+            use tokio::signal::unix::{SignalKind, signal};
             let _dentro = runtime.enter();
-            tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).map_err(fallo)?
+            (signal(SignalKind::terminate()).map_err(fallo)?, signal(SignalKind::user_defined1()).map_err(fallo)?)
         };
         thread::Builder::new()
             .name("senales".to_owned())
@@ -40,6 +51,7 @@ impl Parada {
                         tokio::select! {
                             _ = tokio::signal::ctrl_c() => {}
                             _ = terminar.recv() => {}
+                            _ = retirar.recv() => avisada.0.retirada.store(true, Ordering::Release),
                         }
                         if vez > 0 {
                             process::exit(INTERRUMPIDO);
@@ -54,9 +66,13 @@ impl Parada {
 
     /// Asks to stop.
     pub fn pedir(&self) {
-        let (pedida, aviso) = &*self.0;
-        *pedida.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        aviso.notify_all();
+        *self.0.pedida.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.0.aviso.notify_all();
+    }
+
+    /// Whether the process is not to come back.
+    pub fn es_retirada(&self) -> bool {
+        self.0.retirada.load(Ordering::Acquire)
     }
 
     /// Waits until the instant or until it is asked for; says whether it was.
@@ -66,9 +82,8 @@ impl Parada {
 
     /// Waits at most so long; says whether it was asked for.
     pub fn esperar_por(&self, plazo: Duration) -> bool {
-        let (pedida, aviso) = &*self.0;
-        let guardia = pedida.lock().unwrap_or_else(PoisonError::into_inner);
-        match aviso.wait_timeout_while(guardia, plazo, |pedida| !*pedida) {
+        let guardia = self.0.pedida.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.0.aviso.wait_timeout_while(guardia, plazo, |pedida| !*pedida) {
             Ok((guardia, _)) => *guardia,
             Err(_) => true,
         }

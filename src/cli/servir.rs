@@ -2,6 +2,7 @@
 
 use std::{
     net::SocketAddr,
+    process, thread,
     time::{Duration, Instant},
 };
 
@@ -12,23 +13,33 @@ use super::{
     args::ServirArgs,
     contexto::Contexto,
     fallo::{Clase, Fallo},
-    nodo,
+    nodo, retirar,
+    salida::Salida,
     senales::Parada,
 };
 use crate::{
     domain::valores::Instante,
     engine::ports::FixedClock,
-    node::{NodeError, NodeOptions},
+    node::{NodeError, NodeOptions, Papeles},
 };
 
 /// How often the engine is asked whether it gave up.
 const VIGILANCIA: Duration = Duration::from_millis(250);
+/// Longest stop.
+const CIERRE: Duration = Duration::from_millis(9_500);
+/// Exit code of a stop that took longer: the service, not the use.
+const CIERRE_AGOTADO: i32 = 6;
 
 /// # Errors
 /// Why it could not start, or not stop cleanly.
 pub fn ejecutar(contexto: &Contexto, args: &ServirArgs) -> Result<(), Fallo> {
+    if args.retirar {
+        return retirar::ejecutar(contexto);
+    }
     let direccion = contexto.configuracion.servidor.direccion;
     let mut opciones = NodeOptions { http: Some(direccion), ..NodeOptions::new(&contexto.configuracion) };
+    opciones.papeles = args.roles.unwrap_or(Papeles::TODOS);
+    let papeles = opciones.papeles;
     if let Some(texto) = &args.reloj {
         opciones.clock = FixedClock::new(instante(texto, direccion)?);
         opciones.reloj_fijo = true;
@@ -41,6 +52,9 @@ pub fn ejecutar(contexto: &Contexto, args: &ServirArgs) -> Result<(), Fallo> {
     salida.linea(format!("FactuMarket {} · datos en {}", env!("CARGO_PKG_VERSION"), contexto.carpeta().display()));
     salida.linea(format!("  API       {url}/api/v1"));
     salida.linea(format!("  Contrato  {url}/api/v1/openapi.json     Salud  {url}/salud/listo     Métricas  {url}/metrics"));
+    if papeles != Papeles::TODOS {
+        salida.linea(format!("  Papeles   {papeles}"));
+    }
     if let Some(reloj) = &args.reloj {
         salida.linea(salida.amarillo(&format!("  Reloj fijo en {reloj}: sólo para pruebas")));
     }
@@ -49,6 +63,7 @@ pub fn ejecutar(contexto: &Contexto, args: &ServirArgs) -> Result<(), Fallo> {
         "url": url,
         "carpeta": contexto.carpeta().display().to_string(),
         "pid": std::process::id(),
+        "papeles": papeles.nombres().collect::<Vec<_>>(),
         "carpeta_nueva": node.is_fresh(),
         "listo_ms": inicio.elapsed().as_secs_f64() * 1_000.0,
     }));
@@ -58,13 +73,29 @@ pub fn ejecutar(contexto: &Contexto, args: &ServirArgs) -> Result<(), Fallo> {
     }
     salida.nota("Deteniendo: se termina lo que está en curso…");
     let inicio = Instant::now();
-    let detenido = node.stop().map_err(|e| nodo::fallo(&e));
+    vigilar_cierre(salida)?;
+    let detenido = if parada.es_retirada() { node.retire() } else { node.stop() };
+    let detenido = detenido.map_err(|e| nodo::fallo(&e));
     if let Some(causa) = fin {
         return Err(nodo::fallo(&NodeError::Motor(causa)));
     }
     detenido?;
     salida.nota(format!("Detenido en {} ms, sin pérdida.", inicio.elapsed().as_millis()));
     Ok(())
+}
+
+/// A stop never takes longer than this, whatever does not answer: what was answered is on the log, and the rest was promised to nobody.
+fn vigilar_cierre(salida: &Salida) -> Result<(), Fallo> {
+    let salida = *salida;
+    let vigila = move || {
+        thread::sleep(CIERRE);
+        salida.nota("Algo no responde: se termina sin esperarlo. Lo respondido está a salvo.");
+        process::exit(CIERRE_AGOTADO);
+    };
+    let fallo = |e: std::io::Error| {
+        Fallo::new(Clase::Servicio, "no se pudo vigilar el cierre", e.to_string(), "Termine el proceso con otra señal.")
+    };
+    thread::Builder::new().name("cierre".to_owned()).spawn(vigila).map(drop).map_err(fallo)
 }
 
 /// A clock that stands still would date every invoice of a real deployment wrongly: only where nobody else can reach it.

@@ -37,6 +37,19 @@ impl ProcessorError {
         matches!(self.log_error(), Some(LogError::Poisoned(_) | LogError::Corrupt { .. } | LogError::DiskFull { .. }))
     }
 
+    /// The log was away or answered late, or the group moved on: what is committed stands, and the next processor goes on from it.
+    pub fn is_passing(&self) -> bool {
+        matches!(
+            self.log_error(),
+            Some(
+                LogError::Unreachable(_)
+                    | LogError::OutcomeUnknown { .. }
+                    | LogError::Aborted { .. }
+                    | LogError::NotAssigned { .. }
+            )
+        )
+    }
+
     /// Another process has the owner's place.
     pub fn is_fenced(&self) -> bool {
         matches!(self.log_error(), Some(LogError::Fenced { .. }))

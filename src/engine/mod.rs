@@ -62,6 +62,8 @@ pub struct EngineOptions {
     pub node: String,
     /// Partition of `respuestas` that this instance reads.
     pub reply_partition: u16,
+    /// Whether this process decides commands; else it only sends them and waits for their outcomes.
+    pub processor: bool,
     /// Requests that may wait at once.
     pub max_waiting: u64,
 }
@@ -81,9 +83,10 @@ pub enum EngineError {
 /// A running engine.
 pub struct Engine {
     gateway: Arc<LogGateway>,
-    supervisor: ActorRef<supervisor::Message>,
-    /// Ends when the supervisor has let go of everything it holds.
-    supervised: JoinHandle<()>,
+    /// With what ends when the supervisor has let go of everything it holds.
+    supervisor: Option<(ActorRef<supervisor::Message>, JoinHandle<()>)>,
+    /// Keeps the phase of an engine without a processor.
+    _elsewhere: Option<watch::Sender<Phase>>,
     phase: watch::Receiver<Phase>,
     replies: Option<thread::JoinHandle<()>>,
     stop: Arc<AtomicBool>,
@@ -91,8 +94,10 @@ pub struct Engine {
     metrics: Arc<EngineMetrics>,
 }
 
-/// A clean stop takes at most this long.
-const STOP_PATIENCE: Duration = Duration::from_secs(10);
+/// A clean stop takes at most this long, and then what is left is abandoned: it is whole on the log.
+const STOP_PATIENCE: Duration = Duration::from_secs(5);
+/// How long whoever reads the replies may take to notice.
+const REPLIES_PATIENCE: Duration = Duration::from_secs(1);
 
 impl Engine {
     /// Starts recovery and, after it, the processor. Returns at once: watch [`Engine::phase`].
@@ -114,20 +119,17 @@ impl Engine {
             max_waiting: options.max_waiting,
         });
         let replies = read_replies(&options, &waiters, &stop)?;
-        let (sender, phase) = watch::channel(Phase::Recovering { done: 0, total: 0 });
-        let core = CoreParts {
-            emisor: options.emisor,
-            codec: options.codec,
-            store: Arc::new(store::MemoryStore::default()),
-            limits: options.core,
-        };
-        let lane = LaneParts { core, limits: options.epoch, group: "procesador".to_owned(), partitions, suspects: Arc::default() };
         let metrics = Arc::clone(&options.metrics);
-        let parts = ProcessorParts { log: options.log, lane, clock: options.clock, metrics: options.metrics, owner: options.node };
-        let arguments = supervisor::Arguments { parts, store: options.store, phase: sender };
-        let (supervisor, supervised) = Actor::spawn(None, ProcessorSupervisor, arguments).await?;
+        let (sender, phase) = watch::channel(Phase::Recovering { done: 0, total: 0 });
+        let (supervisor, elsewhere) = if options.processor {
+            (Some(supervise(options, partitions, sender).await?), None)
+        } else {
+            sender.send_replace(Phase::Elsewhere);
+            (None, Some(sender))
+        };
         tokio::spawn(close_on_failure(phase.clone(), Arc::clone(&waiters)));
-        Ok(Self { gateway, supervisor, supervised, phase, replies: Some(replies), stop, waiters, metrics })
+        let replies = Some(replies);
+        Ok(Self { gateway, supervisor, _elsewhere: elsewhere, phase, replies, stop, waiters, metrics })
     }
 
     pub fn gateway(&self) -> Arc<dyn Gateway> {
@@ -139,15 +141,15 @@ impl Engine {
         self.phase.clone()
     }
 
-    /// Waits until the engine decides, or has failed for good.
+    /// Waits until the engine decides, or is told that others do, or has failed for good.
     ///
     /// # Errors
     /// The cause, when it failed.
     pub async fn ready(&self) -> Result<(), String> {
         let mut phase = self.phase.clone();
-        let settled = phase.wait_for(|p| matches!(p, Phase::Ready(_) | Phase::Failed { .. } | Phase::Stopped)).await;
+        let settled = phase.wait_for(|p| !matches!(p, Phase::Recovering { .. } | Phase::Waiting { .. })).await;
         match settled.as_deref() {
-            Ok(Phase::Ready(_)) => Ok(()),
+            Ok(Phase::Ready(_) | Phase::Elsewhere) => Ok(()),
             Ok(Phase::Failed { cause }) => Err(cause.clone()),
             _ => Err("el procesador se detuvo".to_owned()),
         }
@@ -160,26 +162,55 @@ impl Engine {
         waiting
     }
 
-    /// Commits what is in hand, brings the checkpoint to its end and stops.
+    /// Commits what is in hand, brings the checkpoint to its end and stops. With `retire` the partitions go to other nodes at once; without,
+    /// they wait for this node's return as long as its session lasts.
     ///
     /// # Errors
-    /// When that takes longer than ten seconds; the log is whole all the same.
-    pub async fn stop(mut self) -> Result<(), EngineError> {
-        let patience = u64::try_from(STOP_PATIENCE.as_millis()).unwrap_or(u64::MAX);
-        let stopped = call_t!(self.supervisor, supervisor::Message::Stop, patience);
+    /// When that takes longer than five seconds; the log is whole all the same.
+    pub async fn stop(mut self, retire: bool) -> Result<(), EngineError> {
+        let stopped = match self.supervisor.take() {
+            Some(supervisor) => stop_processor(supervisor, retire).await,
+            None => Ok(()),
+        };
         self.stop.store(true, Ordering::Release);
         if let Some(replies) = self.replies.take() {
-            let joined = tokio::task::spawn_blocking(move || replies.join()).await;
-            if !matches!(joined, Ok(Ok(()))) {
-                tracing::error!(evento = "hilo_respuestas", "el hilo de respuestas terminó con un fallo");
+            let joined = tokio::time::timeout(REPLIES_PATIENCE, tokio::task::spawn_blocking(move || replies.join())).await;
+            if !matches!(joined, Ok(Ok(Ok(())))) {
+                tracing::error!(evento = "hilo_respuestas", "el hilo de respuestas no terminó bien");
             }
         }
         self.waiters.close();
-        if stopped.is_ok() && tokio::time::timeout(STOP_PATIENCE, &mut self.supervised).await.is_err() {
-            return Err(EngineError::StopTimeout(STOP_PATIENCE));
-        }
-        stopped.map_err(|_| EngineError::StopTimeout(STOP_PATIENCE))
+        stopped
     }
+}
+
+async fn stop_processor(
+    (supervisor, supervised): (ActorRef<supervisor::Message>, JoinHandle<()>),
+    retire: bool,
+) -> Result<(), EngineError> {
+    let asked = |reply| supervisor::Message::Stop { retire, reply };
+    let patience = u64::try_from(STOP_PATIENCE.as_millis()).unwrap_or(u64::MAX);
+    call_t!(supervisor, asked, patience).map_err(|_| EngineError::StopTimeout(STOP_PATIENCE))?;
+    let ended = tokio::time::timeout(STOP_PATIENCE, supervised).await;
+    ended.map(drop).map_err(|_| EngineError::StopTimeout(STOP_PATIENCE))
+}
+
+/// Starts the processor's supervisor.
+async fn supervise(
+    options: EngineOptions,
+    partitions: u16,
+    phase: watch::Sender<Phase>,
+) -> Result<(ActorRef<supervisor::Message>, JoinHandle<()>), EngineError> {
+    let core = CoreParts {
+        emisor: options.emisor,
+        codec: options.codec,
+        store: Arc::new(store::MemoryStore::default()),
+        limits: options.core,
+    };
+    let lane = LaneParts { core, limits: options.epoch, group: "procesador".to_owned(), partitions, suspects: Arc::default() };
+    let parts = ProcessorParts { log: options.log, lane, clock: options.clock, metrics: options.metrics, owner: options.node };
+    let arguments = supervisor::Arguments { parts, store: options.store, phase };
+    Ok(Actor::spawn(None, ProcessorSupervisor, arguments).await?)
 }
 
 /// An engine that failed for good answers nobody any more: whoever waits should know.

@@ -54,6 +54,7 @@ async fn start_over(dir: &Path, hooks: StoreHooks) -> (Engine, Arc<dyn Log>) {
         core: CoreLimits::default(),
         node: "prueba".to_owned(),
         reply_partition: 0,
+        processor: true,
         max_waiting: 1_000,
     };
     let engine = Engine::start(options).await.expect("motor");
@@ -103,7 +104,7 @@ async fn a_stopped_engine_goes_on_where_it_was_warm_and_cold() {
     seed(&engine.gateway()).await;
     let first = give(&engine.gateway(), "c1", invoice("f1", &[("p1", 3)])).await;
     assert_eq!(number(&first), "F1");
-    engine.stop().await.expect("parada");
+    engine.stop(false).await.expect("parada");
     drop(log);
     for (round, cold) in [(2, false), (3, true)] {
         if cold {
@@ -117,7 +118,7 @@ async fn a_stopped_engine_goes_on_where_it_was_warm_and_cold() {
         assert_eq!(number(&again), "F1");
         let next = give(&engine.gateway(), &format!("c{round}"), invoice(&format!("f{round}"), &[("p1", 3)])).await;
         assert_eq!(number(&next), format!("F{round}"));
-        engine.stop().await.expect("parada");
+        engine.stop(false).await.expect("parada");
         drop(log);
     }
 }
@@ -132,7 +133,7 @@ async fn an_input_that_ends_the_processor_is_parked_and_the_others_go_on() {
     assert!(matches!(&poisoned.resultado, Resultado::Apartado { codigo, .. } if &**codigo == "AbortaEpoca"), "{poisoned:?}");
     let healthy = give(&gateway, "c1", invoice("f1", &[("p1", 3)])).await;
     assert_eq!(number(&healthy), "F1");
-    engine.stop().await.expect("parada");
+    engine.stop(false).await.expect("parada");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -158,12 +159,12 @@ async fn a_full_disk_is_told_to_whoever_waits_and_to_whoever_comes_after_and_not
     assert!(cause.contains("sin espacio en disco") && cause.contains("libere espacio"), "{cause}");
     assert!(matches!(try_give(&gateway, "c3", invoice("f3", &[("p1", 3)])).await, Err(SubmitError::Unavailable(_))));
     full.store(false, Ordering::Release);
-    engine.stop().await.expect("parada");
+    engine.stop(false).await.expect("parada");
     drop((gateway, log));
     let (engine, _log) = start(dir.path()).await;
     let again = give(&engine.gateway(), "c1", invoice("f1", &[("p1", 3)])).await;
     assert!(again.repetido);
     let second = give(&engine.gateway(), "c2", invoice("f2", &[("p1", 3)])).await;
     assert_eq!(number(&second), "F2");
-    engine.stop().await.expect("parada");
+    engine.stop(false).await.expect("parada");
 }

@@ -32,6 +32,8 @@ pub struct Opciones {
     pub plazo_peticion: Duration,
     /// How long a POST waits for its outcome when the caller does not say. Default 2 s.
     pub espera: Duration,
+    /// Whether commands and queries are served; else only health, metrics and the contract. Default true.
+    pub api: bool,
     /// Switch of the issuer: check the modulus of public and juridical RUCs.
     pub verificar_digito_ruc: bool,
 }
@@ -49,6 +51,7 @@ impl Default for Opciones {
             max_conexiones: 4_096,
             plazo_peticion: Duration::from_secs(35),
             espera: Duration::from_secs(2),
+            api: true,
             verificar_digito_ruc: false,
         }
     }

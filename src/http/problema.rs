@@ -111,6 +111,12 @@ impl Problema {
         Self::parametros(vec![ErrorProblema::de_parametro(nombre, regla, mensaje)])
     }
 
+    /// This process has no part in requests.
+    pub fn sin_api() -> Self {
+        let detalle = "este proceso no atiende peticiones: use uno que sirva con --roles api";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "SinApi", "Este proceso no atiende la API", detalle)
+    }
+
     pub fn sobrecarga() -> Self {
         let detalle = "hay demasiadas peticiones a la vez; reintente en un segundo";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "ServicioOcupado", "Servicio ocupado", detalle).reintentar(1)

@@ -44,7 +44,11 @@ fn estado(p: &Peticion, bien: fn(&Salud) -> bool) -> Response<Body> {
 }
 
 pub async fn metrics(p: &Peticion) -> Respondido {
-    let texto = prometheus::TextEncoder::new().encode_to_string(&p.estado.partes.registry.gather()).map_err(|error| {
+    // Some are asked of the log, which may take its time.
+    let registry = p.estado.partes.registry.clone();
+    let escritas = tokio::task::spawn_blocking(move || prometheus::TextEncoder::new().encode_to_string(&registry.gather())).await;
+    let escritas = escritas.map_err(|error| error.to_string()).and_then(|texto| texto.map_err(|error| error.to_string()));
+    let texto = escritas.map_err(|error| {
         tracing::error!(codigo = "MetricasFallidas", %error, "no se pudieron escribir las métricas");
         Problema::interno()
     })?;

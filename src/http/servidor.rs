@@ -40,12 +40,12 @@ const PLAZO_ENCABEZADOS: Duration = Duration::from_secs(30);
 /// Memory that one connection may hold unread; the head of a request must fit in it.
 const BUFER_CONEXION: usize = 64 * 1024;
 const MAXIMO_ENCABEZADOS: usize = 64;
-/// How long open requests have to end once the server stops.
-const PLAZO_CIERRE: Duration = Duration::from_secs(10);
+/// How long open requests have to end once the server stops: the whole process has ten seconds.
+const PLAZO_CIERRE: Duration = Duration::from_secs(4);
 /// Pause after the system refused a connection (out of descriptors): accepting at once would fail again.
 const PAUSA_TRAS_ERROR: Duration = Duration::from_millis(100);
 
-/// Serves until `shutdown` resolves; then lets the requests in hand end, at most ten seconds.
+/// Serves until `shutdown` resolves; then lets the requests in hand end, at most four seconds.
 ///
 /// # Errors
 /// When the listener has no local address any more. Failures of single connections never stop the server.
@@ -182,6 +182,7 @@ async fn atender(ruta: &'static Ruta, estado: Arc<AppState>, partes: PartesRuta,
     let mut marcas = Marcas::nuevas(&estado, &pedido);
     let permiso = match ruta.clase {
         Clase::Servicio => None,
+        _ if !estado.partes.opciones.api => return marcas.cerrar(&estado, ruta.patron, Err(Problema::sin_api())),
         _ => match Arc::clone(&estado.permisos).try_acquire_owned() {
             Ok(permiso) => Some(permiso),
             Err(_) => return marcas.cerrar(&estado, ruta.patron, Err(Problema::sobrecarga())),

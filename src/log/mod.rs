@@ -179,6 +179,9 @@ pub enum LogError {
     Aborted { owner: String, what: String },
     #[error("nada se envió: {what}; se espera la próxima asignación del grupo «{group}»")]
     NotAssigned { group: String, what: String },
+    /// Passes by itself: whoever needs the log waits and asks again.
+    #[error("{0}")]
+    Unreachable(String),
     #[error("registro demasiado grande para {partition}: {what}")]
     TooLarge { partition: TopicPartition, what: String },
     #[error("no existe la partición {0}")]
@@ -226,6 +229,14 @@ pub trait Subscription: Send {
     fn poll(&mut self, max_records: usize, max_bytes: usize, timeout: Duration) -> Result<Delivery, LogError>;
     /// Reads a partition again from `position` (after an abort).
     fn seek(&mut self, partition: TopicPartition, position: Position);
+    /// Leaves the group at once, with nothing in hand: its partitions go to others now, and not when its silence is noticed. It is dropped
+    /// next. An adapter whose members leave by being dropped does nothing here.
+    ///
+    /// # Errors
+    /// `Unreachable`, `Storage`: its silence will be noticed.
+    fn leave(&mut self) -> Result<(), LogError> {
+        Ok(())
+    }
 }
 
 /// The port. All calls block; shells call them from their own threads.
@@ -247,7 +258,7 @@ pub trait Log: Send + Sync + 'static {
     /// Durable records from `from` on, up to `max_bytes` of values (at least one when there is one).
     ///
     /// # Errors
-    /// `PositionGone`, `Corrupt`, `Storage`.
+    /// `PositionGone`, `Corrupt`, `Unreachable`, `Storage`.
     fn read(&self, partition: TopicPartition, from: Position, max_bytes: usize) -> Result<Vec<StoredRecord>, LogError>;
     /// # Errors
     /// `UnknownPartition`, `Storage`.
@@ -273,6 +284,16 @@ pub trait Log: Send + Sync + 'static {
     fn stable_ends(&self, partitions: &[TopicPartition]) -> Result<Vec<Position>, LogError> {
         partitions.iter().map(|partition| Ok(self.watermarks(*partition)?.stable)).collect()
     }
+    /// Upper bound of the records at each position and after it, in their order; zero exactly when there is none. An adapter whose
+    /// partitions hold more than records looks before it counts.
+    ///
+    /// # Errors
+    /// As [`Log::watermarks`] and [`Log::read`].
+    fn behind(&self, positions: &[(TopicPartition, Position)]) -> Result<Vec<u64>, LogError> {
+        let partitions: Vec<TopicPartition> = positions.iter().map(|(partition, _)| *partition).collect();
+        let ends = self.stable_ends(&partitions)?;
+        Ok(ends.into_iter().zip(positions).map(|(end, (_, next))| end.saturating_sub(*next)).collect())
+    }
     /// Committed position of a group, if any.
     ///
     /// # Errors
@@ -288,6 +309,13 @@ pub trait Log: Send + Sync + 'static {
     /// # Errors
     /// `Storage`.
     fn subscribe(&self, group: &str, topics: &[Topic]) -> Result<Box<dyn Subscription>, LogError>;
+    /// From now on [`Log::wait_stable`] wakes for these partitions whoever writes them. An adapter that sees every write does nothing.
+    ///
+    /// # Errors
+    /// `UnknownPartition`, `Storage`.
+    fn watch(&self, _: &[TopicPartition]) -> Result<(), LogError> {
+        Ok(())
+    }
     /// Blocks until the stable watermark of any partition moves past what it was at `seen` (a counter), or the timeout; returns the new counter.
     fn wait_stable(&self, seen: u64, timeout: Duration) -> u64;
     /// Removes command and reply blocks older than their topic's retention, never what the group has not consumed.

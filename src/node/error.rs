@@ -19,6 +19,9 @@ pub enum NodeError {
     Carpeta { carpeta: PathBuf, causa: String },
     #[error("no se puede atender en {direccion}: {causa}")]
     Puerto { direccion: SocketAddr, causa: String },
+    /// Roles that cannot work.
+    #[error("{0}")]
+    Papeles(String),
     /// Log, tables or schemas do not open.
     #[error("{0}")]
     Almacen(String),

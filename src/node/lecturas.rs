@@ -87,6 +87,32 @@ impl Lecturas for LecturasDeProyecciones {
     }
 }
 
+/// A process without the tables: the ones there are are in another process's folder.
+pub struct SinConsultas;
+
+fn sin_consultas<T>() -> Result<T, ErrorLectura> {
+    let que = "este proceso no tiene las tablas de consulta: pregunte a uno que sirva con --roles api,proyecciones";
+    Err(ErrorLectura::Tablas(TablesError::Storage(que.to_owned())))
+}
+
+impl Lecturas for SinConsultas {
+    fn obtener(&self, _: &Recurso) -> Result<Option<Value>, ErrorLectura> {
+        sin_consultas()
+    }
+
+    fn listar(&self, _: &Lista, _: &Pagina) -> Result<PaginaLeida, ErrorLectura> {
+        sin_consultas()
+    }
+
+    fn esperar_version(&self, _: TipoAgregado, _: &Id, _: u64, _: Duration) -> Result<bool, ErrorLectura> {
+        sin_consultas()
+    }
+
+    fn esperar_posiciones(&self, _: &[(TopicPartition, Position)], _: Duration) -> Result<bool, ErrorLectura> {
+        sin_consultas()
+    }
+}
+
 fn error(error: ConsultaError) -> ErrorLectura {
     match error {
         ConsultaError::CursorInvalido => ErrorLectura::Cursor,

@@ -56,9 +56,8 @@ impl Retrasos {
             let topic = Topic::Comandos(contexto);
             let partitions: Vec<_> = (0..self.log.partitions(topic)).map(|p| TopicPartition::new(topic, p)).collect();
             let positions = self.log.positions_of(GRUPO, &partitions)?;
-            let marks = self.log.watermarks_of(&partitions)?;
-            let each = marks.iter().zip(positions).map(|(marks, next)| marks.end.saturating_sub(next.unwrap_or_default()));
-            let behind: u64 = each.sum();
+            let next = positions.into_iter().map(Option::unwrap_or_default);
+            let behind: u64 = self.log.behind(&partitions.into_iter().zip(next).collect::<Vec<_>>())?.into_iter().sum();
             self.consumer.with_label_values(&[topic.nombre().as_str()]).set(i64::try_from(behind).unwrap_or(i64::MAX));
         }
         let Some(progress) = self.progress.get() else { return Ok(()) };

@@ -8,7 +8,9 @@ mod esquemas;
 mod lecturas;
 mod metricas;
 mod options;
+mod papeles;
 mod registro;
+mod retraso;
 mod salud;
 mod siembra;
 mod start;
@@ -32,6 +34,7 @@ pub use esquemas::ids_guardados;
 #[cfg(feature = "kafka")]
 pub use esquemas::registro_de_esquemas;
 pub use options::NodeOptions;
+pub use papeles::Papeles;
 #[cfg(feature = "kafka")]
 pub use registro::opciones_de_kafka;
 pub use registro::topologia;
@@ -50,7 +53,7 @@ use crate::{
     projections::{Consultas, Progress},
 };
 
-/// Longest clean stop: the engine's own ten seconds and a margin for the rest.
+/// Longest clean stop.
 const STOP_PATIENCE: Duration = Duration::from_secs(15);
 
 /// A running node. [`Node::stop`] ends it cleanly; dropping it does the same.
@@ -165,13 +168,22 @@ impl Node {
     /// # Errors
     /// When the engine did not stop in time; what was answered is safe all the same.
     pub fn stop(mut self) -> Result<(), NodeError> {
-        self.shut_down()
+        self.shut_down(false)
     }
 
-    fn shut_down(&mut self) -> Result<(), NodeError> {
+    /// The same, and other nodes get its partitions at once: it is not coming back soon.
+    ///
+    /// # Errors
+    /// As [`Node::stop`].
+    pub fn retire(mut self) -> Result<(), NodeError> {
+        self.shut_down(true)
+    }
+
+    fn shut_down(&mut self, retire: bool) -> Result<(), NodeError> {
         let Some(runtime) = self.runtime.take() else { return Ok(()) };
         let patience = u64::try_from(STOP_PATIENCE.as_millis()).unwrap_or(u64::MAX);
-        let stopped = runtime.block_on(async { call_t!(self.supervisor, supervisor::Message::Stop, patience) });
+        let stopped =
+            runtime.block_on(async { call_t!(self.supervisor, |reply| supervisor::Message::Stop { retire, reply }, patience) });
         runtime.shutdown_timeout(Duration::from_secs(2));
         drop(self.carpeta.take());
         match stopped {
@@ -187,13 +199,13 @@ pub fn failure_of(phase: &Phase) -> Option<String> {
     match phase {
         Phase::Failed { cause } => Some(cause.clone()),
         Phase::Stopped => Some("el procesador se detuvo".to_owned()),
-        Phase::Recovering { .. } | Phase::Ready(_) | Phase::Waiting { .. } => None,
+        Phase::Recovering { .. } | Phase::Ready(_) | Phase::Elsewhere | Phase::Waiting { .. } => None,
     }
 }
 
 impl Drop for Node {
     fn drop(&mut self) {
-        if let Err(error) = self.shut_down() {
+        if let Err(error) = self.shut_down(false) {
             tracing::error!(evento = "nodo_mal_detenido", causa = %error, "el nodo no se detuvo limpiamente");
         }
     }

@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
+use super::Papeles;
 use crate::{
     config::{AjustesEsquemas, AjustesKafka, Configuracion, ConsultasAuditadas, TipoRegistro},
     domain::emisor::Emisor,
@@ -21,6 +22,7 @@ pub struct NodeOptions {
     /// Where the API answers; `None` serves none. Port 0 takes a free one.
     pub http: Option<SocketAddr>,
     pub http_opciones: http::Opciones,
+    pub papeles: Papeles,
     pub proyecciones: bool,
     pub hilos_proyecciones: usize,
     pub consultas_auditadas: ConsultasAuditadas,
@@ -63,6 +65,7 @@ impl NodeOptions {
             ids: Arc::new(SystemIds),
             http: None,
             http_opciones,
+            papeles: Papeles::TODOS,
             proyecciones: configuracion.proyecciones.activas,
             hilos_proyecciones: configuracion.proyecciones.hilos,
             consultas_auditadas: configuracion.auditoria.consultas,

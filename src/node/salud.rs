@@ -1,13 +1,14 @@
 //! How the node is: for `/salud/*` and for whoever waits for the projections.
 
-use std::{
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use serde_json::json;
 use tokio::sync::watch;
 
+use super::{
+    Papeles,
+    retraso::{Medida, Medidor},
+};
 use crate::{
     domain::Contexto,
     engine::{ports::Clock, shell::supervisor::Phase},
@@ -16,13 +17,13 @@ use crate::{
     projections::Progress,
 };
 
-/// Answers `/salud/*` from what the parts say of themselves.
+/// Answers `/salud/*` from what the parts say of themselves, without waiting for any of them.
 pub struct SaludDelNodo {
     pub phase: watch::Receiver<Phase>,
-    /// Set once the tables are open.
-    pub progress: Arc<OnceLock<Arc<Progress>>>,
-    pub log: Arc<dyn Log>,
+    pub medidor: Medidor,
     pub clock: Arc<dyn Clock>,
+    pub nodo: String,
+    pub papeles: Papeles,
     pub reloj_fijo: bool,
     /// False until the defaults are seeded.
     pub ready: watch::Receiver<bool>,
@@ -33,7 +34,7 @@ impl Health for SaludDelNodo {
         let phase = self.phase.borrow().clone();
         let (vivo, arrancado, motivo) = match &phase {
             Phase::Recovering { done, total } => (true, false, Some(format!("carga el estado: {done} de {total} registros"))),
-            Phase::Ready(_) => (true, true, None),
+            Phase::Ready(_) | Phase::Elsewhere => (true, true, None),
             Phase::Waiting { cause, retry_in } => {
                 (true, true, Some(format!("el procesador se reconstruye en {retry_in:?}: {cause}")))
             }
@@ -41,19 +42,23 @@ impl Health for SaludDelNodo {
             Phase::Failed { cause } => (false, true, Some(cause.clone())),
         };
         let sembrado = *self.ready.borrow();
-        let lag = self.progress.get().map(|progress| lag(progress, &*self.log, &*self.clock).as_secs_f64());
+        let Medida { retraso, ausente } = self.medidor.medida();
+        let ausente = ausente.map(|hace| format!("el registro no responde desde hace {} s", hace.as_secs()));
         Salud {
             vivo,
             arrancado: arrancado && sembrado,
-            listo: matches!(phase, Phase::Ready(_)) && sembrado,
+            listo: matches!(phase, Phase::Ready(_) | Phase::Elsewhere) && sembrado && ausente.is_none(),
             motivos: motivo
                 .into_iter()
+                .chain(ausente)
                 .chain((!sembrado).then(|| "crea la sucursal y la numeración iniciales".to_owned()))
                 .collect(),
             detalle: json!({
                 "version": env!("CARGO_PKG_VERSION"),
+                "nodo": self.nodo,
+                "papeles": self.papeles.nombres().collect::<Vec<_>>(),
                 "reloj_fijo": self.reloj_fijo.then(|| self.clock.now().rfc3339()),
-                "retraso_proyecciones_segundos": lag,
+                "retraso_proyecciones_segundos": retraso.map(|retraso| retraso.as_secs_f64()),
             }),
         }
     }

@@ -17,9 +17,10 @@ use super::{
     auditoria::AuditoriaDeConsultas,
     carpeta::Carpeta,
     esquemas,
-    lecturas::LecturasDeProyecciones,
+    lecturas::{LecturasDeProyecciones, SinConsultas},
     metricas::{self, Retrasos},
     registro,
+    retraso::Medidor,
     salud::SaludDelNodo,
     siembra,
     supervisor::{HttpTask, NodeSupervisor, Parts},
@@ -31,16 +32,18 @@ use crate::{
         Engine, EngineOptions,
         core::CoreLimits,
         lane::EpochLimits,
+        routing::partition_for,
         shell::{metrics::EngineMetrics, supervisor::StoreFactory},
         store::{StateStore, StoreError},
     },
     http::{self, AppState, Partes, lecturas::Lecturas},
-    log::Log,
+    log::{Log, Topic},
     projections::{Consultas, DelRegistro, Progress, ProjectionRunner, RunnerOptions, runner},
     tables::{
         Tables, TablesError,
         embedded::{EmbeddedTables, EmbeddedTablesOptions},
         kv::{KvError, KvStore},
+        memory::MemoryTables,
     },
 };
 
@@ -50,19 +53,14 @@ const STATE_CACHE_BYTES: u64 = 16 << 20;
 const BYTES_PER_ACTOR: usize = 2_048;
 
 pub(super) fn start(options: NodeOptions) -> Result<Node, NodeError> {
+    options.papeles.revisar(options.kafka.is_none()).map_err(NodeError::Papeles)?;
     // The port first: it fails at once and leaves nothing behind.
     let listener = options.http.map(bind).transpose()?;
     let carpeta = Carpeta::abrir(&options.carpeta, options.particiones)?;
     let registry = prometheus::Registry::new();
     // The three stores wait for the disk, and none for another: they open at the same time.
-    let state = Opening::start("abre-estado", {
-        let dir = carpeta.estado();
-        move || open_state(&dir)
-    })?;
-    let tables = Opening::start("abre-tablas", {
-        let dir = carpeta.tablas();
-        move || open_tables(&dir)
-    })?;
+    let state = open_if(options.papeles.procesador, "abre-estado", carpeta.estado(), open_state)?;
+    let tables = open_if(options.papeles.proyecciones, "abre-tablas", carpeta.tablas(), open_tables)?;
     // The log first: it knows whether the folder is its own.
     let log = registro::open_log(&carpeta, &options)?;
     let (codec, vigia) = esquemas::abrir(&carpeta, &options, &registry)?;
@@ -87,11 +85,14 @@ pub(super) fn start(options: NodeOptions) -> Result<Node, NodeError> {
             ..CoreLimits::default()
         },
         node: options.nodo.clone(),
-        reply_partition: 0,
+        reply_partition: reply_partition(&options, &*log),
+        processor: options.papeles.procesador,
         max_waiting: options.max_en_curso as u64,
     }));
     let engine = engine.map_err(|e| NodeError::Motor(e.to_string()))?;
     let (gateway, phase) = (engine.gateway(), engine.phase());
+    // Whoever decides also makes what every installation starts with.
+    let fresh = fresh && options.papeles.procesador;
     let (seeded, ready) = watch::channel(!fresh);
     let mut parts = Parts {
         engine: Some(engine),
@@ -110,9 +111,11 @@ pub(super) fn start(options: NodeOptions) -> Result<Node, NodeError> {
     if let Some(listener) = listener {
         let salud = SaludDelNodo {
             phase: phase.clone(),
-            progress: Arc::clone(&known_progress),
-            log: Arc::clone(&log),
+            medidor: Medidor::empezar(Arc::clone(&log), Arc::clone(&options.clock), Arc::clone(&known_progress))
+                .map_err(interno)?,
             clock: Arc::clone(&options.clock),
+            nodo: options.nodo.clone(),
+            papeles: options.papeles,
             reloj_fijo: options.reloj_fijo,
             ready,
         };
@@ -126,7 +129,7 @@ pub(super) fn start(options: NodeOptions) -> Result<Node, NodeError> {
             ids: Arc::clone(&options.ids),
             health: Arc::new(salud),
             registry: registry.clone(),
-            opciones: options.http_opciones.clone(),
+            opciones: http::Opciones { api: options.papeles.api, ..options.http_opciones.clone() },
             log: Some(Arc::clone(&log)),
             auditoria: Some(Arc::clone(&audit) as Arc<dyn http::QueryAudit>),
             verificacion: Some(verificador.puerta()),
@@ -148,16 +151,20 @@ pub(super) fn start(options: NodeOptions) -> Result<Node, NodeError> {
         }
     }
     seeded.send_replace(true);
-    let tables = tables.opened()?.map_err(almacen)?;
-    if options.proyecciones {
+    let own_tables = tables.map(Opening::opened).transpose()?.transpose().map_err(almacen)?;
+    let tables = own_tables.unwrap_or_else(|| Arc::new(MemoryTables::default()));
+    if has_sinks(&options) {
         // Only this start sets it.
         let _ = known_tables.set(Arc::clone(&tables));
     }
     let (runner, consultas) = open_reads(&options, tables, &log, &codec)?;
     parts.runner = runner;
     let progress = Arc::clone(consultas.progress());
-    let lecturas: Arc<dyn Lecturas> =
-        Arc::new(LecturasDeProyecciones { consultas: consultas.clone(), runtime: runtime.handle().clone() });
+    let lecturas: Arc<dyn Lecturas> = if options.papeles.proyecciones {
+        Arc::new(LecturasDeProyecciones { consultas: consultas.clone(), runtime: runtime.handle().clone() })
+    } else {
+        Arc::new(SinConsultas)
+    };
     // Only this start sets it.
     let _ = known_progress.set(Arc::clone(&progress));
     opening.abrir(Arc::clone(&lecturas));
@@ -222,13 +229,35 @@ impl<T> Drop for Opening<T> {
     }
 }
 
+/// Starts to open a store that a role needs.
+fn open_if<T: Send + 'static>(
+    needed: bool,
+    thread: &str,
+    dir: PathBuf,
+    open: fn(&Path) -> T,
+) -> Result<Option<Opening<T>>, NodeError> {
+    needed.then(|| Opening::start(thread, move || open(&dir))).transpose()
+}
+
+fn has_sinks(options: &NodeOptions) -> bool {
+    options.papeles.proyecciones && options.proyecciones
+}
+
+/// Where this process reads the outcomes of what it sends. Processes may share one: an outcome is told from another's by its command.
+fn reply_partition(options: &NodeOptions, log: &dyn Log) -> u16 {
+    match options.kafka {
+        Some(_) => partition_for(options.nodo.as_bytes(), log.partitions(Topic::Respuestas)),
+        None => 0,
+    }
+}
+
 fn open_state(dir: &Path) -> Result<KvStore, KvError> {
     KvStore::open(dir, STATE_CACHE_BYTES)
 }
 
 /// Answers the store that is already being opened first, and opens it anew from then on.
-fn store_factory(dir: PathBuf, first: Opening<Result<KvStore, KvError>>) -> StoreFactory {
-    let first = Mutex::new(Some(first));
+fn store_factory(dir: PathBuf, first: Option<Opening<Result<KvStore, KvError>>>) -> StoreFactory {
+    let first = Mutex::new(first);
     Arc::new(move |again| {
         let failed = |e: KvError| StoreError::Storage(e.to_string());
         let first = first.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -261,7 +290,7 @@ fn open_reads(
     codec: &Arc<Codec>,
 ) -> Result<(Option<ProjectionRunner>, Consultas), NodeError> {
     let decoder = Arc::clone(codec) as Arc<dyn crate::projections::Decoder>;
-    let (runner, progress) = if options.proyecciones {
+    let (runner, progress) = if has_sinks(options) {
         let limits = RunnerOptions {
             worker_threads: options.hilos_proyecciones,
             clock: Arc::clone(&options.clock),

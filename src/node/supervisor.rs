@@ -15,9 +15,14 @@ use crate::{
 /// How often old commands and replies are let go.
 const RETENTION_EVERY: Duration = Duration::from_secs(300);
 
+/// How long the queries in the queue may take to be written when the node stops.
+const AUDIT_PATIENCE: Duration = Duration::from_secs(1);
+/// How long sinks may take to end the batch in hand.
+const SINKS_PATIENCE: Duration = Duration::from_secs(2);
+
 pub enum Message {
-    /// Ends everything; answered when it is down.
-    Stop(RpcReplyPort<Result<(), String>>),
+    /// Ends everything, for good when `retire`; answered when it is down.
+    Stop { retire: bool, reply: RpcReplyPort<Result<(), String>> },
     /// Time to let old blocks of the log go.
     Retain,
 }
@@ -53,8 +58,8 @@ impl Actor for NodeSupervisor {
     async fn handle(&self, myself: ActorRef<Message>, message: Message, parts: &mut Parts) -> Result<(), ActorProcessingErr> {
         match message {
             Message::Retain => retain(parts).await,
-            Message::Stop(reply) => {
-                let stopped = stop(parts).await;
+            Message::Stop { retire, reply } => {
+                let stopped = stop(parts, retire).await;
                 // Whoever asked may have given up waiting.
                 drop(reply.send(stopped));
                 myself.stop(None);
@@ -73,7 +78,7 @@ async fn retain(parts: &Parts) {
     }
 }
 
-async fn stop(parts: &mut Parts) -> Result<(), String> {
+async fn stop(parts: &mut Parts, retire: bool) -> Result<(), String> {
     if let Some(http) = parts.http.take() {
         http.shutdown.send_replace(true);
         if let Ok(Err(error)) = http.task.await {
@@ -81,14 +86,20 @@ async fn stop(parts: &mut Parts) -> Result<(), String> {
         }
     }
     if let Some(audit) = parts.audit.take() {
-        let _ = tokio::task::spawn_blocking(move || audit.close()).await;
+        let closing = tokio::task::spawn_blocking(move || audit.close());
+        if tokio::time::timeout(AUDIT_PATIENCE, closing).await.is_err() {
+            tracing::warn!(evento = "auditoria_sin_cerrar", "el registro no responde: quedan consultas sin anotar");
+        }
     }
     let engine = match parts.engine.take() {
-        Some(engine) => engine.stop().await.map_err(|e| e.to_string()),
+        Some(engine) => engine.stop(retire).await.map_err(|e| e.to_string()),
         None => Ok(()),
     };
     if let Some(runner) = parts.runner.take() {
-        runner.stop().await;
+        // A sink that waits for an absent log holds nothing: it is fed again from its position.
+        if tokio::time::timeout(SINKS_PATIENCE, runner.stop()).await.is_err() {
+            tracing::warn!(evento = "proyecciones_sin_cerrar", "el registro no responde: las proyecciones quedan donde estaban");
+        }
     }
     engine
 }

@@ -135,17 +135,19 @@ impl Progress {
     /// # Errors
     /// Of the log.
     pub fn lag(&self, log: &dyn Log, now: Instante) -> Result<Vec<Lag>, LogError> {
-        let mut lags = Vec::with_capacity(self.marks.len());
-        let mut partitions: Vec<TopicPartition> = self.marks.keys().map(|(_, partition)| *partition).collect();
-        partitions.sort_unstable();
-        partitions.dedup();
-        let ends: HashMap<TopicPartition, Position> = partitions.iter().copied().zip(log.stable_ends(&partitions)?).collect();
-        for ((projection, partition), mark) in &self.marks {
-            let next = mark.next();
-            let records = ends.get(partition).copied().unwrap_or_default().saturating_sub(next);
+        let places: Vec<(&'static str, TopicPartition, &Arc<Mark>, Position)> =
+            self.marks.iter().map(|((projection, partition), mark)| (*projection, *partition, mark, mark.next())).collect();
+        // Projections of one partition mostly stand at one position, and each position is asked for once.
+        let mut asked: Vec<(TopicPartition, Position)> = places.iter().map(|(_, partition, _, next)| (*partition, *next)).collect();
+        asked.sort_unstable();
+        asked.dedup();
+        let behind: HashMap<(TopicPartition, Position), u64> = asked.iter().copied().zip(log.behind(&asked)?).collect();
+        let mut lags = Vec::with_capacity(places.len());
+        for (projection, partition, mark, next) in places {
+            let records = behind.get(&(partition, next)).copied().unwrap_or_default();
             let micros = if records == 0 { 0 } else { mark.lag_micros(now) };
             let time = Duration::from_micros(u64::try_from(micros).unwrap_or(0));
-            lags.push(Lag { projection, partition: *partition, next, records, time });
+            lags.push(Lag { projection, partition, next, records, time });
         }
         lags.sort_by_key(|lag| (lag.projection, lag.partition));
         Ok(lags)

@@ -7,8 +7,9 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+pub use factumarket::log::kafka::KafkaOptions;
 use factumarket::log::{
-    kafka::{KafkaOptions, admin::Admin},
+    kafka::admin::Admin,
     topology::{Sizes, Topology},
 };
 

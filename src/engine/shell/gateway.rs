@@ -72,7 +72,8 @@ impl Gateway for LogGateway {
         if self.waiters.waiting() + commands.len() as u64 > self.max_waiting {
             return Err(SubmitError::Busy { retry_after: Duration::from_secs(1) });
         }
-        let (requests, waiters): (Vec<u64>, Vec<Waiter>) = commands.iter().map(|_| self.waiters.register()).unzip();
+        let (requests, waiters): (Vec<u64>, Vec<Waiter>) =
+            commands.iter().map(|command| self.waiters.register(&command.command_id)).unzip();
         match self.append(commands, &requests) {
             // Closed meanwhile: whoever registered after the closing would wait for ever.
             Ok(()) if self.waiters.is_closed() => {

@@ -63,6 +63,14 @@ pub struct IntakeLimits {
     pub max_bytes: usize,
 }
 
+/// How an intake is told to end.
+#[derive(Debug, Clone, Copy)]
+pub struct End<'a> {
+    pub stop: &'a AtomicBool,
+    /// Whether to leave the group at once then; everything in hand is committed.
+    pub leave: &'a AtomicBool,
+}
+
 /// Body of the `ingesta` thread: until told to stop or until nobody listens.
 ///
 /// # Errors
@@ -72,8 +80,9 @@ pub fn run(
     credits: &Credits,
     limits: IntakeLimits,
     inbox: &Sender<Work>,
-    stop: &AtomicBool,
+    end: End<'_>,
 ) -> Result<(), LogError> {
+    let stop = end.stop;
     while !stop.load(Ordering::Acquire) {
         let work = match subscription.poll(limits.max_records, limits.max_bytes, PATIENCE)? {
             Delivery::Idle => continue,
@@ -96,6 +105,9 @@ pub fn run(
             return Ok(());
         }
     }
+    if end.leave.load(Ordering::Acquire) {
+        subscription.leave()?;
+    }
     Ok(())
 }
 
@@ -113,7 +125,7 @@ fn hand_over(partitions: Vec<TopicPartition>, inbox: &Sender<Work>, stop: &Atomi
             _ => return Ok(()),
         }
     }
-    Err(LogError::Storage(format!("las épocas de particiones revocadas no se confirmaron en {REVOCATION:?}: se abandonan")))
+    Err(LogError::Unreachable(format!("las épocas de particiones revocadas no se confirmaron en {REVOCATION:?}: se abandonan")))
 }
 
 #[cfg(test)]

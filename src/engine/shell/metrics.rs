@@ -9,7 +9,7 @@ pub struct EngineMetrics {
     /// `factumarket_commands_total{type,outcome}`: accepted, rejected, duplicate, dead.
     pub commands: IntCounterVec,
     pub invoices: IntCounter,
-    /// `factumarket_transactions_total{result}`: committed, unknown.
+    /// `factumarket_transactions_total{result}`: committed, aborted, fenced, unassigned, unknown.
     pub transactions: IntCounterVec,
     stages: HistogramVec,
     /// From the append of a command to its durable outcome in the hands of whoever waits.

@@ -10,6 +10,7 @@ pub mod committer;
 pub mod gateway;
 pub mod intake;
 pub mod metrics;
+pub mod patience;
 pub mod processor;
 pub mod replies;
 pub mod supervisor;

@@ -55,7 +55,10 @@ pub enum Work {
         ends: Vec<(TopicPartition, Position)>,
     },
     CommitFailed(CommitError),
-    Stop,
+    /// `retire`: the partitions go to others at once, not when this node's silence is noticed.
+    Stop {
+        retire: bool,
+    },
 }
 
 /// Everything a processor needs.
@@ -71,8 +74,13 @@ pub struct ProcessorParts {
 
 /// News for whoever supervises.
 pub enum News {
-    Progress { done: u64, total: u64 },
+    Progress {
+        done: u64,
+        total: u64,
+    },
     Ready(RecoveryReport),
+    /// The group has no partition for this node.
+    Unneeded,
 }
 
 /// Runs a processor until told to stop: assignment, recovery, intake, epochs, commits. Blocks its thread.
@@ -89,7 +97,7 @@ pub fn run(
     let topics = Contexto::TODOS.map(Topic::Comandos);
     let subscription = parts.log.subscribe(&parts.lane.group, &topics)?;
 
-    let stop = AtomicBool::new(false);
+    let (stop, leave) = (AtomicBool::new(false), AtomicBool::new(false));
     let credits = Credits::new(parts.lane.limits.in_flight_bytes);
     let (epochs, closed) = channel::<EncodedEpoch>();
     let committer = Committer {
@@ -104,14 +112,14 @@ pub fn run(
             .name("registro".to_owned())
             .spawn_scoped(scope, move || committer.run(&closed, &for_commit))
             .map_err(|e| ProcessorError::Thread("registro", e))?;
-        let (stop, credits, for_intake) = (&stop, &credits, sender.clone());
+        let (stop, leave, credits, for_intake) = (&stop, &leave, &credits, sender.clone());
         // Also when the core panics: the scope waits for its threads, and the intake only ends when told to.
         let _stop_at_the_end = StopAtTheEnd(stop);
         let limits = IntakeLimits { max_records: 256, max_bytes: 256 << 10 };
         let intake = thread::Builder::new()
             .name("ingesta".to_owned())
             .spawn_scoped(scope, move || {
-                if let Err(error) = intake::run(subscription, credits, limits, &for_intake, stop) {
+                if let Err(error) = intake::run(subscription, credits, limits, &for_intake, intake::End { stop, leave }) {
                     // The processor may be gone already; then nobody needs to know.
                     drop(for_intake.send(Work::IntakeFailed(error)));
                 }
@@ -127,9 +135,11 @@ pub fn run(
             seen: CoreStats::default(),
             later: VecDeque::new(),
             followed_at: Duration::ZERO,
+            retire: false,
             news,
         };
         let result = processor.run(&receiver);
+        leave.store(processor.retire && result.is_ok(), Ordering::Release);
         stop.store(true, Ordering::Release);
         processor.epochs = None;
         let joined = intake.join().is_ok() & commit.join().is_ok();
@@ -161,6 +171,7 @@ struct Processor<'a> {
     later: VecDeque<Work>,
     /// Monotonic time of the last look at other nodes' catalogues.
     followed_at: Duration,
+    retire: bool,
     news: &'a mut dyn FnMut(News),
 }
 
@@ -244,6 +255,7 @@ impl Processor<'_> {
             Work::Committed { number, ends } => self.committed(number, &ends)?,
             Work::CommitFailed(error) => return Err(self.commit_failed(error)),
             Work::IntakeFailed(error) => return Err(error.into()),
+            Work::Assigned(partitions) if partitions.is_empty() => (self.news)(News::Unneeded),
             Work::Assigned(partitions) => {
                 tracing::info!(evento = "particiones_asignadas", cantidad = partitions.len(), "particiones asignadas");
                 let flow = self.drain(inbox)?;
@@ -259,13 +271,22 @@ impl Processor<'_> {
                 let _ = done.send(());
                 return Ok(flow);
             }
-            Work::Stop => return Ok(Flow::Stop),
+            Work::Stop { retire } => {
+                self.retire = retire;
+                return Ok(Flow::Stop);
+            }
         }
         Ok(Flow::Go)
     }
 
     fn commit_failed(&self, error: CommitError) -> ProcessorError {
-        self.parts.metrics.transactions.with_label_values(&["unknown"]).inc();
+        let result = match &error {
+            CommitError::Log(LogError::Aborted { .. }) => "aborted",
+            CommitError::Log(LogError::Fenced { .. }) => "fenced",
+            CommitError::Log(LogError::NotAssigned { .. }) => "unassigned",
+            _ => "unknown",
+        };
+        self.parts.metrics.transactions.with_label_values(&[result]).inc();
         error.into()
     }
 
@@ -333,7 +354,10 @@ impl Processor<'_> {
                     }
                 }
                 Ok(Work::IntakeFailed(error)) => return Err(error.into()),
-                Ok(Work::Stop) => flow = Flow::Stop,
+                Ok(Work::Stop { retire }) => {
+                    self.retire = retire;
+                    flow = Flow::Stop;
+                }
                 Ok(next @ (Work::Assigned(_) | Work::Revoked { .. })) => self.later.push_back(next),
                 Err(_) => return Ok(Flow::Stop),
             }

@@ -14,11 +14,14 @@ use tokio::sync::oneshot;
 
 use crate::{
     contracts::{Codec, Respuesta},
+    domain::valores::Id,
     engine::{gateway::Waiter, ports::Clock},
     log::{Log, LogError, Position, Topic, TopicPartition},
 };
 
 const PATIENCE: Duration = Duration::from_millis(200);
+/// How long an absent log is given before it is asked again.
+const ABSENCE: Duration = Duration::from_secs(1);
 const CHUNK_BYTES: usize = 1 << 20;
 /// Requests are spread over this many locks.
 const SHARDS: usize = 16;
@@ -26,6 +29,8 @@ const SHARDS: usize = 16;
 /// Whoever waits, and since when (monotonic).
 struct Waiting {
     sender: oneshot::Sender<Respuesta>,
+    /// Another instance may read the same partition and count its requests as this one does.
+    command_id: Id,
     since: Duration,
 }
 
@@ -59,11 +64,11 @@ impl Waiters {
     }
 
     /// A new request and what to wait on.
-    pub fn register(&self) -> (u64, Waiter) {
+    pub fn register(&self, command_id: &Id) -> (u64, Waiter) {
         let request = self.next.fetch_add(1, Ordering::Relaxed);
         let (sender, receiver) = oneshot::channel();
         let since = self.clock.monotonic();
-        self.shard(request).insert(request, Waiting { sender, since });
+        self.shard(request).insert(request, Waiting { sender, command_id: command_id.clone(), since });
         self.waiting.fetch_add(1, Ordering::Relaxed);
         (request, receiver)
     }
@@ -80,7 +85,12 @@ impl Waiters {
     }
 
     fn answer(&self, reply: Respuesta) {
-        let Some(Waiting { sender, since }) = self.shard(reply.peticion).remove(&reply.peticion) else { return };
+        let mut shard = self.shard(reply.peticion);
+        if shard.get(&reply.peticion).is_none_or(|waiting| waiting.command_id != reply.command_id) {
+            return;
+        }
+        let Some(Waiting { sender, since, .. }) = shard.remove(&reply.peticion) else { return };
+        drop(shard);
         self.durations.observe(self.clock.monotonic().saturating_sub(since).as_secs_f64());
         self.waiting.fetch_sub(1, Ordering::Relaxed);
         // Whoever asked may have stopped waiting: the outcome stands on the log all the same.
@@ -131,8 +141,16 @@ pub fn run(
     let tp = TopicPartition::new(Topic::Respuestas, partition);
     let mut next = from;
     let mut seen = 0;
+    log.watch(&[tp])?;
     while !stop.load(Ordering::Acquire) {
-        let chunk = log.read(tp, next, CHUNK_BYTES)?;
+        let chunk = match log.read(tp, next, CHUNK_BYTES) {
+            Err(error @ LogError::Unreachable(_)) => {
+                tracing::warn!(evento = "respuestas_en_espera", causa = %error, "no se pueden leer las respuestas: se vuelve a intentar");
+                log.wait_stable(seen, ABSENCE);
+                continue;
+            }
+            chunk => chunk?,
+        };
         if chunk.is_empty() {
             let before = seen;
             seen = log.wait_stable(seen, PATIENCE);
@@ -156,7 +174,7 @@ pub fn run(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{contracts::Resultado, domain::valores::Id};
+    use crate::contracts::Resultado;
 
     fn reply(peticion: u64) -> Respuesta {
         Respuesta {
@@ -173,8 +191,13 @@ mod tests {
     fn an_answer_wakes_its_request_and_no_other() {
         let durations = Histogram::with_opts(prometheus::HistogramOpts::new("x", "x")).expect("histograma");
         let waiters = Waiters::new(7, crate::engine::ports::SystemClock::new(), durations.clone());
-        let (a, mut first) = waiters.register();
-        let (b, mut second) = waiters.register();
+        let id = Id::new("c").expect("id");
+        let (a, mut first) = waiters.register(&id);
+        let (b, mut second) = waiters.register(&id);
+        let (other, mut third) = waiters.register(&Id::new("otro").expect("id"));
+        waiters.answer(reply(other));
+        assert!(third.try_recv().is_err(), "la respuesta es de un comando de otra instancia");
+        waiters.forget(other);
         waiters.answer(reply(b));
         assert_eq!(second.try_recv().expect("answered").peticion, b);
         assert!(first.try_recv().is_err());

@@ -3,7 +3,6 @@
 //! Memory is never patched: whatever ended the processor, the next one starts from what is committed.
 
 use std::{
-    collections::VecDeque,
     sync::{
         Arc, Mutex, PoisonError,
         mpsc::{Sender, channel},
@@ -15,7 +14,10 @@ use std::{
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use tokio::sync::watch;
 
-use super::processor::{self, News, ProcessorParts, Work};
+use super::{
+    patience::{Ending, Next, Patience},
+    processor::{self, News, ProcessorParts, Work},
+};
 use crate::engine::{
     failures::ProcessorError,
     recovery::RecoveryReport,
@@ -36,6 +38,8 @@ pub enum Phase {
         cause: String,
         retry_in: Duration,
     },
+    /// Other processes decide; this one has no processor.
+    Elsewhere,
     /// Stopped by request.
     Stopped,
     /// Failed for good: the process should end and say this.
@@ -52,8 +56,8 @@ pub enum Message {
     Exited(Result<(), ProcessorError>),
     /// Time to build another.
     Restart,
-    /// Stop cleanly; answered when everything is down.
-    Stop(RpcReplyPort<()>),
+    /// Stop cleanly, and hand the partitions over at once when `retire`; answered when everything is down.
+    Stop { retire: bool, reply: RpcReplyPort<()> },
 }
 
 pub struct Arguments {
@@ -66,19 +70,13 @@ pub struct State {
     arguments: Arguments,
     inbox: Option<Sender<Work>>,
     stopping: Option<RpcReplyPort<()>>,
-    /// Monotonic times of the latest failures.
-    failures: VecDeque<Duration>,
+    patience: Patience,
+    /// Epochs committed when the processor that runs was started.
+    committed: u64,
     fresh_store: bool,
 }
 
 pub struct ProcessorSupervisor;
-
-/// Failures within the window after which the engine gives up.
-const MAX_FAILURES: usize = 5;
-/// Times another process may take the place before this one gives up.
-const MAX_FENCED: usize = 3;
-const WINDOW: Duration = Duration::from_secs(300);
-const FIRST_RETRY: Duration = Duration::from_millis(250);
 
 impl Actor for ProcessorSupervisor {
     type Msg = Message;
@@ -87,14 +85,15 @@ impl Actor for ProcessorSupervisor {
 
     async fn pre_start(&self, myself: ActorRef<Message>, arguments: Arguments) -> Result<State, ActorProcessingErr> {
         myself.cast(Message::Restart)?;
-        Ok(State { arguments, inbox: None, stopping: None, failures: VecDeque::new(), fresh_store: false })
+        let patience = Patience::default();
+        Ok(State { arguments, inbox: None, stopping: None, patience, committed: 0, fresh_store: false })
     }
 
     async fn handle(&self, myself: ActorRef<Message>, message: Message, state: &mut State) -> Result<(), ActorProcessingErr> {
         match message {
             Message::Restart => start(&myself, state),
             Message::Exited(result) => exited(&myself, state, result),
-            Message::Stop(reply) => stop(&myself, state, reply),
+            Message::Stop { retire, reply } => stop(&myself, state, retire, reply),
         }
         Ok(())
     }
@@ -104,6 +103,7 @@ fn start(myself: &ActorRef<Message>, state: &mut State) {
     if state.stopping.is_some() || state.inbox.is_some() {
         return;
     }
+    state.committed = committed(state);
     let (sender, receiver) = channel();
     let parts = state.arguments.parts.clone();
     let (factory, fresh) = (Arc::clone(&state.arguments.store), std::mem::take(&mut state.fresh_store));
@@ -118,6 +118,7 @@ fn start(myself: &ActorRef<Message>, state: &mut State) {
                 phase.send_replace(match news {
                     News::Progress { done, total } => Phase::Recovering { done, total },
                     News::Ready(report) => Phase::Ready(report),
+                    News::Unneeded => Phase::Ready(RecoveryReport::default()),
                 });
             })
         });
@@ -160,29 +161,36 @@ fn exited(myself: &ActorRef<Message>, state: &mut State, result: Result<(), Proc
         Err(error) => error,
     };
     state.arguments.parts.metrics.restarts.inc();
-    let now = state.arguments.parts.clock.monotonic();
-    state.failures.push_back(now);
-    while state.failures.front().is_some_and(|at| now.saturating_sub(*at) > WINDOW) {
-        state.failures.pop_front();
-    }
-    let limit = if error.is_fenced() { MAX_FENCED } else { MAX_FAILURES };
-    if error.is_fatal() || state.failures.len() >= limit {
+    let (now, progressed) = (state.arguments.parts.clock.monotonic(), committed(state) > state.committed);
+    let Next::RetryIn(retry_in) = state.patience.after(ending(&error), now, progressed) else {
         let cause = explain(&error);
         tracing::error!(evento = "procesador_abandonado", causa = %cause, "el procesador no puede seguir");
         state.arguments.phase.send_replace(Phase::Failed { cause });
         return;
-    }
+    };
     if error.is_of_an_input() {
         let parts = &state.arguments.parts;
         let suspects = &parts.lane.suspects;
         suspects.lock().unwrap_or_else(PoisonError::into_inner).blame(parts.lane.limits.max_inputs);
     }
     state.fresh_store = error.is_of_the_store();
-    let doublings = u32::try_from(state.failures.len() - 1).unwrap_or(0).min(6);
-    let retry_in = FIRST_RETRY * 2_u32.pow(doublings);
     tracing::warn!(evento = "procesador_reconstruido", causa = %error, reconstruye_almacen = state.fresh_store, "el procesador se reconstruye desde el registro");
     state.arguments.phase.send_replace(Phase::Waiting { cause: error.to_string(), retry_in });
     myself.send_after(retry_in, || Message::Restart);
+}
+
+fn ending(error: &ProcessorError) -> Ending {
+    match error {
+        fatal if fatal.is_fatal() => Ending::Fatal,
+        fenced if fenced.is_fenced() => Ending::Fenced,
+        passing if passing.is_passing() => Ending::Passing,
+        _ => Ending::Failure,
+    }
+}
+
+/// Epochs that this process has committed.
+fn committed(state: &State) -> u64 {
+    state.arguments.parts.metrics.transactions.with_label_values(&["committed"]).get()
 }
 
 fn explain(error: &ProcessorError) -> String {
@@ -192,9 +200,9 @@ fn explain(error: &ProcessorError) -> String {
     error.to_string()
 }
 
-fn stop(myself: &ActorRef<Message>, state: &mut State, reply: RpcReplyPort<()>) {
+fn stop(myself: &ActorRef<Message>, state: &mut State, retire: bool, reply: RpcReplyPort<()>) {
     match state.inbox.take() {
-        Some(inbox) if inbox.send(Work::Stop).is_ok() => state.stopping = Some(reply),
+        Some(inbox) if inbox.send(Work::Stop { retire }).is_ok() => state.stopping = Some(reply),
         _ => {
             state.arguments.phase.send_replace(Phase::Stopped);
             drop(reply.send(()));

@@ -222,7 +222,7 @@ fn lost(cause: &str) -> LogError {
 impl Drop for Appender {
     /// Ends what is on its way, within the time a call may take.
     fn drop(&mut self) {
-        if self.producer.flush(Duration::from_secs(5)).is_err() {
+        if self.producer.flush(Duration::from_secs(2)).is_err() {
             tracing::warn!(evento = "envios_sin_acuse", "quedan envíos sin acuse al cerrar: su resultado se ve en los temas");
             self.producer.purge(PurgeConfig::default().queue().inflight());
         }

@@ -2,28 +2,23 @@
 //! poll after that acknowledges.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     mem,
-    sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use rdkafka::{
-    ClientContext, Message, Offset, TopicPartitionList,
-    config::{FromClientConfigAndContext, RDKafkaLogLevel},
-    consumer::{BaseConsumer, Consumer, ConsumerContext},
+    Message, Offset, TopicPartitionList,
+    config::FromClientConfigAndContext,
+    consumer::{BaseConsumer, Consumer},
     error::{KafkaError, RDKafkaErrorCode},
-    types::RDKafkaRespErr,
 };
 
 use super::{
-    client::Context,
-    convert,
-    raw::{self, GroupMetadata},
-    settings::{CALL, KafkaOptions, explain, is_passing, patiently},
+    convert, group, raw,
+    settings::{CALL, KafkaOptions, explain, failure, is_passing, patiently},
+    standing::{Callbacks, Change, Standing, unset},
 };
 use crate::log::{Delivery, LogError, Position, StoredRecord, Subscription, Topic, TopicPartition, transactional::Membership};
 
@@ -34,94 +29,12 @@ const MAX_HELD_BYTES: usize = 4 << 20;
 const FULL: Duration = Duration::from_secs(1);
 /// Longest wait for the committed positions at an assignment; they are asked again at the next poll.
 const POSITIONS: Duration = Duration::from_secs(5);
-
-/// What a member may commit, shared with whoever commits for it.
-pub struct Standing {
-    membership: Mutex<Membership<GroupMetadata>>,
-    changed: Condvar,
-}
-
-impl Standing {
-    fn new(group: &str) -> Self {
-        Self { membership: Mutex::new(Membership::new(group)), changed: Condvar::new() }
-    }
-
-    pub fn membership(&self) -> MutexGuard<'_, Membership<GroupMetadata>> {
-        self.membership.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn change(&self, change: impl FnOnce(&mut Membership<GroupMetadata>)) {
-        change(&mut self.membership());
-        self.changed.notify_all();
-    }
-
-    /// Between a revocation and the assignment that follows there is no metadata, and nothing can be committed: waits for it.
-    pub fn wait_for_metadata(&self, patience: Duration) {
-        let between = |m: &mut Membership<GroupMetadata>| m.metadata().is_none() && m.owned().next().is_some();
-        drop(self.changed.wait_timeout_while(self.membership(), patience, between));
-    }
-}
-
-/// A change of hands as the library tells it.
-struct Change {
-    assigned: bool,
-    partitions: Vec<(String, i32)>,
-    /// The group put this member out: others may have the partitions already.
-    lost: bool,
-    metadata: Option<GroupMetadata>,
-}
-
-#[derive(Default)]
-struct Callbacks {
-    context: Context,
-    changes: Mutex<VecDeque<Change>>,
-    /// The consumer closes: nobody will acknowledge.
-    closing: AtomicBool,
-}
-
-impl Callbacks {
-    fn next_change(&self) -> Option<Change> {
-        self.changes.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
-    }
-}
-
-impl ClientContext for Callbacks {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        self.context.log(level, facility, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        self.context.error(error, reason);
-    }
-}
-
-impl ConsumerContext for Callbacks {
-    /// Only noted: the group waits for the call that acknowledges, while heartbeats go on.
-    fn rebalance(&self, consumer: &BaseConsumer<Self>, code: RDKafkaRespErr, list: &mut TopicPartitionList) {
-        let assigned = code == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
-        if self.closing.load(Ordering::Acquire) {
-            let acknowledged = if assigned { consumer.incremental_assign(list) } else { consumer.incremental_unassign(list) };
-            if let Err(error) = acknowledged {
-                tracing::debug!(evento = "cierre_miembro", "{error}");
-            }
-            return;
-        }
-        // `elements` panics on the empty list of a rebalance that changed nothing.
-        let partitions = if list.count() == 0 {
-            Vec::new()
-        } else {
-            list.elements().iter().map(|e| (e.topic().to_owned(), e.partition())).collect()
-        };
-        let change = Change {
-            assigned,
-            partitions,
-            lost: consumer.assignment_lost(),
-            // Until the change is acknowledged the library joins no other generation: this one is the change's own.
-            metadata: raw::group_metadata(consumer.client()),
-        };
-        self.changes.lock().unwrap_or_else(PoisonError::into_inner).push_back(change);
-    }
-}
+/// How often the group is asked whether somebody waits for a round.
+const ROUND: Duration = Duration::from_secs(1);
+/// Partitions are nobody's for a while in every round that moves them: longer than whoever lets them go may take, no round is coming.
+const ORPHANED: Duration = Duration::from_secs(6);
+/// How long leaving the group may take.
+const LEAVING: Duration = Duration::from_secs(5);
 
 /// A partition that is this member's.
 #[derive(Default)]
@@ -133,9 +46,18 @@ struct Held {
 
 /// See the module.
 pub struct Member {
-    consumer: BaseConsumer<Callbacks>,
+    consumer: Arc<BaseConsumer<Callbacks>>,
     options: KafkaOptions,
     group: String,
+    topics: Vec<Topic>,
+    /// It keeps its place in the group while it is away.
+    is_static: bool,
+    /// It has been told what it was given, be it nothing.
+    arrived: bool,
+    /// When it may ask next whether somebody waits for a round.
+    ask_at: Option<Instant>,
+    /// Since when, and in which generation, partitions are nobody's.
+    orphans: Option<(i32, Instant)>,
     standing: Arc<Standing>,
     held: BTreeMap<TopicPartition, Held>,
     held_records: usize,
@@ -160,14 +82,19 @@ impl Member {
         let consumer: BaseConsumer<Callbacks> =
             BaseConsumer::from_config_and_context(&options.member(group, instance), Callbacks::default())
                 .map_err(|e| LogError::Storage(explain(&e)))?;
-        let names: Vec<String> = topics.iter().map(|topic| options.topology.named(&topic.nombre())).collect();
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        consumer.subscribe(&names).map_err(|e| LogError::Storage(explain(&e)))?;
-        Ok(Self {
+        let consumer = Arc::new(consumer);
+        let standing = Arc::new(Standing::new(group));
+        standing.follow(Arc::downgrade(&consumer));
+        let member = Self {
             consumer,
             options: options.clone(),
             group: group.to_owned(),
-            standing: Arc::new(Standing::new(group)),
+            topics: topics.to_vec(),
+            is_static: instance.is_some(),
+            arrived: false,
+            ask_at: None,
+            orphans: None,
+            standing,
             held: BTreeMap::new(),
             held_records: 0,
             held_bytes: 0,
@@ -177,7 +104,15 @@ impl Member {
             full_since: None,
             paused: false,
             failure: None,
-        })
+        };
+        member.subscribe()?;
+        Ok(member)
+    }
+
+    fn subscribe(&self) -> Result<(), LogError> {
+        let names: Vec<String> = self.topics.iter().map(|topic| self.options.topology.named(&topic.nombre())).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        self.consumer.subscribe(&names).map_err(|e| LogError::Storage(explain(&e)))
     }
 
     pub fn standing(&self) -> Arc<Standing> {
@@ -190,7 +125,7 @@ impl Member {
 
     fn failed(&self, what: &str, error: &KafkaError) -> LogError {
         let troubles = &self.consumer.context().context.troubles;
-        LogError::Storage(troubles.with_last(format!("grupo «{}»: {what}: {}", self.group, explain(error))))
+        failure(error, troubles.with_last(format!("grupo «{}»: {what}: {}", self.group, explain(error))))
     }
 
     fn known(&self, partitions: &[(String, i32)]) -> Vec<TopicPartition> {
@@ -216,8 +151,7 @@ impl Member {
     }
 
     fn plain_list(&self, partitions: &[TopicPartition]) -> Result<TopicPartitionList, LogError> {
-        let unset: Vec<_> = partitions.iter().map(|p| (*p, Offset::Invalid)).collect();
-        self.list(&unset)
+        self.list(&unset(partitions))
     }
 
     /// Polling again says that what was revoked has been let go.
@@ -248,6 +182,9 @@ impl Member {
                 // Nothing gained; the group waits for the call all the same.
                 let none = TopicPartitionList::new();
                 self.consumer.incremental_assign(&none).map_err(|e| self.failed("no se pudo aceptar la asignación", &e))?;
+                if self.arrive() && self.held.is_empty() {
+                    return Ok(Some(Delivery::Assigned(Vec::new())));
+                }
                 continue;
             }
             self.gaining = partitions;
@@ -276,29 +213,18 @@ impl Member {
         self.held_bytes -= records.iter().map(weight).sum::<usize>();
     }
 
+    /// The first assignment since it joined; whether it is. A static one may be what it had before, given back without a round.
+    fn arrive(&mut self) -> bool {
+        let first = !mem::replace(&mut self.arrived, true);
+        if first && self.is_static {
+            self.standing.change(Membership::came_back);
+        }
+        first
+    }
+
     /// Learns the stable committed positions, and takes the partitions at them.
     fn gain(&mut self) -> Result<Option<Delivery>, LogError> {
-        let asked = self.plain_list(&self.gaining)?;
-        let committed = match self.consumer.committed_offsets(asked, POSITIONS) {
-            Ok(committed) => committed,
-            Err(error) if passes(&error) => {
-                tracing::info!(evento = "posiciones_por_conocer", causa = %error, "se vuelven a pedir las posiciones confirmadas");
-                return Ok(None);
-            }
-            Err(error) => return Err(self.failed("no se pudieron leer las posiciones confirmadas", &error)),
-        };
-        let mut positions = Vec::with_capacity(self.gaining.len());
-        for partition in &self.gaining {
-            let found = committed.find_partition(&self.name(*partition), i32::from(partition.partition));
-            match found.map(|element| (element.error(), element.offset())) {
-                Some((Ok(()), Offset::Offset(offset))) => {
-                    positions.push((*partition, u64::try_from(offset).unwrap_or_default()));
-                }
-                Some((Err(error), _)) if passes(&error) => return Ok(None),
-                Some((Err(error), _)) => return Err(self.failed("no se pudieron leer las posiciones confirmadas", &error)),
-                _ => positions.push((*partition, self.start_of(*partition)?)),
-            }
-        }
+        let Some(positions) = self.committed(&self.gaining)? else { return Ok(None) };
         let offsets: Vec<_> = positions
             .iter()
             .map(|(partition, position)| (*partition, Offset::Offset(i64::try_from(*position).unwrap_or(i64::MAX))))
@@ -309,7 +235,92 @@ impl Member {
             self.held.insert(*partition, Held { records: VecDeque::new(), next: *position });
         }
         self.standing.change(|m| m.gained(&positions));
+        self.arrive();
         Ok(Some(Delivery::Assigned(mem::take(&mut self.gaining))))
+    }
+
+    /// Stable committed positions, or where reading starts; `None` when they are not to be had yet.
+    fn committed(&self, partitions: &[TopicPartition]) -> Result<Option<Vec<(TopicPartition, Position)>>, LogError> {
+        const WHAT: &str = "no se pudieron leer las posiciones confirmadas";
+        let committed = match self.consumer.committed_offsets(self.plain_list(partitions)?, POSITIONS) {
+            Ok(committed) => committed,
+            Err(error) if passes(&error) => {
+                tracing::info!(evento = "posiciones_por_conocer", causa = %error, "se vuelven a pedir las posiciones confirmadas");
+                return Ok(None);
+            }
+            Err(error) => return Err(self.failed(WHAT, &error)),
+        };
+        let mut positions = Vec::with_capacity(partitions.len());
+        for partition in partitions {
+            let found = committed.find_partition(&self.name(*partition), i32::from(partition.partition));
+            match found.map(|element| (element.error(), element.offset())) {
+                Some((Ok(()), Offset::Offset(offset))) => {
+                    positions.push((*partition, u64::try_from(offset).unwrap_or_default()));
+                }
+                Some((Err(error), _)) if passes(&error) => return Ok(None),
+                Some((Err(error), _)) => return Err(self.failed(WHAT, &error)),
+                _ => positions.push((*partition, self.start_of(*partition)?)),
+            }
+        }
+        Ok(Some(positions))
+    }
+
+    /// Fetches anew the positions that a transaction without an end may have moved.
+    fn recall(&self) -> Result<(), LogError> {
+        let Some(owned) = self.standing.membership().to_recall() else { return Ok(()) };
+        if let Some(positions) = self.committed(&owned)? {
+            self.standing.change(|m| m.gained(&positions));
+        }
+        Ok(())
+    }
+
+    /// Joins again when it came back to what it had left and partitions are nobody's: it let them go and died before the round that would
+    /// have given them to others. The library has no call for that; leaving and joining is a round.
+    fn pay_round(&mut self) -> Result<(), LogError> {
+        let busy = self.returning.is_some() || !self.gaining.is_empty() || self.consumer.context().has_changes();
+        if busy || !self.standing.membership().owes_round() || self.ask_at.is_some_and(|at| Instant::now() < at) {
+            return Ok(());
+        }
+        self.ask_at = Some(Instant::now() + ROUND);
+        let topology = &self.options.topology;
+        let all = self
+            .topics
+            .iter()
+            .filter_map(|topic| topology.topic(*topic))
+            .flat_map(|spec| (0..spec.partitions).map(|number| (spec.name.clone(), i32::from(number))));
+        let all: BTreeSet<(String, i32)> = all.collect();
+        match group::has_orphans(self.consumer.client(), &topology.named(&self.group), &all) {
+            Ok(orphans) => self.look_after(orphans),
+            Err(error) if passes(&error) => Ok(()),
+            Err(error) => Err(self.failed("no se pudo preguntar por el grupo", &error)),
+        }
+    }
+
+    /// Joins again once partitions were nobody's for long in one generation; is done when none is.
+    fn look_after(&mut self, orphans: bool) -> Result<(), LogError> {
+        let generation = self.standing.membership().metadata().map(|metadata| metadata.generation);
+        let Some(generation) = generation.filter(|_| orphans) else {
+            self.orphans = None;
+            if !orphans {
+                self.standing.change(Membership::round_paid);
+            }
+            return Ok(());
+        };
+        match self.orphans {
+            Some((of, since)) if of == generation && since.elapsed() >= ORPHANED => {
+                tracing::info!(
+                    evento = "ronda_debida",
+                    grupo = self.group,
+                    "hay particiones sin dueño: se entra de nuevo en el grupo"
+                );
+                self.consumer.unsubscribe();
+                self.subscribe()?;
+                self.standing.change(Membership::round_paid);
+            }
+            Some((of, _)) if of == generation => {}
+            _ => self.orphans = Some((generation, Instant::now())),
+        }
+        Ok(())
     }
 
     /// Where a partition that was never consumed starts. Records that went before anybody consumed them are not passed over in silence.
@@ -439,6 +450,8 @@ impl Subscription for Member {
         }
         let deadline = Instant::now() + timeout;
         self.acknowledge()?;
+        self.recall()?;
+        self.pay_round()?;
         self.relieve()?;
         // Whatever is there already: it decides whose turn it is, and a change of hands may be among it.
         self.take(Duration::ZERO)?;
@@ -468,6 +481,27 @@ impl Subscription for Member {
             self.failure = Some(self.failed(&format!("no se pudo volver a {position} en {partition}"), &error));
         }
     }
+
+    /// A static member that only closes keeps its place; one without a subscription has none to keep.
+    fn leave(&mut self) -> Result<(), LogError> {
+        self.standing.change(Membership::lost);
+        let callbacks = self.consumer.context();
+        callbacks.close();
+        while let Some(change) = callbacks.next_change() {
+            change.acknowledge(&self.consumer);
+        }
+        self.consumer.unsubscribe();
+        let deadline = Instant::now() + LEAVING;
+        // The callback runs inside the poll. The library forgets its membership when it says that it leaves, and closing waits for the answer.
+        while raw::group_metadata(self.consumer.client()).is_some() {
+            if Instant::now() >= deadline {
+                let what = format!("grupo «{}»: no se pudo salir en {LEAVING:?}: se notará por su silencio", self.group);
+                return Err(LogError::Unreachable(callbacks.context.troubles.with_last(what)));
+            }
+            drop(self.consumer.poll(Duration::from_millis(5)));
+        }
+        Ok(())
+    }
 }
 
 impl Drop for Member {
@@ -475,18 +509,10 @@ impl Drop for Member {
     fn drop(&mut self) {
         self.standing.change(Membership::lost);
         let callbacks = self.consumer.context();
-        callbacks.closing.store(true, Ordering::Release);
+        callbacks.close();
         // Changes that nobody will hear of any more still hold the group up.
         while let Some(change) = callbacks.next_change() {
-            let mut list = TopicPartitionList::new();
-            for (topic, partition) in &change.partitions {
-                list.add_partition(topic, *partition);
-            }
-            let acknowledged =
-                if change.assigned { self.consumer.incremental_assign(&list) } else { self.consumer.incremental_unassign(&list) };
-            if let Err(error) = acknowledged {
-                tracing::debug!(evento = "cierre_miembro", "{error}");
-            }
+            change.acknowledge(&self.consumer);
         }
     }
 }

@@ -10,13 +10,17 @@ pub mod admin;
 mod appender;
 mod client;
 mod convert;
+mod group;
 mod member;
 mod raw;
 mod reader;
 mod settings;
+mod standing;
+mod tail;
 mod writer;
 
 use std::{
+    collections::BTreeMap,
     sync::{Arc, Condvar, Mutex, PoisonError, Weak},
     time::Duration,
 };
@@ -32,9 +36,11 @@ use self::{
     admin::Admin,
     appender::Appender,
     client::Context,
-    member::{Member, Standing},
+    member::Member,
     reader::Readers,
-    settings::{CALL, explain, patiently},
+    settings::{CALL, explain, failure, patiently},
+    standing::Standing,
+    tail::Tail,
     writer::{Writers, locked},
 };
 pub use settings::KafkaOptions;
@@ -49,20 +55,27 @@ use crate::domain::valores::Instante;
 const LISTED: usize = 10;
 /// How long a commit waits for the assignment that follows a revocation.
 const ASSIGNMENT: Duration = Duration::from_secs(10);
+/// How long a commit waits for the generation of a round that its broker has begun already.
+const ROUND: Duration = Duration::from_secs(1);
+/// So few positions behind may be nothing but marks of transactions: it is looked at.
+const MARKS_AT_MOST: Position = 64;
 
 /// The log of an installation of Kafka.
 pub struct KafkaLog {
     options: KafkaOptions,
-    readers: Readers,
+    readers: Arc<Readers>,
+    tail: Tail,
     appender: Appender,
     writers: Writers,
     members: Mutex<Vec<(String, Weak<Standing>)>>,
     /// Clients that ask for a group's positions, by group.
     groups: Mutex<Vec<(String, Arc<BaseConsumer<Context>>)>>,
+    /// Ranges that hold marks of transactions and no record.
+    marks_only: Mutex<BTreeMap<TopicPartition, (Position, Position)>>,
     advances: Arc<Advances>,
 }
 
-/// Counts what this process made durable.
+/// Counts what became durable, as far as anybody watches it.
 #[derive(Default)]
 struct Advances {
     count: Mutex<u64>,
@@ -94,12 +107,16 @@ impl KafkaLog {
         }
         let advances = Arc::new(Advances::default());
         let durable = Arc::clone(&advances);
+        let grew: Arc<dyn Fn() + Send + Sync> = Arc::new(move || durable.bump());
+        let readers = Arc::new(Readers::new(&options)?);
         Ok(Arc::new(Self {
-            readers: Readers::new(&options)?,
-            appender: Appender::new(&options, Arc::new(move || durable.bump()))?,
+            tail: Tail::new(&options, Arc::clone(&readers), Arc::clone(&grew)),
+            readers,
+            appender: Appender::new(&options, grew)?,
             writers: Writers::default(),
             members: Mutex::default(),
             groups: Mutex::default(),
+            marks_only: Mutex::default(),
             advances,
             options,
         }))
@@ -150,6 +167,22 @@ impl KafkaLog {
         Ok(asker)
     }
 
+    /// Upper bound of the records in a stable range; 0 when it has only marks of transactions, which is remembered.
+    fn records_in(&self, partition: TopicPartition, from: Position, end: Position) -> Result<u64, LogError> {
+        let gap = end.saturating_sub(from);
+        if gap == 0 || gap > MARKS_AT_MOST {
+            return Ok(gap);
+        }
+        if locked(&self.marks_only).get(&partition) == Some(&(from, end)) {
+            return Ok(0);
+        }
+        if !self.readers.read(partition, from, 1)?.is_empty() {
+            return Ok(gap);
+        }
+        locked(&self.marks_only).insert(partition, (from, end));
+        Ok(0)
+    }
+
     /// Place of a static member: the node's, and a number for the second and later ones of one process.
     fn instance(&self, group: &str) -> Option<String> {
         if !self.options.static_membership {
@@ -181,6 +214,7 @@ impl Log for KafkaLog {
         let standing = self.standing_for(&transaction);
         if let Some(standing) = &standing {
             standing.wait_for_metadata(ASSIGNMENT);
+            standing.wait_for_round(ROUND);
         }
         let committed = locked(&writer).commit(transaction, standing.as_deref())?;
         self.readers.decided(&committed.ends);
@@ -222,7 +256,7 @@ impl Log for KafkaLog {
         let name = |partition: TopicPartition| self.options.topology.named(&partition.topic.nombre());
         let failed = |e: &KafkaError| {
             let what = format!("no se pudieron leer las posiciones de «{group}»: {}", explain(e));
-            LogError::Storage(asker.context().troubles.with_last(what))
+            failure(e, asker.context().troubles.with_last(what))
         };
         let mut list = TopicPartitionList::with_capacity(partitions.len());
         for partition in partitions {
@@ -247,8 +281,11 @@ impl Log for KafkaLog {
     fn claim(&self, owner: &str) -> Result<OwnerToken, LogError> {
         limits::check_name(owner)?;
         let writer = self.writers.of(&self.options, owner);
-        let mut writer = locked(&writer);
-        writer.claim()
+        let token = locked(&writer).claim()?;
+        // Members fetch anew, at their next poll, the positions that a transaction without an end may have moved.
+        let members: Vec<Arc<Standing>> = locked(&self.members).iter().filter_map(|(_, standing)| standing.upgrade()).collect();
+        members.iter().for_each(|standing| standing.change(|membership| membership.claimed()));
+        Ok(token)
     }
 
     fn subscribe(&self, group: &str, topics: &[Topic]) -> Result<Box<dyn Subscription>, LogError> {
@@ -259,7 +296,18 @@ impl Log for KafkaLog {
         Ok(Box::new(member))
     }
 
-    /// Counts what this process made durable; what others did is seen when the time is over.
+    fn behind(&self, positions: &[(TopicPartition, Position)]) -> Result<Vec<u64>, LogError> {
+        let partitions: Vec<TopicPartition> = positions.iter().map(|(partition, _)| *partition).collect();
+        let ends = self.stable_ends(&partitions)?;
+        positions.iter().zip(ends).map(|((partition, next), end)| self.records_in(*partition, *next, end)).collect()
+    }
+
+    fn watch(&self, partitions: &[TopicPartition]) -> Result<(), LogError> {
+        partitions.iter().try_for_each(|partition| self.check(*partition))?;
+        self.tail.watch(partitions)
+    }
+
+    /// Counts what this process made durable, and what came to the partitions that are watched.
     fn wait_stable(&self, seen: u64, timeout: Duration) -> u64 {
         self.readers.rest();
         let count = locked(&self.advances.count);

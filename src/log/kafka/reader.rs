@@ -18,7 +18,7 @@ use rdkafka::{
 use super::{
     client::Context,
     raw::{self, Fetched},
-    settings::{CALL, KafkaOptions, explain, hint, is_passing, patiently},
+    settings::{CALL, KafkaOptions, explain, failure, hint, is_passing, patiently},
 };
 use crate::log::{LogError, Position, StoredRecord, TopicPartition, Watermarks};
 
@@ -105,7 +105,7 @@ impl Readers {
     }
 
     fn failed(&self, what: &str, error: &KafkaError) -> LogError {
-        LogError::Storage(self.committed.context().troubles.with_last(format!("{what}: {}", explain(error))))
+        failure(error, self.committed.context().troubles.with_last(format!("{what}: {}", explain(error))))
     }
 
     fn name(&self, partition: TopicPartition) -> String {
@@ -161,7 +161,7 @@ impl Readers {
     pub fn cluster_id(&self) -> Result<String, LogError> {
         let id = self.committed.client().fetch_cluster_id(CALL);
         id.ok_or_else(|| {
-            LogError::Storage(self.committed.context().troubles.with_last("ningún broker dio el id del cluster".to_owned()))
+            LogError::Unreachable(self.committed.context().troubles.with_last("ningún broker dio el id del cluster".to_owned()))
         })
     }
 
@@ -369,7 +369,7 @@ impl Readers {
             }
             if start.elapsed() >= CALL {
                 let what = format!("el broker no dio {} desde {from} en {CALL:?}", at.partition);
-                return Err(LogError::Storage(consumer.context().troubles.with_last(what)));
+                return Err(LogError::Unreachable(consumer.context().troubles.with_last(what)));
             }
             self.fill(consumer, at, from, Duration::from_millis(100))?;
         }

@@ -12,7 +12,7 @@ use rdkafka::{
     error::{KafkaError, RDKafkaErrorCode},
 };
 
-use super::super::topology::Topology;
+use super::super::{LogError, topology::Topology};
 
 /// How long a call to a broker may take before it is an error.
 pub const CALL: Duration = Duration::from_secs(30);
@@ -82,6 +82,23 @@ impl KafkaOptions {
         self.with_extra(config)
     }
 
+    /// A consumer that only notices that something came.
+    pub fn tail(&self) -> ClientConfig {
+        let mut config = self.base("vigia");
+        config
+            .set("group.id", self.topology.named("factumarket-lectores"))
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("isolation.level", "read_committed")
+            .set("auto.offset.reset", "error")
+            .set("fetch.wait.max.ms", "500")
+            .set("fetch.error.backoff.ms", "10")
+            .set("fetch.message.max.bytes", "16384")
+            .set("queued.min.messages", "100")
+            .set("queued.max.messages.kbytes", "256");
+        self.with_extra(config)
+    }
+
     /// A member of a group. `instance` makes it a static one: its partitions wait for its return.
     pub fn member(&self, group: &str, instance: Option<&str>) -> ClientConfig {
         let mut config = self.base("miembro");
@@ -89,7 +106,7 @@ impl KafkaOptions {
             .set("group.id", self.topology.named(group))
             .set("partition.assignment.strategy", "cooperative-sticky")
             .set("session.timeout.ms", self.session.as_millis().to_string())
-            .set("heartbeat.interval.ms", (self.session.as_millis() / 5).clamp(200, 3_000).to_string())
+            .set("heartbeat.interval.ms", (self.session.as_millis() / 20).clamp(200, 500).to_string())
             .set("max.poll.interval.ms", self.session.as_millis().max(60_000).to_string())
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
@@ -149,6 +166,14 @@ pub fn explain(error: &KafkaError) -> String {
     match error.rdkafka_error_code().and_then(hint) {
         Some(hint) => format!("{error}; {hint}"),
         None => error.to_string(),
+    }
+}
+
+/// The error of a call that failed: `Unreachable` when it passes by itself.
+pub fn failure(error: &KafkaError, text: String) -> LogError {
+    match error.rdkafka_error_code() {
+        Some(code) if is_passing(code) => LogError::Unreachable(text),
+        _ => LogError::Storage(text),
     }
 }
 

@@ -19,14 +19,17 @@ use rdkafka::{
 use super::{
     client::{Context, Troubles},
     convert,
-    member::Standing,
     raw::{self, CallError, Events},
     settings::{CALL, KafkaOptions, explain, hint},
+    standing::Standing,
 };
 use crate::log::{
     Committed, LogError, OwnerToken, Position, Transaction,
     transactional::{Call, Failure, Flags, Heard, Outcome, Producer},
 };
+
+/// How long positions wait for the generation of a round that has begun since the transaction did.
+const ROUND: Duration = Duration::from_secs(1);
 
 /// The producer of an owner.
 pub struct Writer {
@@ -209,6 +212,9 @@ impl Writer {
                 .map_err(|e| Failure { flags: Flags { requires_abort: true, ..Flags::default() }, what: explain(&e) })?;
         }
         let group = self.options.topology.named(group);
+        if let Some(standing) = standing {
+            standing.wait_for_round(ROUND);
+        }
         // The metadata of the assignment, not what the library knows now: a generation that moved on must be refused.
         let metadata = standing.and_then(|standing| standing.membership().metadata().cloned());
         if standing.is_some() && metadata.is_none() {

@@ -164,7 +164,7 @@ impl Log for SimulatedLog {
         match self.run(&mut producer, None) {
             Outcome::Claimed(claimed) => {
                 let members: Vec<_> = locked(&self.locals).consumers.iter().filter_map(Weak::upgrade).collect();
-                members.iter().for_each(|member| locked(member).claimed());
+                members.iter().for_each(|member| locked(member).membership.claimed());
                 claimed
             }
             Outcome::Ended(_) => Err(LogError::Storage("el productor respondió por otra llamada".to_owned())),

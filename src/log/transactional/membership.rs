@@ -19,12 +19,16 @@ pub struct Membership<M> {
     owned: Vec<(TopicPartition, Option<Position>)>,
     /// Times that partitions went: a transaction that was under way at one of them has no standing any more.
     losses: u64,
+    /// The producer was claimed since positions were forgotten: what the group has now stands.
+    claimed: bool,
+    /// It came back to what it had left; a round is still owed to whoever was to have what it let go.
+    owes_round: bool,
 }
 
 impl<M> Membership<M> {
     /// A member that has been assigned nothing.
     pub fn new(group: &str) -> Self {
-        Self { group: group.to_owned(), metadata: None, owned: Vec::new(), losses: 0 }
+        Self { group: group.to_owned(), metadata: None, owned: Vec::new(), losses: 0, claimed: false, owes_round: false }
     }
 
     pub fn group(&self) -> &str {
@@ -89,6 +93,23 @@ impl<M> Membership<M> {
         self.owned.clear();
         self.metadata = None;
         self.losses += 1;
+        self.owes_round = false;
+    }
+
+    /// A static member joined and was given its assignment of before without a round. If it died between letting partitions go and
+    /// joining again, those belong to nobody until the next round, and nobody else knows that there is reason for one: it joins again.
+    pub fn came_back(&mut self) {
+        self.owes_round = true;
+    }
+
+    /// Whether to join again, once what was gained is taken over and nothing is being let go.
+    pub fn owes_round(&self) -> bool {
+        self.owes_round
+    }
+
+    /// It joined again, or found that nobody waits for it.
+    pub fn round_paid(&mut self) {
+        self.owes_round = false;
     }
 
     /// A commit moved these positions.
@@ -104,6 +125,18 @@ impl<M> Membership<M> {
     /// remembered from before would take the group back.
     pub(super) fn forget_positions(&mut self) {
         self.owned.iter_mut().for_each(|(_, position)| *position = None);
+        self.claimed = false;
+    }
+
+    /// The producer was claimed: nothing of the lives before it can move the group any more.
+    pub fn claimed(&mut self) {
+        self.claimed = true;
+    }
+
+    /// Partitions whose committed positions are to be fetched now and told with [`Membership::gained`]: all that are owned, once the
+    /// producer is claimed after a transaction that did not end well. Earlier, its remnant could still move them.
+    pub fn to_recall(&self) -> Option<Vec<TopicPartition>> {
+        (self.claimed && self.needs_positions()).then(|| self.owned().collect())
     }
 
     /// Whether committed positions must be fetched and told with [`Membership::gained`].
@@ -184,8 +217,29 @@ mod tests {
         assert!(membership.needs_positions() && !membership.can_commit());
         assert!(membership.check(&[]).is_err());
         assert!(membership.check(&[(tp(1), 10)]).is_ok());
+        assert_eq!(membership.to_recall(), None, "lo que quedó en vuelo aún puede moverlas");
+        membership.claimed();
+        assert_eq!(membership.to_recall(), Some(vec![tp(1), tp(3)]));
         membership.gained(&[(tp(1), 12), (tp(3), 4)]);
         assert_eq!(membership.stand_in(), Some((tp(1), 12)));
         assert!(!membership.needs_positions());
+        assert_eq!(membership.to_recall(), None);
+        membership.forget_positions();
+        assert_eq!(membership.to_recall(), None, "una toma de antes no vale para lo que falló después");
+    }
+
+    #[test]
+    fn a_member_that_came_back_owes_one_round() {
+        let mut membership = Membership::<u32>::new("g");
+        assert!(!membership.owes_round());
+        membership.came_back();
+        membership.refreshed(1);
+        membership.gained(&[(tp(1), 5)]);
+        assert!(membership.owes_round());
+        membership.round_paid();
+        assert!(!membership.owes_round());
+        membership.came_back();
+        membership.lost();
+        assert!(!membership.owes_round(), "quien está fuera entra por una ronda");
     }
 }

@@ -20,6 +20,7 @@
 //! * every transaction of a member carries a position of an owned partition, moved or not: only with one does the broker check the generation.
 //!   One that is not moved is the committed one *as fetched since the last transaction that did not end well*: an older one takes the
 //!   group back to inputs whose outcomes a commit of unknown outcome did write;
+//! * a member that came back to what it had left without a round joins once more: what it let go just before belongs to nobody else yet;
 //! * a transaction that lost its standing (a revocation was acknowledged, or the group put the member out) is not committed.
 //!
 //! What is not here: time, retries of single requests and their bounds. They are the client library's, and the adapter reports a call

@@ -216,10 +216,11 @@ impl Producer {
             return None;
         }
         (self.life, self.claiming) = (Life::Spent, None);
-        let error = if verdict == Verdict::Fenced {
-            self.fenced()
-        } else {
-            LogError::Storage(format!("no se pudo tomar el lugar de «{}»: {}", self.owner, failure.what))
+        let told = || format!("no se pudo tomar el lugar de «{}»: {}", self.owner, failure.what);
+        let error = match verdict {
+            Verdict::Fenced => self.fenced(),
+            Verdict::Repeat => LogError::Unreachable(told()),
+            _ => LogError::Storage(told()),
         };
         Some(Outcome::Claimed(Err(error)))
     }

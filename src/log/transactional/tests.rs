@@ -240,7 +240,7 @@ fn a_claim_that_finds_nobody_ends_with_an_error() {
             break outcome;
         }
     };
-    assert!(matches!(outcome, Outcome::Claimed(Err(LogError::Storage(_)))), "{outcome:?}");
+    assert!(matches!(outcome, Outcome::Claimed(Err(LogError::Unreachable(_)))), "{outcome:?}");
     assert!(tries > 1 && producer.is_idle());
 }
 

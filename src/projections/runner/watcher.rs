@@ -18,6 +18,10 @@ pub fn spawn(handles: Arc<[Arc<SinkHandle>]>, shared: Arc<Shared>) -> io::Result
 
 fn watch(handles: &[Arc<SinkHandle>], shared: &Shared) {
     let mut seen = 0;
+    let partitions: Vec<_> = handles.iter().map(|handle| handle.partition).collect();
+    if let Err(error) = shared.log.watch(&partitions) {
+        tracing::warn!(evento = "vigia_sin_avisos", causa = %error, "lo que escriban otros procesos se verá cada {STOP_CHECK:?}");
+    }
     let mut wait = Duration::ZERO;
     while !shared.stopping.load(Ordering::Acquire) {
         seen = shared.log.wait_stable(seen, wait);

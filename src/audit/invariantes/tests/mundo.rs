@@ -214,6 +214,7 @@ impl Tienda {
             core: CoreLimits { snapshot_every: 3, ..CoreLimits::default() },
             node: "prueba".to_owned(),
             reply_partition: 0,
+            processor: true,
             max_waiting: 10_000,
         };
         let engine = runtime.block_on(async {
@@ -230,7 +231,7 @@ impl Tienda {
     }
 
     pub fn cerrar(self) {
-        self.runtime.block_on(self.engine.stop()).expect("parada");
+        self.runtime.block_on(self.engine.stop(false)).expect("parada");
     }
 }
 

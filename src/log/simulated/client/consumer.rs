@@ -51,8 +51,6 @@ pub(in super::super) struct Consumer {
     /// Told, not acknowledged.
     told: Vec<TopicPartition>,
     lost: bool,
-    /// Committed positions of what is owned must be fetched: the producer was claimed after a transaction that did not end well.
-    recall: bool,
     rejoin: bool,
     fenced: bool,
     next_beat: Micros,
@@ -91,7 +89,6 @@ impl Consumer {
             leaving: Vec::new(),
             told: Vec::new(),
             lost: false,
-            recall: false,
             rejoin: false,
             fenced: false,
             next_beat: 0,
@@ -179,7 +176,7 @@ impl Consumer {
             Phase::Out => free && self.join(cluster),
             Phase::Joining => self.sync(cluster),
             // What was given is taken over first: it can be worked on while the others join.
-            Phase::In if self.rejoin && free && self.gaining.is_empty() => self.join(cluster),
+            Phase::In if (self.rejoin || self.membership.owes_round()) && free && self.gaining.is_empty() => self.join(cluster),
             Phase::In => self.beat(cluster) || self.recall(cluster),
         }
     }
@@ -199,10 +196,12 @@ impl Consumer {
                 self.member = Some(member);
                 self.phase = Phase::Joining;
                 self.rejoin = false;
+                self.membership.round_paid();
                 let kept = matches!(standing, Standing::Kept { .. });
                 self.learn(cluster, standing);
-                // If it died between letting partitions go and joining again, a round is still owed to whoever was to have them.
-                self.rejoin |= kept;
+                if kept {
+                    self.membership.came_back();
+                }
                 true
             }
             Err(code) => self.stranger(code),
@@ -276,17 +275,9 @@ impl Consumer {
         self.lost = !self.leaving.is_empty() || !self.told.is_empty();
     }
 
-    /// The producer was claimed: nothing of the lives before it can move the group any more.
-    pub(in super::super) fn claimed(&mut self) {
-        self.recall = true;
-    }
-
     fn recall(&mut self, cluster: &mut Cluster) -> bool {
-        if !self.recall || !self.membership.needs_positions() {
-            return false;
-        }
+        let Some(owned) = self.membership.to_recall() else { return false };
         let (true, true) = cluster.round_trip(Api::OffsetFetch, self.node) else { return false };
-        let owned: Vec<TopicPartition> = self.membership.owned().collect();
         let places: Vec<usize> = owned.iter().filter_map(|partition| cluster.place(*partition).ok()).collect();
         let Some(positions) = cluster.groups[self.group].stable_positions(&places) else {
             cluster.stats.unstable_fetches += 1;
@@ -296,7 +287,6 @@ impl Consumer {
             (partition, committed.unwrap_or_else(|| cluster.partitions[place].watermarks().first))
         });
         self.membership.gained(&known.collect::<Vec<_>>());
-        self.recall = false;
         true
     }
 

@@ -91,7 +91,7 @@ impl Client {
             None => Step::Pending,
             Some(outcome) => {
                 if let Outcome::Claimed(Ok(_)) = outcome {
-                    self.consumer.claimed();
+                    self.consumer.membership.claimed();
                 }
                 self.shared.announce();
                 match outcome {

@@ -1,7 +1,7 @@
 //! The engine on the embedded log, without projections or HTTP: invoices a second and CPU by thread; then credit notes and annulments of
 //! those invoices, and drafts that are issued.
 //!
-//! `cargo bench --bench motor -- 200000 [products] [window] [notes, annulments and drafts, each]`
+//! `cargo bench --bench motor -- 200000 [products] [window] [of each of the others] [which of them: note annulment draft issue]`
 
 use std::{collections::VecDeque, path::Path, sync::Arc, time::Duration};
 
@@ -74,16 +74,24 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         (after.escritos_bytes - io.escritos_bytes) as f64 / facturas as f64
     );
     let others = args.get(3).copied().unwrap_or(facturas / 4).min(facturas / 2);
-    others_after(&gateway, others, ventana)?;
+    let kinds: Vec<String> = std::env::args().skip(1).filter(|a| KINDS.contains(&a.as_str())).collect();
+    let wanted = |kind: &str| kinds.is_empty() || kinds.iter().any(|k| k == kind);
+    others_after(&gateway, others, ventana, &wanted)?;
     runtime.block_on(engine.stop(false))?;
     Ok(())
 }
 
+const KINDS: [&str; 4] = ["note", "annulment", "draft", "issue"];
 const ENGINE_GROUPS: [&str; 5] = ["ingesta", "motor", "registro", "respuestas", "fjall:worker"];
 
 /// What follows the invoices `b1-0`, `b1-1`…: a note of one unit on each of the first ones, the annulment of the next ones, and as many
 /// drafts of three lines, created before they are measured and then issued.
-fn others_after(gateway: &Arc<dyn Gateway>, each: u64, window: usize) -> Result<(), Box<dyn std::error::Error>> {
+fn others_after(
+    gateway: &Arc<dyn Gateway>,
+    each: u64,
+    window: usize,
+    wanted: &dyn Fn(&str) -> bool,
+) -> Result<(), Box<dyn std::error::Error>> {
     let invoice = |n: u64| Id::new(&format!("b1-{n}")).expect("id");
     let tomorrow = SystemClock::new().now().mas_milis(86_400_000).fecha_en_utc_menos_5();
     let note = |n: u64| {
@@ -113,10 +121,13 @@ fn others_after(gateway: &Arc<dyn Gateway>, each: u64, window: usize) -> Result<
     let draft =
         |n: u64| Comando::Factura(ComandoFactura::CrearFactura { factura_id: draft_id(n), datos: Box::new(three_lines(n)) });
     let issue = |n: u64| Comando::Factura(ComandoFactura::EmitirFactura { factura_id: draft_id(n), fechas: None });
-    measure(gateway, "note", each, window, &note)?;
-    measure(gateway, "annulment", each, window, &annul)?;
-    measure(gateway, "draft", each, window, &draft)?;
-    measure(gateway, "issue", each, window, &issue)
+    let each_kind: [&dyn Fn(u64) -> Comando; 4] = [&note, &annul, &draft, &issue];
+    for (kind, command) in KINDS.into_iter().zip(each_kind) {
+        if wanted(kind) {
+            measure(gateway, kind, each, window, command)?;
+        }
+    }
+    Ok(())
 }
 
 fn three_lines(n: u64) -> DatosFactura {

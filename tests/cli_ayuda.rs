@@ -4,7 +4,7 @@ mod cli_comun;
 
 use cli_comun::{carpeta, correr, json, texto_de_error};
 
-const ORDENES: [&str; 17] = [
+const ORDENES: [&str; 19] = [
     "demo",
     "servir",
     "importar",
@@ -15,6 +15,8 @@ const ORDENES: [&str; 17] = [
     "borrador",
     "respuesta-dian",
     "stock",
+    "kardex",
+    "cuenta",
     "dominio",
     "verificar",
     "banco",

@@ -53,7 +53,36 @@ fn una_factura_se_acredita_y_otra_se_anula_y_todo_cuadra() {
     assert_eq!((&anulada["estado"], &anulada["anulacion"]["motivo"]), (&Value::from("ANULADA"), &Value::from("pedido duplicado")));
     assert_eq!(explicar("5")["se_concede"], true, "dos de la nota y tres de la anulada");
     assert_eq!(correr(&["verificar", "--datos", datos]).codigo, 0);
+    let en_carpeta = libros(&["--datos", datos], producto, bodega, &nota);
+    assert_eq!(en_carpeta, 8, "dos facturas de dos entradas y una venta, la nota y la anulación");
     por_http(temporal.path().join("datos").as_path(), id, producto, bodega);
+}
+
+/// The ledger of the product and the account of the client, as the command line tells them; how many movements there are.
+fn libros(donde: &[&str], producto: &str, bodega: &str, nota: &Value) -> usize {
+    let pedir = |argumentos: &[&str]| correr(&[argumentos, donde, &["--json"]].concat());
+    let kardex = json(&pedir(&["kardex", producto, "--bodega", bodega]));
+    let movimientos = kardex["movimientos"].as_array().expect("lista").clone();
+    // Each balance is the one before, with the movement.
+    let cifra = |valor: &Value| valor.as_str().and_then(|t| t.parse::<i64>().ok()).expect("entero");
+    movimientos.iter().fold(0, |saldo, m| {
+        let signo = if m["tipo"] == "SALIDA" { -1 } else { 1 };
+        let queda = saldo + signo * cifra(&m["cantidad"]);
+        assert_eq!(cifra(&m["saldo"]), queda, "{m}");
+        queda
+    });
+    let primero = json(&pedir(&["kardex", producto, "--bodega", bodega, "--limite", "1"]));
+    assert_eq!((&primero["movimientos"][0], &primero["tiene_mas"]), (&movimientos[0], &Value::Bool(true)));
+    assert_eq!(pedir(&["kardex", "no-hay", "--bodega", bodega]).codigo, 4);
+    let cliente = nota["cliente_id"].as_str().expect("cliente");
+    let cuenta = json(&pedir(&["cuenta", cliente]));
+    let tipos: Vec<_> = cuenta["movimientos"].as_array().expect("lista").iter().map(|m| m["tipo"].clone()).collect();
+    assert!(tipos.contains(&"NOTA_CREDITO".into()) && tipos.contains(&"FACTURA_ANULADA".into()), "{cuenta}");
+    let hoy = nota["fecha_emision"].as_str().expect("fecha");
+    assert_eq!(json(&pedir(&["cuenta", cliente, "--desde", hoy, "--hasta", hoy]))["saldo"], cuenta["saldo"]);
+    assert_eq!(pedir(&["cuenta", "no-hay"]).codigo, 4);
+    assert_eq!(pedir(&["cuenta", cliente, "--desde", "2026-02-30", "--hasta", hoy]).codigo, 2);
+    movimientos.len()
 }
 
 /// The same folder served: the same answers, and the lists.
@@ -94,6 +123,7 @@ fn por_http(datos: &std::path::Path, id: &str, producto: &str, bodega: &str) {
     for esperado in ["FacturaEmitida", "NotaCreditoEmitida", "CreditoAplicado", "StockIncrementado"] {
         assert!(eventos.iter().any(|e| e == esperado), "{esperado} no está en {eventos:?}");
     }
+    libros(&["--url", &servicio.url], producto, bodega, &nota);
     assert_eq!(servicio.terminar(), 0);
     assert_eq!(correr(&["verificar", "--datos", datos.to_str().expect("ruta")]).codigo, 0);
 }

@@ -3,7 +3,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use chrono::NaiveDate;
+use chrono::{Days, NaiveDate};
 use serde_json::Value;
 
 use super::{
@@ -15,12 +15,16 @@ use super::{
 };
 use crate::{
     domain::valores::{Cantidad, Id},
-    http::lecturas::{Lista, Pagina, Recurso},
+    engine::ports::{Clock, SystemClock},
+    http::lecturas::{Lista, Pagina, PaginaLeida, Recurso},
     node::{self, EstadoCarpeta, Node, Proceso},
 };
 
 /// How long a query of a node that was just started waits for its tables to come up to the log.
 const PUESTA_AL_DIA: Duration = Duration::from_secs(60);
+/// Longest page of a list.
+const MAX_PAGINA: usize = 100;
+const DIAS_DE_UN_ANIO: u64 = 365;
 /// Records of an invoice's story that are shown.
 const MAX_HISTORIA: usize = 100;
 
@@ -93,6 +97,75 @@ impl Acceso {
     pub fn stock(&self, producto: &str, bodega: &str) -> Result<Option<Value>, Fallo> {
         let ruta = format!("/api/v1/inventarios/{}/{}/stock", en_ruta(producto), en_ruta(bodega));
         self.obtener(&ruta, || Some(Recurso::Stock { producto: Id::new(producto).ok()?, bodega: Id::new(bodega).ok()? }))
+    }
+
+    /// A client.
+    ///
+    /// # Errors
+    /// Class `Servicio`.
+    pub fn cliente(&self, id: &str) -> Result<Option<Value>, Fallo> {
+        self.obtener(&format!("/api/v1/clientes/{}", en_ruta(id)), || Some(Recurso::Cliente(Id::new(id).ok()?)))
+    }
+
+    /// The account of a client between two days, both included; without them, the last year's.
+    ///
+    /// # Errors
+    /// Class `Servicio`.
+    pub fn estado_de_cuenta(&self, cliente: &str, dias: Option<(NaiveDate, NaiveDate)>) -> Result<Option<Value>, Fallo> {
+        let consulta = dias.map(|(desde, hasta)| format!("?fechaInicio={desde}&fechaFin={hasta}")).unwrap_or_default();
+        self.obtener(&format!("/api/v1/clientes/{}/estado-de-cuenta{consulta}", en_ruta(cliente)), || {
+            let fechas = dias.unwrap_or_else(|| self.ultimo_anio());
+            Some(Recurso::EstadoDeCuenta { cliente: Id::new(cliente).ok()?, fechas })
+        })
+    }
+
+    /// The year that ends today.
+    fn ultimo_anio(&self) -> (NaiveDate, NaiveDate) {
+        let ahora = match self {
+            Self::Api(_) => SystemClock::new().now(),
+            Self::Nodo(node) => node.clock().now(),
+        };
+        let hoy = ahora.fecha_en_utc_menos_5();
+        (hoy.checked_sub_days(Days::new(DIAS_DE_UN_ANIO)).unwrap_or(hoy), hoy)
+    }
+
+    /// The movements of a product in a bodega, oldest first, at most `limite`; and whether there are more.
+    ///
+    /// # Errors
+    /// Class `Servicio`.
+    pub fn movimientos(&self, producto: &str, bodega: &str, limite: usize) -> Result<(Vec<Value>, bool), Fallo> {
+        let (mut items, mut despues, mut tiene_mas) = (Vec::new(), None, true);
+        while tiene_mas && items.len() < limite {
+            let pagina = Pagina { limite: MAX_PAGINA.min(limite - items.len()), despues: despues.take() };
+            let leida = self.pagina_de_movimientos(producto, bodega, &pagina)?;
+            items.extend(leida.items);
+            (despues, tiene_mas) = (leida.despues, leida.tiene_mas);
+        }
+        Ok((items, tiene_mas))
+    }
+
+    fn pagina_de_movimientos(&self, producto: &str, bodega: &str, pagina: &Pagina) -> Result<PaginaLeida, Fallo> {
+        match self {
+            Self::Api(cliente) => {
+                let (p, b, limite) = (en_ruta(producto), en_ruta(bodega), pagina.limite);
+                let despues = pagina.despues.as_deref().map(|d| format!("&despues={}", en_ruta(d))).unwrap_or_default();
+                let respuesta = cliente.get(&format!("/api/v1/inventarios/{p}/{b}/movimientos?limite={limite}{despues}"))?;
+                if respuesta.estado != 200 {
+                    return Err(cliente.mal_estado(&respuesta));
+                }
+                let cuerpo = respuesta.cuerpo;
+                Ok(PaginaLeida {
+                    items: cuerpo["items"].as_array().cloned().unwrap_or_default(),
+                    despues: cuerpo["despues"].as_str().map(str::to_owned),
+                    tiene_mas: cuerpo["tiene_mas"].as_bool().unwrap_or_default(),
+                })
+            }
+            Self::Nodo(node) => {
+                let (Ok(producto), Ok(bodega)) = (Id::new(producto), Id::new(bodega)) else { return Ok(PaginaLeida::default()) };
+                let leida = node.lecturas().listar(&Lista::Movimientos { producto, bodega }, pagina);
+                leida.map_err(|e| de_lectura(&e.to_string()))
+            }
+        }
     }
 
     /// A credit note of an invoice.

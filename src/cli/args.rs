@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::node::Papeles;
+use crate::{domain::valores::fecha_iso, node::Papeles};
 
 #[derive(Debug, Parser)]
 #[command(
@@ -65,6 +65,10 @@ pub enum Orden {
     RespuestaDian(RespuestaDianArgs),
     /// Muestra las existencias de un producto, con sus lotes
     Stock(StockArgs),
+    /// Muestra los movimientos de un producto, con el saldo y el costo que dejó cada uno
+    Kardex(KardexArgs),
+    /// Muestra el estado de cuenta de un cliente, con su saldo corrido
+    Cuenta(CuentaArgs),
     /// Explica qué decidiría el dominio, sin cambiar nada
     Dominio(DominioArgs),
     /// Vuelve a plegar el registro entero y comprueba que nada se perdió, se duplicó ni se vendió de más
@@ -359,6 +363,45 @@ pub struct StockArgs {
     /// Id de la bodega (PRINCIPAL si no se indica)
     #[arg(long, value_name = "BODEGA", default_value = "PRINCIPAL")]
     pub bodega: String,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "factumarket kardex PRODUCTO [OPCIONES]",
+    after_help = "Ejemplo:\n  factumarket kardex CAFE-500 --bodega PRINCIPAL"
+)]
+pub struct KardexArgs {
+    /// Id del producto
+    #[arg(value_name = "PRODUCTO")]
+    pub producto: String,
+    /// Id de la bodega (PRINCIPAL si no se indica)
+    #[arg(long, value_name = "BODEGA", default_value = "PRINCIPAL")]
+    pub bodega: String,
+    /// Movimientos que muestra, desde el más antiguo, de 1 a 100000 (1000 si no se indica)
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub limite: u32,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "factumarket cuenta CLIENTE [--desde FECHA --hasta FECHA] [OPCIONES]",
+    after_help = "Sin fechas, el último año. El saldo empieza en cero el primer día.\n\n\
+                  Ejemplo:\n  factumarket cuenta 1 --desde 2026-01-01 --hasta 2026-12-31"
+)]
+pub struct CuentaArgs {
+    /// Id del cliente
+    #[arg(value_name = "CLIENTE")]
+    pub cliente: String,
+    /// Primer día AAAA-MM-DD
+    #[arg(long, value_name = "FECHA", requires = "hasta", value_parser = dia)]
+    pub desde: Option<chrono::NaiveDate>,
+    /// Último día AAAA-MM-DD, incluido
+    #[arg(long, value_name = "FECHA", requires = "desde", value_parser = dia)]
+    pub hasta: Option<chrono::NaiveDate>,
+}
+
+fn dia(texto: &str) -> Result<chrono::NaiveDate, String> {
+    fecha_iso(texto).ok_or_else(|| "es una fecha del calendario, AAAA-MM-DD".to_owned())
 }
 
 #[derive(Debug, Args)]

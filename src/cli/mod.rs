@@ -98,6 +98,8 @@ fn ejecutar(cli: Cli, salida: Salida) -> Result<(), Fallo> {
             }
         },
         Orden::Stock(args) => consultar::stock(&con(Vec::new())?, &args),
+        Orden::Kardex(args) => consultar::kardex(&con(Vec::new())?, &args),
+        Orden::Cuenta(args) => consultar::cuenta(&con(Vec::new())?, &args),
         Orden::Config(args) => {
             let ConfigAccion::Ver { origen } = args.accion;
             config_ver::ver(&con(Vec::new())?, origen)

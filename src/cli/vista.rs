@@ -144,6 +144,50 @@ pub fn stock(salida: &Salida, stock: &Value) {
     }
 }
 
+/// The ledger of a product: what each movement moved, at what cost, and what it left.
+pub fn kardex(salida: &Salida, kardex: &Value) {
+    salida.linea(salida.negrita(&format!("{} en {}", texto(kardex, "producto_id"), texto(kardex, "bodega_id"))));
+    let movimientos = lista(kardex, "movimientos");
+    salida.linea(format!(
+        "  {:<10} {:<20} {:>14} {:>18} {:>14} {:>20}  {}",
+        "Día", "Motivo", "Cantidad", "Costo", "Saldo", "Valor del saldo", "Documento"
+    ));
+    for movimiento in movimientos {
+        let signo = if texto(movimiento, "tipo") == "SALIDA" { "-" } else { "" };
+        let referencia = &movimiento["referencia"];
+        salida.linea(format!(
+            "  {:<10} {:<20} {:>14} {:>18} {:>14} {:>20}  {}",
+            texto(movimiento, "ocurrido_en").chars().take(10).collect::<String>(),
+            texto(movimiento, "motivo"),
+            format!("{signo}{}", cifra(movimiento, "cantidad")),
+            cifra(movimiento, "costo_total"),
+            cifra(movimiento, "saldo"),
+            cifra(movimiento, "valor_saldo"),
+            o(texto(referencia, "numero"), &texto(referencia, "id")),
+        ));
+    }
+    if kardex["tiene_mas"] == true {
+        salida.linea(format!("  Hay más: se muestran los primeros {}. Pida más con --limite.", movimientos.len()));
+    }
+}
+
+/// The account of a client.
+pub fn cuenta(salida: &Salida, cuenta: &Value) {
+    let (desde, hasta) = (texto(cuenta, "fecha_inicio"), texto(cuenta, "fecha_fin"));
+    salida.linea(salida.negrita(&format!("Cliente {}  del {desde} al {hasta}", texto(cuenta, "cliente_id"))));
+    for movimiento in lista(cuenta, "movimientos") {
+        salida.linea(format!(
+            "  {:<10} {:<16} {:<12} {:>18} {:>18}",
+            texto(movimiento, "fecha_emision"),
+            texto(movimiento, "tipo"),
+            o(texto(movimiento, "numero"), "sin número"),
+            plata(movimiento, "efecto"),
+            plata(movimiento, "saldo"),
+        ));
+    }
+    salida.linea(format!("  {:<40} {:>37}", "Saldo", plata(cuenta, "saldo")));
+}
+
 /// A text field, empty when it is missing.
 pub fn texto(valor: &Value, campo: &str) -> String {
     valor.get(campo).and_then(Value::as_str).unwrap_or_default().to_owned()

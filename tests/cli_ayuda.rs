@@ -4,8 +4,8 @@ mod cli_comun;
 
 use cli_comun::{carpeta, correr, json, texto_de_error};
 
-const ORDENES: [&str; 11] =
-    ["demo", "servir", "importar", "emitir", "factura", "stock", "banco", "topologia", "esquemas", "config", "doctor"];
+const ORDENES: [&str; 12] =
+    ["demo", "servir", "importar", "emitir", "factura", "stock", "banco", "topologia", "dlq", "esquemas", "config", "doctor"];
 /// Words that the argument parser says by itself and must not be seen.
 const INGLES: [&str; 9] =
     ["Usage", "Options:", "Commands:", "Arguments:", "Print help", "[default", "[possible", "[aliases", "required"];

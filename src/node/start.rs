@@ -16,6 +16,7 @@ use super::{
     apertura::LecturasEnApertura,
     auditoria::AuditoriaDeConsultas,
     carpeta::Carpeta,
+    dlq::Dlq,
     esquemas,
     lecturas::LecturasDeProyecciones,
     metricas::{self, Retrasos},
@@ -93,6 +94,15 @@ pub(super) fn start(options: NodeOptions) -> Result<Node, NodeError> {
     let engine = engine.map_err(|e| NodeError::Motor(e.to_string()))?;
     let (gateway, phase) = (engine.gateway(), engine.phase());
     let (seeded, ready) = watch::channel(!fresh);
+    let cartas_muertas = Arc::new(Dlq {
+        log: Arc::clone(&log),
+        codec: Arc::clone(&codec),
+        gateway: Arc::clone(&gateway),
+        clock: Arc::clone(&options.clock),
+        ids: Arc::clone(&options.ids),
+        emisor: Arc::clone(&emisor),
+        handle: runtime.handle().clone(),
+    });
     let mut parts = Parts {
         engine: Some(engine),
         http: None,
@@ -130,6 +140,7 @@ pub(super) fn start(options: NodeOptions) -> Result<Node, NodeError> {
             log: Some(Arc::clone(&log)),
             auditoria: Some(Arc::clone(&audit) as Arc<dyn http::QueryAudit>),
             verificacion: Some(verificador.puerta()),
+            dlq: Some(Arc::clone(&cartas_muertas) as Arc<dyn http::CartasMuertas>),
         };
         let state = AppState::new(partes).map_err(interno)?;
         address = Some(listener.local_addr().map_err(interno)?);
@@ -179,6 +190,7 @@ pub(super) fn start(options: NodeOptions) -> Result<Node, NodeError> {
         emisor,
         address,
         fresh,
+        cartas_muertas,
         _vigia: vigia,
         carpeta: Some(carpeta),
     })

@@ -4,7 +4,7 @@ mod cli_comun;
 
 use cli_comun::{carpeta, correr, json, texto_de_error};
 
-const ORDENES: [&str; 19] = [
+const ORDENES: [&str; 20] = [
     "demo",
     "servir",
     "importar",
@@ -23,6 +23,7 @@ const ORDENES: [&str; 19] = [
     "config",
     "doctor",
     "topologia",
+    "dlq",
     "esquemas",
 ];
 /// Words that the argument parser says by itself and must not be seen.

@@ -79,6 +79,8 @@ pub enum Orden {
     Banco(BancoArgs),
     /// Crea, compara, dibuja o da permisos a los temas de Kafka
     Topologia(TopologiaArgs),
+    /// Mira, prueba, reproduce o descarta lo que no se pudo procesar
+    Dlq(DlqArgs),
     /// Registra, compara o muestra los esquemas Avro en el registro de esquemas
     Esquemas(EsquemasArgs),
     /// Muestra la configuración
@@ -442,6 +444,80 @@ pub enum TopologiaAccion {
         after_help = "Ejemplo:\n  factumarket topologia acl --set kafka.brokers=kafka:9092"
     )]
     Acl,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "factumarket dlq listar|ver|probar|reproducir|descartar [OPCIONES]",
+    after_help = "Por la API del proceso en marcha, o directamente sobre la carpeta si nadie la usa.\n\n\
+                  Ejemplos:\n  factumarket dlq listar\n  factumarket dlq reproducir --todas --motivo \"se corrigió el cálculo\" --tasa 20"
+)]
+pub struct DlqArgs {
+    #[command(subcommand)]
+    pub accion: DlqAccion,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum DlqAccion {
+    /// Lista lo que espera, en orden
+    #[command(override_usage = "factumarket dlq listar [OPCIONES]", after_help = "Ejemplo:\n  factumarket dlq listar --todas")]
+    Listar {
+        /// También lo ya reproducido o descartado
+        #[arg(long)]
+        todas: bool,
+    },
+    /// Muestra un registro con sus bytes y lo que dicen
+    #[command(
+        override_usage = "factumarket dlq ver ID [OPCIONES]",
+        after_help = "Ejemplo:\n  factumarket dlq ver 019a0b1c-0000-7000-8000-000000000001"
+    )]
+    Ver {
+        /// Id, como lo muestra listar
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+    /// Dice qué daría decidirlo ahora, sin hacerlo: pliega el registro entero en memoria
+    #[command(
+        override_usage = "factumarket dlq probar ID [OPCIONES]",
+        after_help = "Ejemplo:\n  factumarket dlq probar 019a0b1c-0000-7000-8000-000000000001"
+    )]
+    Probar {
+        /// Id, como lo muestra listar
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+    /// Lo decide otra vez, con su mismo id y en el orden de su agregado
+    #[command(
+        override_usage = "factumarket dlq reproducir (ID… | --todas | --agregado TIPO/ID) --motivo TEXTO [OPCIONES]",
+        after_help = "Lo que vuelve a fallar se queda donde está, y con él lo que espera detrás en su agregado.\n\n\
+                      Ejemplo:\n  factumarket dlq reproducir --agregado Inventario/CAFE-500:PRINCIPAL --motivo \"se corrigió el cálculo\""
+    )]
+    Reproducir(ResolverArgs),
+    /// Lo descarta: ese es su desenlace, y queda escrito quién y por qué
+    #[command(
+        override_usage = "factumarket dlq descartar (ID… | --todas | --agregado TIPO/ID) --motivo TEXTO [OPCIONES]",
+        after_help = "Ejemplo:\n  factumarket dlq descartar 019a0b1c-0000-7000-8000-000000000001 --motivo \"pedido de prueba\""
+    )]
+    Descartar(ResolverArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct ResolverArgs {
+    /// Ids, como los muestra listar
+    #[arg(value_name = "ID", required_unless_present_any = ["todas", "agregado"], conflicts_with_all = ["todas", "agregado"])]
+    pub ids: Vec<String>,
+    /// Todo lo que espera, en orden
+    #[arg(long, conflicts_with = "agregado")]
+    pub todas: bool,
+    /// Lo que espera de un agregado
+    #[arg(long, value_name = "TIPO/ID")]
+    pub agregado: Option<String>,
+    /// Motivo, de 5 a 300 caracteres
+    #[arg(long, value_name = "TEXTO")]
+    pub motivo: String,
+    /// Como mucho tantos por segundo
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub tasa: u32,
 }
 
 #[derive(Debug, Args)]

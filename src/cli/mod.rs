@@ -11,6 +11,7 @@ mod contexto;
 mod demo;
 mod destino;
 mod diferencia;
+mod dlq;
 mod doctor;
 mod dominio;
 mod ejemplo;
@@ -105,6 +106,7 @@ fn ejecutar(cli: Cli, salida: Salida) -> Result<(), Fallo> {
             config_ver::ver(&con(Vec::new())?, origen)
         }
         Orden::Topologia(args) => topologia::ejecutar(&con(Vec::new())?, args.accion),
+        Orden::Dlq(args) => dlq::ejecutar(&con(Vec::new())?, &args.accion),
         Orden::Esquemas(args) => esquemas::ejecutar(&con(Vec::new())?, args.accion),
         Orden::Banco(args) => banco::ejecutar(&con(Vec::new())?, &args),
         Orden::Sim(args) => sim::ejecutar(&args, salida),

@@ -310,6 +310,7 @@ fn tipo_de_estado(estado: &EstadoAgregado) -> TipoAgregado {
 
 fn registro_de_comando(comando: &Comando) -> Option<Registro> {
     match comando {
+        Comando::Cuarentena(c) => c.registro(),
         Comando::Cliente(c) => c.registro(),
         Comando::Producto(c) => c.registro(),
         Comando::Descuento(c) => c.registro(),
@@ -324,6 +325,7 @@ fn registro_de_comando(comando: &Comando) -> Option<Registro> {
 
 fn write_comando(comando: &Comando, w: &mut Writer) {
     match comando {
+        Comando::Cuarentena(c) => c.write_body(w),
         Comando::Cliente(c) => c.write_body(w),
         Comando::Producto(c) => c.write_body(w),
         Comando::Descuento(c) => c.write_body(w),
@@ -337,8 +339,10 @@ fn write_comando(comando: &Comando, w: &mut Writer) {
 }
 
 fn read_comando(registro: Registro, r: &mut Reader<'_>) -> Result<Comando, CodecError> {
-    let Clase::Comando(tipo) = registro.clase() else {
-        return Err(CodecError::UnexpectedRecord { expected: "un comando", found: registro.nombre() });
+    let tipo = match registro.clase() {
+        Clase::Comando(tipo) => tipo,
+        Clase::ComandoDeCuarentena => return Body::read_body(registro, r).map(Comando::Cuarentena),
+        _ => return Err(CodecError::UnexpectedRecord { expected: "un comando", found: registro.nombre() }),
     };
     Ok(match tipo {
         TipoAgregado::Cliente => Comando::Cliente(Body::read_body(registro, r)?),

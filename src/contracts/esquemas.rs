@@ -37,7 +37,7 @@ compartidos! {
     DatosNotaCredito CabeceraNota SolicitudCredito LineaAcreditada GrupoDevolucion CargoLinea CreditoNota FacturaModificada
     CreditoConcedido InicioEmisionNota GrupoDevuelto DocumentoNotaCredito EmisionNotaEnCurso RespuestaDian InicioAnulacion
     MovimientoAnulacion DocumentoAnulado AnulacionEnCurso CreditoEnReserva CreditoEnFirme CreditoDevuelto NotaDeFactura
-    CreditoFactura PosteriorFactura DevolucionPedida ResumenNota NotaAceptada
+    CreditoFactura PosteriorFactura DevolucionPedida ResumenNota NotaAceptada ResolucionApartado
 }
 
 /// A schema and where it is registered.

@@ -61,6 +61,8 @@ pub fn event_type(tipo: &'static str) -> &'static str {
         "NotaCreditoRechazada" => "nota_credito.rechazada",
         "AgregadoEnCuarentena" => "agregado.en_cuarentena",
         "CuarentenaLevantada" => "agregado.cuarentena_levantada",
+        "ComandoReproducido" => "agregado.comando_reproducido",
+        "ComandoDescartado" => "agregado.comando_descartado",
         other => other,
     }
 }

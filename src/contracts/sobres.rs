@@ -15,6 +15,7 @@ use crate::{
             producto::Producto,
             sucursal::Sucursal,
         },
+        cuarentena::Apartado,
         facturacion::{
             factura::{ComandoFactura, DireccionRespuesta, Factura, PasoSaga},
             nota_credito::{ComandoNotaCredito, NotaCredito},
@@ -193,7 +194,17 @@ impl EtapaDlq {
     }
 }
 
-/// A record that could not be processed: its original bytes and why.
+/// What an operator did with a record of the DLQ.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ResolucionApartado {
+    /// Discarded; else it was given to be decided again.
+    pub descartado: bool,
+    pub motivo: Arc<str>,
+    pub usuario: Option<Arc<str>>,
+    pub en: Instante,
+}
+
+/// A record that could not be processed: its original bytes and why. Or, with `resolucion` and no bytes, what became of one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RegistroDlq {
     pub entrada: Entrada,
@@ -209,6 +220,9 @@ pub struct RegistroDlq {
     pub intentos: u32,
     pub primera_vez: Instante,
     pub version_procesador: Arc<str>,
+    /// Its own id; `None` in records of the first version of the contract.
+    pub apartado: Option<Apartado>,
+    pub resolucion: Option<ResolucionApartado>,
 }
 
 /// Amounts of an issued invoice, enough for the body of a 201.

@@ -9,6 +9,8 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Clase {
     Comando(TipoAgregado),
+    /// An operator's command about any aggregate.
+    ComandoDeCuarentena,
     Evento(TipoAgregado),
     /// An event in the stream of any aggregate.
     Cuarentena,
@@ -22,6 +24,7 @@ impl Clase {
     pub fn topics(self) -> Vec<Topic> {
         match self {
             Self::Comando(tipo) => vec![Topic::Comandos(tipo.contexto())],
+            Self::ComandoDeCuarentena => Contexto::TODOS.map(Topic::Comandos).to_vec(),
             Self::Evento(tipo) => vec![Topic::Eventos(tipo.contexto())],
             Self::Cuarentena => Contexto::TODOS.map(Topic::Eventos).to_vec(),
             Self::Instantanea(tipo) => vec![Topic::Instantaneas(tipo.contexto())],
@@ -76,6 +79,7 @@ registros! {
     Clase::Comando(Descuento) => CrearDescuento ActualizarDescuento InactivarDescuento;
     Clase::Comando(NotaCredito) => CrearNotaCredito AgregarLineaNotaCredito EmitirNotaCredito CrearYEmitirNotaCredito
         RespuestaPasoNota;
+    Clase::ComandoDeCuarentena => ResolverApartado;
     Clase::Evento(Cliente) => ClienteCreado ClienteActualizado ClienteInactivado ClienteReactivado;
     Clase::Evento(Producto) => ProductoCreado ProductoActualizado PrecioCambiado ProductoInactivado;
     Clase::Evento(Sucursal) => SucursalCreada SucursalActualizada SucursalInactivada;
@@ -90,7 +94,7 @@ registros! {
     Clase::Evento(Descuento) => DescuentoCreado DescuentoActualizado DescuentoInactivado;
     Clase::Evento(NotaCredito) => NotaCreditoCreada LineaNotaCreditoAgregada EmisionNotaCreditoIniciada
         NumeracionNotaCreditoRecibida NotaCreditoEmitida NotaCreditoRechazada;
-    Clase::Cuarentena => AgregadoEnCuarentena CuarentenaLevantada;
+    Clase::Cuarentena => AgregadoEnCuarentena CuarentenaLevantada ComandoReproducido ComandoDescartado;
     Clase::Instantanea(Cliente) => InstantaneaCliente;
     Clase::Instantanea(Producto) => InstantaneaProducto;
     Clase::Instantanea(Sucursal) => InstantaneaSucursal;

@@ -6,6 +6,7 @@
 //! ever written).
 
 pub mod catalogo;
+pub mod cuarentena;
 pub mod emisor;
 pub mod facturacion;
 pub mod inventario;
@@ -166,6 +167,8 @@ pub enum Comando {
     Rango(numeracion::ComandoRango),
     Factura(factura::ComandoFactura),
     NotaCredito(nota_credito::ComandoNotaCredito),
+    /// An operator's, about any aggregate.
+    Cuarentena(cuarentena::ComandoCuarentena),
 }
 
 impl Comando {
@@ -181,6 +184,7 @@ impl Comando {
             Self::Rango(c) => c.tipo(),
             Self::Factura(c) => c.tipo(),
             Self::NotaCredito(c) => c.tipo(),
+            Self::Cuarentena(c) => c.tipo(),
         }
     }
 
@@ -195,6 +199,7 @@ impl Comando {
             Self::Rango(c) => (TipoAgregado::RangoNumeracion, c.rango_id()),
             Self::Factura(c) => (TipoAgregado::Factura, c.factura_id()),
             Self::NotaCredito(c) => return Direccionado::new(TipoAgregado::NotaCredito, c.clave()),
+            Self::Cuarentena(c) => return c.destino(),
         };
         Direccionado::new(tipo, id.clone())
     }
@@ -213,23 +218,7 @@ pub enum Evento {
     Factura(factura::EventoFactura),
     NotaCredito(nota_credito::EventoNotaCredito),
     /// Written by the engine into the stream of any aggregate (see `engine`, quarantine).
-    Cuarentena(EventoCuarentena),
-}
-
-/// Quarantine of one aggregate: from the poison command on, its later commands are parked in order.
-#[derive(Debug, Clone, PartialEq)]
-pub enum EventoCuarentena {
-    AgregadoEnCuarentena { causa: std::sync::Arc<str> },
-    CuarentenaLevantada { motivo: std::sync::Arc<str> },
-}
-
-impl EventoCuarentena {
-    pub fn tipo(&self) -> &'static str {
-        match self {
-            Self::AgregadoEnCuarentena { .. } => "AgregadoEnCuarentena",
-            Self::CuarentenaLevantada { .. } => "CuarentenaLevantada",
-        }
-    }
+    Cuarentena(cuarentena::EventoCuarentena),
 }
 
 impl Evento {

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     contracts::{Codec, CodecError, RegistroAuditoria, event_type},
-    domain::{clave_de, valores::Instante},
+    domain::{clave_de, cuarentena::Cola, valores::Instante},
     log::{Header, LogError, OwnerToken, Record, Topic, TopicPartition, Transaction},
 };
 
@@ -105,7 +105,7 @@ fn store_row(row: ClosedRow, records: &[(TopicPartition, Record)]) -> StoreWrite
         ClosedRow::Ready(write) => write,
         ClosedRow::Document { key, event, version } => {
             let payload = Payload::Document(records[event as usize].1.value.clone());
-            (key, Some(AggregateRow { version, quarantined: false, origin: None, payload }.encode()))
+            (key, Some(AggregateRow { version, queue: Cola::default(), origin: None, payload }.encode()))
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::{
     contracts::Huella,
     domain::{
         Direccionado, TipoAgregado,
+        cuarentena::{Apartado, Cola},
         valores::{Id, Instante},
     },
     engine::routing::Ownership,
@@ -173,7 +174,7 @@ pub enum Payload {
 #[derive(Debug, Clone, PartialEq)]
 pub struct AggregateRow {
     pub version: u64,
-    pub quarantined: bool,
+    pub queue: Cola,
     pub origin: Option<Origin>,
     pub payload: Payload,
 }
@@ -188,7 +189,7 @@ impl AggregateRow {
         let mut out = Vec::with_capacity(payload.len() + 64);
         out.put_u8(FORMAT);
         out.put_u64(self.version);
-        out.put_u8(u8::from(self.quarantined));
+        put_queue(&mut out, &self.queue);
         out.put_u8(u8::from(self.origin.is_some()));
         if let Some(origin) = &self.origin {
             put_text(&mut out, origin.command_id.as_str());
@@ -211,7 +212,7 @@ impl AggregateRow {
             return Err(StoreError::Corrupt(format!("formato de fila {format}, se esperaba {FORMAT}")));
         }
         let version = bytes.try_get_u64().map_err(short)?;
-        let quarantined = take_u8(&mut bytes)? != 0;
+        let queue = take_queue(&mut bytes)?;
         let origin = if take_u8(&mut bytes)? == 0 { None } else { Some(take_origin(&mut bytes)?) };
         let payload = match take_u8(&mut bytes)? {
             0 => Payload::Nothing,
@@ -219,8 +220,27 @@ impl AggregateRow {
             2 => Payload::Document(bytes),
             other => return Err(StoreError::Corrupt(format!("clase de fila {other}"))),
         };
-        Ok(Self { version, quarantined, origin, payload })
+        Ok(Self { version, queue, origin, payload })
     }
+}
+
+/// 0: not in quarantine; 1: in quarantine, and nothing is known to wait; 2: what waits follows.
+fn put_queue(out: &mut Vec<u8>, queue: &Cola) {
+    let waiting = queue.esperan();
+    if waiting.len() == 0 {
+        out.put_u8(u8::from(queue.en_cuarentena()));
+        return;
+    }
+    out.put_u8(2);
+    out.put_u32(u32::try_from(waiting.len()).unwrap_or(u32::MAX));
+    waiting.for_each(|Apartado(id)| out.put_u128(id));
+}
+
+fn take_queue(bytes: &mut Bytes) -> Result<Cola, StoreError> {
+    let kind = take_u8(bytes)?;
+    let waiting = if kind == 2 { bytes.try_get_u32().map_err(short)? } else { 0 };
+    let waiting = (0..waiting).map(|_| bytes.try_get_u128().map(Apartado)).collect::<Result<_, _>>().map_err(short)?;
+    Ok(Cola::de(kind != 0, waiting))
 }
 
 fn take_origin(bytes: &mut Bytes) -> Result<Origin, StoreError> {
@@ -415,12 +435,16 @@ mod tests {
             usuario: Some(Arc::from("ana")),
             recibido_en: Instante(1_700_000_000_000_000),
         };
+        let waiting = vec![Apartado(1), Apartado(u128::MAX)];
+        let queues = [Cola::default(), Cola::de(true, Vec::new()), Cola::de(true, waiting)];
         for payload in
             [Payload::Nothing, Payload::Snapshot(Bytes::from_static(b"abc")), Payload::Document(Bytes::from_static(b"xyz"))]
         {
             for origin in [None, Some(origin.clone())] {
-                let row = AggregateRow { version: 9, quarantined: true, origin, payload: payload.clone() };
-                assert_eq!(AggregateRow::decode(row.encode().into()).expect("row"), row);
+                for queue in queues.clone() {
+                    let row = AggregateRow { version: 9, queue, origin: origin.clone(), payload: payload.clone() };
+                    assert_eq!(AggregateRow::decode(row.encode().into()).expect("row"), row);
+                }
             }
         }
         let outcomes = [
@@ -437,7 +461,8 @@ mod tests {
     #[test]
     fn every_truncation_is_an_error_or_a_shorter_payload_and_never_a_panic() {
         let origin = Origin { command_id: id("c"), huella: None, correlation_id: id("f"), usuario: None, recibido_en: Instante(1) };
-        let row = AggregateRow { version: 1, quarantined: false, origin: Some(origin), payload: Payload::Nothing };
+        let row =
+            AggregateRow { version: 1, queue: Cola::de(true, vec![Apartado(9)]), origin: Some(origin), payload: Payload::Nothing };
         let row = Bytes::from(row.encode());
         for length in 0..row.len() {
             assert!(AggregateRow::decode(row.slice(..length)).is_err(), "{length}");

@@ -6,7 +6,7 @@ use prometheus::Registry;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
-use super::{lecturas::Lecturas, metricas::Metricas};
+use super::{dlq::CartasMuertas, lecturas::Lecturas, metricas::Metricas};
 use crate::{
     domain::valores::Id,
     engine::{
@@ -109,6 +109,7 @@ pub struct Partes {
     pub log: Option<Arc<dyn Log>>,
     pub auditoria: Option<Arc<dyn QueryAudit>>,
     pub verificacion: Option<Verificacion>,
+    pub dlq: Option<Arc<dyn CartasMuertas>>,
 }
 
 /// State shared by every request.
@@ -120,6 +121,8 @@ pub struct AppState {
     pub(super) esperas: Semaphore,
     /// One verification at a time.
     pub(super) verificando: Arc<Semaphore>,
+    /// One order about dead letters at a time.
+    pub(super) en_dlq: Arc<Semaphore>,
 }
 
 impl AppState {
@@ -134,6 +137,7 @@ impl AppState {
             permisos,
             esperas: Semaphore::new(MAXIMO_ESPERAS),
             verificando: Arc::new(Semaphore::new(1)),
+            en_dlq: Arc::new(Semaphore::new(1)),
         }))
     }
 }

@@ -6,6 +6,7 @@
 mod comandos;
 mod consultas;
 pub mod cuerpos;
+mod dlq;
 mod estado;
 pub mod ids;
 pub mod lecturas;
@@ -21,5 +22,6 @@ mod sugerencia;
 #[doc(hidden)]
 pub mod token;
 
+pub use dlq::{CartasMuertas, ErrorDlq, OrdenDlq};
 pub use estado::{AppState, Consulta, Health, Opciones, Partes, QueryAudit, Salud, Verificacion};
 pub use servidor::{router, serve};

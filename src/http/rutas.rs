@@ -4,7 +4,7 @@ use std::{future::Future, pin::Pin, sync::Arc};
 
 use axum::{body::Body, http::Response, routing::MethodFilter};
 
-use super::{consultas, ordenes, peticion::Peticion, problema::Problema, salud};
+use super::{consultas, dlq, ordenes, peticion::Peticion, problema::Problema, salud};
 
 pub type Respondido = Result<Response<Body>, Problema>;
 pub type Manejador = fn(Arc<Peticion>) -> Pin<Box<dyn Future<Output = Respondido> + Send>>;
@@ -171,5 +171,11 @@ pub static RUTAS: &[Ruta] = &[
     ruta!(Get "/api/v1/auditoria", Consulta("auditoria.listar"), "La historia de una correlación o de un intervalo",
         ["correlation_id", "desde", "hasta", "limite", "despues", "despues_de"], consultas::auditoria),
     ruta!(Get "/api/v1/comandos/{id}", Consulta("comandos.obtener"), "Etapa y resultado de un comando", [], consultas::comando),
+    ruta!(Get "/api/v1/dlq", Consulta("dlq.listar"), "Lo que no se pudo procesar, en orden; con todas=true, también lo resuelto",
+        ["todas", "limite", "despues"], dlq::listar),
+    ruta!(Get "/api/v1/dlq/{id}", Consulta("dlq.obtener"), "Un registro de la DLQ, con sus bytes", [], dlq::ver),
+    ruta!(Post "/api/v1/dlq/{id}/probar", Larga, "Qué daría decidirlo ahora, sin hacerlo", [], dlq::probar),
+    ruta!(Post "/api/v1/dlq/{id}/reproducir", Larga, "Lo decide otra vez, en su orden y con su id; el cuerpo es {\"motivo\": …}", [], dlq::reproducir),
+    ruta!(Post "/api/v1/dlq/{id}/descartar", Larga, "Lo descarta: ese es su desenlace; el cuerpo es {\"motivo\": …}", [], dlq::descartar),
     ruta!(Get "/api/v1/sagas", Consulta("sagas.listar"), "Sagas en curso", ["limite", "despues", "despues_de"], consultas::sagas),
 ];

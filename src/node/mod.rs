@@ -3,6 +3,7 @@
 mod apertura;
 mod auditoria;
 mod carpeta;
+mod dlq;
 mod error;
 mod esquemas;
 mod lecturas;
@@ -48,7 +49,7 @@ use crate::{
         ports::{Clock, Ids},
         shell::supervisor::Phase,
     },
-    http::lecturas::Lecturas,
+    http::{CartasMuertas, lecturas::Lecturas},
     log::Log,
     projections::{Consultas, Progress},
 };
@@ -74,6 +75,7 @@ pub struct Node {
     emisor: Arc<Emisor>,
     address: Option<SocketAddr>,
     fresh: bool,
+    cartas_muertas: Arc<dlq::Dlq>,
     /// Compares the ids in use with the schema registry while the node runs.
     _vigia: Option<esquemas::Vigia>,
     /// Last: the folder is let go when everything else is down.
@@ -130,6 +132,11 @@ impl Node {
     /// Where the API answers, when it is served.
     pub fn address(&self) -> Option<SocketAddr> {
         self.address
+    }
+
+    /// Dead letters, and what an operator does about them. Blocks; not from a runtime's thread.
+    pub fn cartas_muertas(&self) -> Arc<dyn CartasMuertas> {
+        Arc::clone(&self.cartas_muertas) as Arc<dyn CartasMuertas>
     }
 
     /// Whether the folder had nothing before this start.

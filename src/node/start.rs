@@ -16,6 +16,7 @@ use super::{
     apertura::LecturasEnApertura,
     auditoria::AuditoriaDeConsultas,
     carpeta::Carpeta,
+    dlq::Dlq,
     esquemas,
     lecturas::{LecturasDeProyecciones, SinConsultas},
     metricas::{self, Retrasos},
@@ -94,6 +95,15 @@ pub(super) fn start(options: NodeOptions) -> Result<Node, NodeError> {
     // Whoever decides also makes what every installation starts with.
     let fresh = fresh && options.papeles.procesador;
     let (seeded, ready) = watch::channel(!fresh);
+    let cartas_muertas = Arc::new(Dlq {
+        log: Arc::clone(&log),
+        codec: Arc::clone(&codec),
+        gateway: Arc::clone(&gateway),
+        clock: Arc::clone(&options.clock),
+        ids: Arc::clone(&options.ids),
+        emisor: Arc::clone(&emisor),
+        handle: runtime.handle().clone(),
+    });
     let mut parts = Parts {
         engine: Some(engine),
         http: None,
@@ -133,6 +143,7 @@ pub(super) fn start(options: NodeOptions) -> Result<Node, NodeError> {
             log: Some(Arc::clone(&log)),
             auditoria: Some(Arc::clone(&audit) as Arc<dyn http::QueryAudit>),
             verificacion: Some(verificador.puerta()),
+            dlq: Some(Arc::clone(&cartas_muertas) as Arc<dyn http::CartasMuertas>),
         };
         let state = AppState::new(partes).map_err(interno)?;
         address = Some(listener.local_addr().map_err(interno)?);
@@ -186,6 +197,7 @@ pub(super) fn start(options: NodeOptions) -> Result<Node, NodeError> {
         emisor,
         address,
         fresh,
+        cartas_muertas,
         _vigia: vigia,
         carpeta: Some(carpeta),
     })

@@ -10,7 +10,8 @@ use super::{
 use crate::{
     contracts::EventEnvelope,
     domain::{
-        Evento, EventoCuarentena, TipoAgregado,
+        Evento, TipoAgregado,
+        cuarentena::EventoCuarentena,
         valores::{Id, Instante},
     },
     tables::{Row, Table, TablesError, Value, Write},
@@ -60,7 +61,11 @@ impl Marks {
         self.version = sobre.aggregate_version;
         self.actualizado_en = sobre.ocurrido_en;
         if let Evento::Cuarentena(cuarentena) = evento {
-            self.cuarentena = matches!(cuarentena, EventoCuarentena::AgregadoEnCuarentena { .. });
+            match cuarentena {
+                EventoCuarentena::AgregadoEnCuarentena { .. } => self.cuarentena = true,
+                EventoCuarentena::CuarentenaLevantada { .. } => self.cuarentena = false,
+                EventoCuarentena::ComandoReproducido { .. } | EventoCuarentena::ComandoDescartado { .. } => {}
+            }
             return Advance::MarksOnly;
         }
         if self.incompleta { Advance::MarksOnly } else { Advance::Fold }

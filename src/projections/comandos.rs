@@ -135,6 +135,9 @@ impl ComandosFold {
     }
 
     fn apart(&mut self, registro: &RegistroDlq, position: Position) {
+        if registro.resolucion.is_some() {
+            return;
+        }
         let Some(command_id) = registro.command_id.as_ref().filter(|id| !is_step(id)) else { return };
         let aggregate = registro.aggregate.as_ref();
         let values = vec![
@@ -179,6 +182,7 @@ fn outcome(evento: &Evento) -> (Rank, &'static str, Option<Json>) {
         Evento::Factura(
             EventoFactura::FacturaCreada { .. } | EventoFactura::LineaAgregada { .. } | EventoFactura::FechasCambiadas { .. },
         ) => (Rank::EnCurso, "ACEPTADO", None),
+        Evento::Cuarentena(e) if e.resuelve() => (Rank::Decidido, "ACEPTADO", None),
         Evento::Cuarentena(_) => (Rank::Apartado, "APARTADO", None),
         _ => (Rank::Decidido, "ACEPTADO", None),
     }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use factumarket::domain::{
-    Comando, ComandoEnEspera, Evento, EventoCuarentena, ResultadoPaso,
+    Comando, ComandoEnEspera, Evento, ResultadoPaso, TipoAgregado,
     catalogo::{
         bodega::{Bodega, CambiosBodega, ComandoBodega, DatosBodega, EventoBodega},
         cliente::{CambiosCliente, Cliente, ComandoCliente, DatosCliente, EstadoFiscal, EventoCliente},
@@ -17,6 +17,7 @@ use factumarket::domain::{
         producto::{CambiosProducto, ComandoProducto, DatosProducto, EventoProducto, Impuesto, Producto},
         sucursal::{CambiosSucursal, ComandoSucursal, DatosSucursal, EventoSucursal, Sucursal},
     },
+    cuarentena::{Apartado, ComandoCuarentena, EventoCuarentena},
     facturacion::{
         factura::{
             CabeceraFactura, CambioFechas, Campo, ComandoFactura, DatosFactura, DescuentoAplicado, DescuentoFactura,
@@ -447,6 +448,7 @@ impl Muestras {
             { self.aparte("EmitirNotaCredito"); Comando::NotaCredito(ComandoNotaCredito::EmitirNotaCredito { factura_id: self.id(), nota_id: self.id(), fechas: self.opcion(Self::fechas_nota) }) },
             { self.aparte("CrearYEmitirNotaCredito"); Comando::NotaCredito(ComandoNotaCredito::CrearYEmitirNotaCredito { factura_id: self.id(), nota_id: self.id(), datos: self.datos_nota() }) },
             { self.aparte("RespuestaPasoNota"); Comando::NotaCredito(ComandoNotaCredito::RespuestaPasoNota { factura_id: self.id(), nota_id: self.id(), intento: self.u32(), grupo: self.u16(), paso: self.uno(&Paso::TODOS), resultado: self.resultado_nuevo() }) },
+            { self.aparte("ResolverApartado"); Comando::Cuarentena(ComandoCuarentena::ResolverApartado { tipo: self.uno(&TipoAgregado::TODOS), id: self.id(), apartado: Apartado(self.u128()), descartar: self.bool(), motivo: self.texto(), pedido: self.en_espera() }) },
         ]
     }
 
@@ -512,8 +514,10 @@ impl Muestras {
             { self.aparte("NumeracionNotaCreditoRecibida"); Evento::NotaCredito(EventoNotaCredito::NumeracionNotaCreditoRecibida { factura_id: self.id(), nota_id: self.id(), intento: self.u32(), numero: self.numero() }) },
             { self.aparte("NotaCreditoEmitida"); Evento::NotaCredito(EventoNotaCredito::NotaCreditoEmitida(self.nota_emitida())) },
             { self.aparte("NotaCreditoRechazada"); Evento::NotaCredito(EventoNotaCredito::NotaCreditoRechazada { factura_id: self.id(), nota_id: self.id(), intento: self.u32(), errores: self.lista(Self::falla) }) },
-            { self.aparte("AgregadoEnCuarentena"); Evento::Cuarentena(EventoCuarentena::AgregadoEnCuarentena { causa: self.texto() }) },
+            { self.aparte("AgregadoEnCuarentena"); Evento::Cuarentena(EventoCuarentena::AgregadoEnCuarentena { causa: self.texto(), apartado: self.opcion(|g| Apartado(g.u128())) }) },
             { self.aparte("CuarentenaLevantada"); Evento::Cuarentena(EventoCuarentena::CuarentenaLevantada { motivo: self.texto() }) },
+            { self.aparte("ComandoReproducido"); Evento::Cuarentena(EventoCuarentena::ComandoReproducido { apartado: Apartado(self.u128()), motivo: self.texto() }) },
+            { self.aparte("ComandoDescartado"); Evento::Cuarentena(EventoCuarentena::ComandoDescartado { apartado: Apartado(self.u128()), comando: self.texto(), command_id: self.opcion(Self::id), motivo: self.texto() }) },
         ]
     }
 

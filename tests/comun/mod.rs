@@ -60,6 +60,10 @@ impl Muestras {
         self.entero() as u16
     }
 
+    pub fn u128(&mut self) -> u128 {
+        (u128::from(self.u64()) << 64) | u128::from(self.u64())
+    }
+
     pub fn u32(&mut self) -> u32 {
         self.entero() as u32 & 0x7fff_ffff
     }

@@ -3,10 +3,11 @@
 use factumarket::{
     contracts::{
         ComandoRechazado, CommandEnvelope, ConsultaRealizada, Entrada, EstadoAgregado, EtapaDlq, EventEnvelope, Instantanea,
-        RegistroAuditoria, RegistroDlq, Respuesta, Resultado, ResumenFactura, ResumenNota, VersionAgregado,
+        RegistroAuditoria, RegistroDlq, ResolucionApartado, Respuesta, Resultado, ResumenFactura, ResumenNota, VersionAgregado,
     },
     domain::{
         Comando, TipoAgregado,
+        cuarentena::Apartado,
         facturacion::factura::{Paso, PasoSaga},
     },
     log::{Topic, TopicPartition},
@@ -207,6 +208,13 @@ impl Muestras {
             intentos: self.u32(),
             primera_vez: self.instante(),
             version_procesador: self.texto(),
+            apartado: self.opcion(|g| Apartado(g.u128())),
+            resolucion: self.opcion(|g| ResolucionApartado {
+                descartado: g.bool(),
+                motivo: g.texto(),
+                usuario: g.opcion(Self::texto),
+                en: g.instante(),
+            }),
         }
     }
 }

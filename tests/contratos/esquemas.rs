@@ -91,7 +91,7 @@ fn comandos_y_eventos_empiezan_por_su_sobre() {
         let esquema: serde_json::Value = serde_json::from_str(&self_contained(registro).unwrap()).unwrap();
         let primero = &esquema["fields"][0];
         let sobre = match registro.clase() {
-            Clase::Comando(_) => "SobreComando",
+            Clase::Comando(_) | Clase::ComandoDeCuarentena => "SobreComando",
             Clase::Evento(_) | Clase::Cuarentena => "SobreEvento",
             Clase::Instantanea(_) => "SobreInstantanea",
             _ => continue,

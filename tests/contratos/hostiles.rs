@@ -92,9 +92,10 @@ fn un_cliente_cifrado_se_reconoce() {
         }
         let Cualquiera::Evento(sobre, _) = &valor else { panic!("ClienteCreado es un evento") };
         // The same envelope before a short body tells where the body starts.
-        let corto = factumarket::domain::Evento::Cuarentena(factumarket::domain::EventoCuarentena::CuarentenaLevantada {
-            motivo: "".into(),
-        });
+        let corto =
+            factumarket::domain::Evento::Cuarentena(factumarket::domain::cuarentena::EventoCuarentena::CuarentenaLevantada {
+                motivo: "".into(),
+            });
         let con_sobre = CODEC.encode_event(sobre, &corto).unwrap();
         let mut avro = con_sobre[5..con_sobre.len() - 1].to_vec();
         // cliente_id "c", branch 1, clave_id "k1", two bytes.

@@ -160,7 +160,9 @@ fn filas() -> Vec<(u8, Vec<u8>)> {
         usuario: Some("ana".into()),
         recibido_en: Instante(1_795_435_200_000_000),
     };
-    let row = |origin, payload| AggregateRow { version: 9, quarantined: false, origin, payload }.encode();
+    let row = |origin, payload| {
+        AggregateRow { version: 9, queue: factumarket::domain::cuarentena::Cola::default(), origin, payload }.encode()
+    };
     let recuerdo = |outcome| MemoryRow { huella: None, recibido_en: Instante(5), outcome }.encode();
     let positions: Positions = Topic::todos().map(|t| (TopicPartition::new(t, 3), 7)).collect();
     vec![

@@ -238,6 +238,7 @@ pub fn borde_con(ajustes: Ajustes) -> Borde {
         log: None,
         auditoria: Some(auditoria.clone()),
         verificacion: ajustes.verificacion,
+        dlq: None,
     })
     .expect("métricas nuevas");
     Borde { pasarela, lecturas, auditoria, router: router(estado.clone()), estado }

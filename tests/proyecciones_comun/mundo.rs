@@ -11,13 +11,14 @@ use chrono::{Days, NaiveDate};
 use factumarket::{
     contracts::{Codec, ComandoRechazado, ConsultaRealizada, Entrada, EventEnvelope, RegistroAuditoria},
     domain::{
-        Evento, EventoCuarentena, TipoAgregado,
+        Evento, TipoAgregado,
         catalogo::{
             bodega::{DatosBodega, EventoBodega},
             cliente::{CambiosCliente, DatosCliente, EstadoFiscal, EventoCliente},
             producto::{DatosProducto, EventoProducto, Impuesto},
             sucursal::{DatosSucursal, EventoSucursal},
         },
+        cuarentena::EventoCuarentena,
         facturacion::factura::{
             CabeceraFactura, EmisionIniciada, EventoFactura, FacturaEmitida, GrupoEmision, GrupoEmitido, LineaEmitida,
             LineaFactura, TotalImpuesto, TotalesFactura,
@@ -252,7 +253,7 @@ impl Mundo {
 
     pub fn cuarentena(&mut self, tipo: TipoAgregado, agregado: &str, entra: bool) {
         let evento = if entra {
-            EventoCuarentena::AgregadoEnCuarentena { causa: Arc::from("pánico") }
+            EventoCuarentena::AgregadoEnCuarentena { causa: Arc::from("pánico"), apartado: None }
         } else {
             EventoCuarentena::CuarentenaLevantada { motivo: Arc::from("corregido") }
         };

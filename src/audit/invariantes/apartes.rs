@@ -113,6 +113,9 @@ impl Apartes {
     }
 
     fn apartado(&mut self, codec: &Codec, apartado: &RegistroDlq) {
+        if apartado.resolucion.is_some() {
+            return;
+        }
         // A step that ran in memory is no input; its bytes were made for the DLQ. One that came on a topic may be looked for, but
         // need not be found: the two cannot be told apart.
         let mensaje = codec.decode_command(&apartado.valor).ok().filter(es_paso);

@@ -77,7 +77,9 @@ impl Desenlaces {
 
     /// The outcome that an event is of its client's command; steps of sagas are accounted with their invoice.
     pub(super) fn evento(&mut self, sobre: &EventEnvelope, evento: &Evento, informe: &mut Informe) {
-        let Some(huella) = sobre.huella.filter(|_| !matches!(evento, Evento::Cuarentena(_))) else { return };
+        // A quarantine is no outcome of the command that led to it; what an operator did about it is that of his.
+        let ajeno = matches!(evento, Evento::Cuarentena(e) if !e.resuelve());
+        let Some(huella) = sobre.huella.filter(|_| !ajeno) else { return };
         let clase = match evento {
             Evento::Factura(
                 EventoFactura::FacturaEmitida(_)
@@ -105,7 +107,7 @@ impl Desenlaces {
         let clave = clave_comando(sobre.aggregate_tipo, &sobre.aggregate_id, &sobre.command_id);
         let entrada = Lugar::de(&sobre.entrada);
         let desenlace = Desenlace::new(clase, entrada, corta(&huella), sobre.ocurrido_en.micros() / 1_000_000);
-        if sobre.aggregate_tipo.es_documento() {
+        if sobre.aggregate_tipo.es_documento() && !matches!(evento, Evento::Cuarentena(_)) {
             self.anotar_documento(clave, desenlace, sobre, evento, informe);
         } else {
             self.anotar(clave, desenlace, evento.tipo(), informe);

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     contracts::{Codec, CodecError, DecodedCommand},
+    domain::{Comando, cuarentena::ComandoCuarentena},
     log::{StoredRecord, TopicPartition},
 };
 
@@ -165,7 +166,19 @@ impl<'a> Entradas<'a> {
         if leida {
             informe.revisado(Codigo::I1);
         }
+        self.ver_dentro(lugar, comando, codec);
         self.cruzar(lugar, leida, comando, informe)
+    }
+
+    /// The command that an operator gives to be decided again, or discards, has its outcome in his.
+    fn ver_dentro(&mut self, lugar: Lugar, comando: &DecodedCommand, codec: &Codec) {
+        let Comando::Cuarentena(ComandoCuarentena::ResolverApartado { pedido, .. }) = &comando.envelope.comando else { return };
+        let Ok(dentro) = codec.decode_command(&pedido.0) else { return };
+        let destino = dentro.envelope.comando.destino();
+        let clave = clave_comando(destino.tipo, &destino.id, &dentro.envelope.command_id);
+        if let Some(desenlace) = self.desenlaces.por_comando.get_mut(&clave).filter(|d| d.entrada == lugar) {
+            desenlace.visto = true;
+        }
     }
 
     /// An input that left nothing: a failure if it was read, and what it led to is decided.

@@ -11,9 +11,9 @@ use super::{
     rangos::RangoSeguido,
 };
 use crate::{
-    contracts::{Codec, EstadoAgregado, RecordedEvent},
+    contracts::{Codec, Entrada, EstadoAgregado, RecordedEvent},
     domain::{
-        Evento, EventoCuarentena, TipoAgregado,
+        Evento, TipoAgregado,
         catalogo::{
             bodega::{self, Bodega},
             cliente::{self, Cliente},
@@ -21,6 +21,7 @@ use crate::{
             producto::{self, Producto},
             sucursal::{self, Sucursal},
         },
+        cuarentena::EventoCuarentena,
         emisor::Emisor,
         valores::Id,
     },
@@ -88,6 +89,8 @@ impl Estado {
 pub(super) struct Seguido {
     pub version: u64,
     pub en_cuarentena: bool,
+    /// The input that decides again a command that waited: what it leads to is in order.
+    reproduce: Option<Entrada>,
     pub estado: Estado,
 }
 
@@ -108,20 +111,24 @@ impl Estados {
     ) -> &Seguido {
         let RecordedEvent { sobre, evento } = registrado;
         let (tipo, id) = (sobre.aggregate_tipo, &sobre.aggregate_id);
-        let nuevo = || Seguido { version: 0, en_cuarentena: false, estado: Estado::new(tipo) };
+        let nuevo = || Seguido { version: 0, en_cuarentena: false, reproduce: None, estado: Estado::new(tipo) };
         let seguido = self.por_id.entry((tipo, id.clone())).or_insert_with(nuevo);
         informe.revisado(Codigo::I7);
         informe.exigir(Codigo::I7, sobre.aggregate_version == seguido.version + 1, || {
             format!("{tipo} {id}: después de la versión {} viene la {}", seguido.version, sobre.aggregate_version)
         });
         seguido.version = sobre.aggregate_version;
-        informe.exigir(Codigo::I11, !seguido.en_cuarentena || matches!(evento, Evento::Cuarentena(_)), || {
+        let en_orden = matches!(evento, Evento::Cuarentena(_)) || seguido.reproduce == Some(sobre.entrada);
+        informe.exigir(Codigo::I11, !seguido.en_cuarentena || en_orden, || {
             format!("{tipo} {id} v{}: decidió {} estando en cuarentena", sobre.aggregate_version, evento.tipo())
         });
         match (&mut seguido.estado, evento) {
-            (_, Evento::Cuarentena(e)) => {
-                seguido.en_cuarentena = matches!(e, EventoCuarentena::AgregadoEnCuarentena { .. });
-            }
+            (_, Evento::Cuarentena(e)) => match e {
+                EventoCuarentena::AgregadoEnCuarentena { .. } => seguido.en_cuarentena = true,
+                EventoCuarentena::CuarentenaLevantada { .. } => seguido.en_cuarentena = false,
+                EventoCuarentena::ComandoReproducido { .. } => seguido.reproduce = Some(sobre.entrada),
+                EventoCuarentena::ComandoDescartado { .. } => {}
+            },
             (Estado::Cliente(estado), Evento::Cliente(e)) => plegar_en_caja(estado, e, cliente::evolucionar),
             (Estado::Producto(estado), Evento::Producto(e)) => plegar_en_caja(estado, e, producto::evolucionar),
             (Estado::Descuento(estado), Evento::Descuento(e)) => plegar_en_caja(estado, e, descuento::evolucionar),

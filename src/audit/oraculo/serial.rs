@@ -143,6 +143,8 @@ impl OraculoSerial {
         let ctx = ContextoDecision::new(ahora, &self.emisor, mundo);
         let destino = mensaje.comando.destino().id;
         match &mensaje.comando {
+            // Nothing waits here: see above.
+            Comando::Cuarentena(_) => Err(Rechazo::de(Falla::simple(Regla::ApartadoPorResolver, ""))),
             Comando::Cliente(c) => simple(cliente::decidir(mundo.clientes.get(&destino), c, &ctx), Evento::Cliente),
             Comando::Producto(c) => simple(producto::decidir(mundo.productos.get(&destino), c, &ctx), Evento::Producto),
             Comando::Descuento(c) => simple(descuento::decidir(mundo.descuentos.get(&destino), c, &ctx), Evento::Descuento),

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::registro::RegistroEnMemoria;
 use crate::{
-    contracts::{Codec, CommandEnvelope, EmbeddedRegistry},
+    contracts::{Codec, CommandEnvelope, EmbeddedRegistry, RegistroDlq},
     domain::{
         Comando, Contexto,
         emisor::Emisor,
@@ -102,6 +102,18 @@ impl Nodos {
             }
             nodo.core.finish_refold(plegado).expect("fin del plegado");
         }
+    }
+
+    /// Decisions panic no more.
+    pub fn reparar(&mut self) {
+        self.nodos.iter_mut().for_each(|nodo| nodo.core.repair());
+    }
+
+    /// What the DLQ of a context has, in the order of its partitions.
+    pub fn cartas(&self, contexto: Contexto) -> Vec<RegistroDlq> {
+        let de = |particion| self.log.leer(TopicPartition::new(Topic::Dlq(contexto), particion), 0);
+        let registros = (0..self.particiones).flat_map(de);
+        registros.map(|registro| self.codec.decode_dlq(&registro.record.value).expect("carta")).collect()
     }
 
     pub fn cuantos(&self) -> usize {

@@ -226,7 +226,7 @@ impl Tienda {
                 self.rangos.extend(estado.map(|e| (clave, e)));
                 decidido.map(|d| d.resultado)
             }
-            Comando::Factura(_) | Comando::NotaCredito(_) => Ok(None),
+            Comando::Factura(_) | Comando::NotaCredito(_) | Comando::Cuarentena(_) => Ok(None),
         }
     }
 

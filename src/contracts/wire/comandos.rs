@@ -6,6 +6,7 @@ use crate::domain::{
         bodega::ComandoBodega, cliente::ComandoCliente, descuento::ComandoDescuento, producto::ComandoProducto,
         sucursal::ComandoSucursal,
     },
+    cuarentena::ComandoCuarentena,
     facturacion::{factura::ComandoFactura, nota_credito::ComandoNotaCredito},
     inventario::ComandoInventario,
     numeracion::ComandoRango,
@@ -90,3 +91,6 @@ wire_family!(ComandoNotaCredito {
     CrearYEmitirNotaCredito { factura_id, nota_id, datos },
     RespuestaPasoNota { factura_id, nota_id, intento, grupo, paso, resultado },
 } internal: ReanudarNota);
+wire_family!(ComandoCuarentena {
+    ResolverApartado { tipo, id, apartado, descartar, motivo, pedido },
+});

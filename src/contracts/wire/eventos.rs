@@ -2,11 +2,11 @@
 
 use super::{macros::wire_family, registros::protegido};
 use crate::domain::{
-    EventoCuarentena,
     catalogo::{
         bodega::EventoBodega, cliente::EventoCliente, descuento::EventoDescuento, producto::EventoProducto,
         sucursal::EventoSucursal,
     },
+    cuarentena::EventoCuarentena,
     facturacion::{factura::EventoFactura, nota_credito::EventoNotaCredito},
     inventario::EventoInventario,
     numeracion::EventoRango,
@@ -96,6 +96,8 @@ wire_family!(EventoNotaCredito {
     NotaCreditoRechazada { factura_id, nota_id, intento, errores },
 });
 wire_family!(EventoCuarentena {
-    AgregadoEnCuarentena { causa },
+    AgregadoEnCuarentena { causa, apartado desde 2 },
     CuarentenaLevantada { motivo },
+    ComandoReproducido { apartado, motivo },
+    ComandoDescartado { apartado, comando, command_id, motivo },
 });

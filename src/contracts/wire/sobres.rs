@@ -7,7 +7,7 @@ use super::{
 use crate::{
     contracts::{
         CodecError, ComandoRechazado, CommandEnvelope, ConsultaRealizada, Entrada, EventEnvelope, Instantanea, RegistroDlq,
-        Respuesta, Resultado, ResumenFactura, ResumenNota, VersionAgregado,
+        ResolucionApartado, Respuesta, Resultado, ResumenFactura, ResumenNota, VersionAgregado,
     },
     domain::{Comando, TipoAgregado, valores::Id},
 };
@@ -113,7 +113,10 @@ wire_record!(RegistroDlq {
     intentos,
     primera_vez,
     version_procesador,
+    apartado desde 2,
+    resolucion desde 2,
 });
+wire_record!(ResolucionApartado { descartado, motivo, usuario, en });
 
 wire_record!(ResumenFactura { factura_id, numero, estado, fecha_emision, moneda, subtotal, impuestos, total });
 wire_record!(ResumenNota { factura_id, nota_id, numero, estado, fecha_emision, moneda, subtotal, impuestos, total });

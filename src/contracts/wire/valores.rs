@@ -8,6 +8,7 @@ use crate::{
     contracts::CodecError,
     domain::{
         catalogo::producto::Impuesto,
+        cuarentena::Apartado,
         facturacion::factura::Campo,
         reglas::{Falla, Regla},
         valores::{
@@ -27,6 +28,16 @@ impl Wire for Id {
     fn read(r: &mut Reader<'_>) -> Result<Self, CodecError> {
         let text = r.text()?;
         Self::de_clave(text).map_err(|_| CodecError::OutOfDomain { what: "identificador", value: text.chars().take(200).collect() })
+    }
+}
+
+impl Wire for Apartado {
+    fn write(&self, w: &mut Writer) {
+        self.0.to_be_bytes().write(w);
+    }
+
+    fn read(r: &mut Reader<'_>) -> Result<Self, CodecError> {
+        Wire::read(r).map(u128::from_be_bytes).map(Self)
     }
 }
 

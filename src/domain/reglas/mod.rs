@@ -75,6 +75,8 @@ nombres! {
     DocumentoDemasiadoGrande => "el documento supera el tamaño máximo",
     ClaveIdempotenciaEnConflicto => "la clave ya se usó con otro contenido",
     EnCuarentena => "el agregado está en cuarentena",
+    ApartadoPorResolver => "el comando apartado no espera, o no es su turno",
+    ComandoDescartado => "un operador descartó el comando",
     ClaveAjena => "la clave o la partición no corresponden al contenido",
     LimiteCreditoValido => "el crédito supera el límite por factura",
     MaxDiasFuturoValido => "la fecha de emisión está demasiado lejos en el futuro",

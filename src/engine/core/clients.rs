@@ -75,7 +75,10 @@ impl Core {
                 let waited = Message { told: true, ..Message::from_command(command, raw) };
                 self.queue.push_front(waited);
             }
-            Err(cause) => self.set_aside(message, "Indecodificable", &cause.to_string(), input),
+            Err(cause) => {
+                let apartado = self.next_letter(input);
+                self.set_aside(message, "Indecodificable", &cause.to_string(), input, apartado);
+            }
         }
     }
 }

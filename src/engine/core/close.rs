@@ -206,7 +206,7 @@ impl Core {
         slot.stored = true;
         let (was_open, open, target) = (slot.timer.is_some(), slot.has_open_saga(), slot.target.clone());
         match documents.get(&target.id) {
-            Some(event) if !slot.quarantined => {
+            Some(event) if !slot.quarantined() => {
                 rows.push(ClosedRow::Document { key: store::aggregate_key(&target), event: *event, version: slot.version });
             }
             _ => {
@@ -233,7 +233,7 @@ impl Core {
     ) -> Result<(), CoreError> {
         let slot = &self.slots[place];
         let due = slot.events_since_snapshot >= self.limits.snapshot_every && slot.bytes_since_snapshot >= slot.snapshot_bytes;
-        if !due || slot.quarantined {
+        if !due || slot.quarantined() {
             return Ok(());
         }
         let (write, snapshot) = self.row_of(place)?;
@@ -270,7 +270,7 @@ impl Core {
         }
         let row = AggregateRow {
             version: slot.version,
-            quarantined: slot.quarantined,
+            queue: slot.queue.clone(),
             origin: slot.origin.as_deref().cloned(),
             payload: snapshot.clone().map_or(Payload::Nothing, Payload::Snapshot),
         };

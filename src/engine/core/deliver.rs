@@ -3,7 +3,6 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
-    sync::Arc,
 };
 
 use bytes::Bytes;
@@ -20,7 +19,7 @@ use crate::{
     contracts::{CommandEnvelope, DecodedCommand},
     defectos::{Defecto, plantado},
     domain::{
-        Comando, ContextoDecision, Direccionado, Evento, EventoCuarentena, Rechazo, ResultadoPaso, TipoAgregado,
+        Comando, ContextoDecision, Direccionado, Evento, Rechazo, ResultadoPaso, TipoAgregado,
         catalogo::{
             bodega,
             cliente::{self, ComandoCliente},
@@ -189,9 +188,12 @@ impl Core {
         if message.client.is_some() && !plantado(Defecto::SinDeduplicar) && self.answer_from_memory(message, place, input)? {
             return Ok(());
         }
+        if let Comando::Cuarentena(resolucion) = &message.comando {
+            return self.resolve_letter(message, resolucion, place, input);
+        }
         // Behind the memory: what was decided before the quarantine is answered as it was.
-        if self.slots[place].quarantined && !plantado(Defecto::CuarentenaAMedias) {
-            self.park(message, input);
+        if self.slots[place].quarantined() && !plantado(Defecto::CuarentenaAMedias) {
+            self.park(message, place, input);
             return Ok(());
         }
         if let Some(cliente_id) = client_of(&self.slots[place], &message.comando)
@@ -220,7 +222,13 @@ impl Core {
         }
     }
 
-    fn apply(&mut self, message: &Message, place: Place, decision: Decision, input: &Rc<InputContext>) -> Result<(), CoreError> {
+    pub(super) fn apply(
+        &mut self,
+        message: &Message,
+        place: Place,
+        decision: Decision,
+        input: &Rc<InputContext>,
+    ) -> Result<(), CoreError> {
         let Decision { eventos, notas, envios, resultado } = decision;
         let role = self.role_of(message, place, &eventos)?;
         let origin = self.origin_for(message, place, role);
@@ -260,7 +268,7 @@ impl Core {
     }
 
     /// Records an event and folds it, dropping what it makes unobservable.
-    fn push_event(
+    pub(super) fn push_event(
         &mut self,
         place: Place,
         evento: Evento,
@@ -335,20 +343,10 @@ impl Core {
         let target = message.target.clone();
         self.epoch.remote.push(RemoteMessage { target, envelope, cause: message.cause, input: Rc::clone(input) });
     }
-
-    /// A decision that panicked: its command goes to the DLQ and its aggregate into quarantine, in this epoch's transaction.
-    fn poison(&mut self, message: &Message, place: Place, cause: &str, input: &Rc<InputContext>) {
-        self.stats.panics += 1;
-        tracing::error!(evento = "agregado_en_cuarentena", agregado = %message.target.id, comando = message.comando.tipo(), causa = cause,
-            "la decisión de un comando falló: el agregado queda en cuarentena");
-        let quarantine = Evento::Cuarentena(EventoCuarentena::AgregadoEnCuarentena { causa: Arc::from(cause) });
-        self.push_event(place, quarantine, message, &message.origin, input);
-        self.set_aside(message, "Panico", cause, input);
-    }
 }
 
 /// The client that a command issues to.
-fn client_of(slot: &Slot, comando: &Comando) -> Option<Id> {
+pub(super) fn client_of(slot: &Slot, comando: &Comando) -> Option<Id> {
     match comando {
         Comando::Factura(ComandoFactura::CrearYEmitirFactura { datos, .. }) => Some(datos.cliente_id.clone()),
         Comando::Factura(ComandoFactura::EmitirFactura { .. }) => slot.factura().map(|f| f.cabecera.cliente_id.clone()),
@@ -407,14 +405,14 @@ fn may_be_elided(evento: &Evento) -> bool {
 }
 
 /// The failure of `version_esperada`, when the caller gave one and the aggregate has moved on.
-fn stale_version(slot: &Slot, message: &Message) -> Option<Falla> {
+pub(super) fn stale_version(slot: &Slot, message: &Message) -> Option<Falla> {
     let expected = message.client.as_ref()?.version_esperada?;
     version_esperada(expected, slot.version_now())
 }
 
 /// A reservation, of stock or of credit, that another saga or command has met is observed: its refusal may come from it, or the figures
 /// that its events state. It stays, whatever follows in the epoch; so the recorded stream has every state that somebody saw.
-fn keep_what_is_observed(slot: &mut Slot, events: &[PendingEvent], message: &Message) {
+pub(super) fn keep_what_is_observed(slot: &mut Slot, events: &[PendingEvent], message: &Message) {
     if slot.elidable.is_empty() || !matches!(slot.target.tipo, TipoAgregado::Inventario | TipoAgregado::Factura) {
         return;
     }
@@ -494,7 +492,7 @@ fn elide_where(slot: &mut Slot, events: &mut [PendingEvent], unobservable: impl 
 }
 
 /// Asks the domain. The state is only borrowed, so a panic leaves it good.
-fn decide(
+pub(super) fn decide(
     emisor: &Emisor,
     replicas: &Replicas,
     slot: &Slot,

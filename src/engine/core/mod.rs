@@ -15,6 +15,7 @@ mod deliver;
 mod documents;
 mod epoch;
 mod outcomes;
+mod quarantine;
 mod recover;
 mod replicas;
 mod slot;
@@ -41,6 +42,7 @@ use crate::{
     defectos::{Defecto, plantado},
     domain::{
         Comando, Direccionado, TipoAgregado,
+        cuarentena::Apartado,
         emisor::Emisor,
         facturacion::{factura::ComandoFactura, nota_credito::ComandoNotaCredito},
         valores::{Id, Instante},
@@ -52,7 +54,7 @@ use crate::{
     log::{StoredRecord, Topic, TopicPartition},
 };
 use deliver::Message;
-use epoch::{Cause, Epoch, InputContext, Spare, TIMER_ORDINALS};
+use epoch::{Cause, Epoch, InputContext, Spare, TIMER_ORDINALS, event_id};
 use replicas::Replicas;
 use slots::{Place, Slots};
 
@@ -242,7 +244,10 @@ impl Core {
             Ok(command) => {
                 let causation = Arc::from(command.envelope.command_id.as_str());
                 let message = Message::from_command(command, Some(record.record.value));
-                self.set_aside(&message, "AbortaEpoca", CAUSE, &Rc::new(InputContext { entrada, causation, now }));
+                let input = Rc::new(InputContext { entrada, causation, now });
+                self.ordinal = 0;
+                let apartado = self.next_letter(&input);
+                self.set_aside(&message, "AbortaEpoca", CAUSE, &input, apartado);
             }
         }
     }
@@ -305,6 +310,12 @@ impl Core {
         Ok(())
     }
 
+    /// The program that repairs what the traps plant.
+    #[cfg(test)]
+    pub(crate) fn repair(&mut self) {
+        self.limits.trap = None;
+    }
+
     /// What is in course: inputs of the epoch and their bytes.
     pub fn pending(&self) -> (u32, usize) {
         (self.epoch.inputs, self.epoch.bytes)
@@ -365,7 +376,7 @@ impl Core {
         let name = format_args!("{} {}", slot.target.tipo, slot.target.id).to_string();
         let unreadable = |cause| CoreError::State { target: name, cause };
         slot.version = row.version;
-        slot.quarantined = row.quarantined;
+        slot.queue = row.queue;
         slot.stored = true;
         slot.origin = row.origin.map(Rc::new);
         match row.payload {
@@ -461,7 +472,15 @@ fn dead_letter(
         intentos: 1,
         primera_vez: now,
         version_procesador: Arc::from(env!("CARGO_PKG_VERSION")),
+        // It is all that its input led to.
+        apartado: Some(letter_id(now, &entrada, 0)),
+        resolucion: None,
     }
+}
+
+/// Id of a letter: that of an event that the same input led to.
+fn letter_id(now: Instante, entrada: &Entrada, ordinal: u32) -> Apartado {
+    Apartado(event_id(now, entrada, ordinal).as_u128())
 }
 
 /// Original bytes that a DLQ record has room for, beside its own fields, within the log's 1 MiB.

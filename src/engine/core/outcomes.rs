@@ -16,6 +16,7 @@ use crate::{
     contracts::{ComandoRechazado, EtapaDlq, RegistroAuditoria, RegistroDlq, Respuesta, Resultado},
     domain::{
         Direccionado, Rechazo, ResultadoPaso,
+        cuarentena::{Apartado, Cola},
         facturacion::factura::DireccionRespuesta,
         reglas::{Falla, Regla},
         valores::Id,
@@ -69,6 +70,11 @@ impl Core {
         };
         self.reply(address.clone(), message, resultado, true, Some(version));
         Ok(true)
+    }
+
+    /// Whether an outcome of the command is remembered.
+    pub(super) fn knows(&self, place: Place, command_id: &Id) -> Result<bool, CoreError> {
+        Ok(self.recall(place, command_id)?.is_some())
     }
 
     fn recall(&self, place: Place, command_id: &Id) -> Result<Option<(Remembered, Option<crate::contracts::Huella>)>, CoreError> {
@@ -136,7 +142,7 @@ impl Core {
     }
 
     /// A command that is done: remembered and answered.
-    fn settle_at_once(&mut self, message: &Message, place: Place, origin: &Origin, waiting: Option<DireccionRespuesta>) {
+    pub(super) fn settle_at_once(&mut self, message: &Message, place: Place, origin: &Origin, waiting: Option<DireccionRespuesta>) {
         if message.client.is_none() {
             return;
         }
@@ -198,7 +204,7 @@ impl Core {
         let Some(slot) = self.slots.get_mut(target) else { return };
         if !slot.stored && slot.version_now() == 0 {
             // Nothing but outcomes is known of it: its row says that there are some to look for.
-            let row = AggregateRow { version: 0, quarantined: false, origin: None, payload: Payload::Nothing };
+            let row = AggregateRow { version: 0, queue: Cola::default(), origin: None, payload: Payload::Nothing };
             self.epoch.memories.push((store::aggregate_key(target), Some(row.encode())));
             self.leaving.push_back((self.number, target.clone()));
         }
@@ -210,7 +216,7 @@ impl Core {
         self.memories.insert(key, (self.number, row));
     }
 
-    fn reply(
+    pub(super) fn reply(
         &mut self,
         address: DireccionRespuesta,
         message: &Message,
@@ -245,12 +251,8 @@ impl Core {
         });
     }
 
-    /// Parks a command behind the quarantine of its aggregate, in order.
-    pub(super) fn park(&mut self, message: &Message, input: &Rc<InputContext>) {
-        self.set_aside(message, "EnCuarentena", "el agregado está en cuarentena: el comando espera en orden", input);
-    }
-
-    pub(super) fn set_aside(&mut self, message: &Message, codigo: &str, causa: &str, input: &Rc<InputContext>) {
+    /// Sends a command to the DLQ, undecided, and tells whoever waits for it.
+    pub(super) fn set_aside(&mut self, message: &Message, codigo: &str, causa: &str, input: &Rc<InputContext>, apartado: Apartado) {
         let valor = message.raw.clone().unwrap_or_else(|| self.encode_step(message));
         let dead = RegistroDlq {
             entrada: input.entrada,
@@ -265,6 +267,8 @@ impl Core {
             intentos: 1,
             primera_vez: input.now,
             version_procesador: Arc::from(env!("CARGO_PKG_VERSION")),
+            apartado: Some(apartado),
+            resolucion: None,
         };
         self.stats.dead += 1;
         if message.client.is_some() {

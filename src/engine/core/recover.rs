@@ -16,6 +16,7 @@ use crate::{
     defectos::{Defecto, plantado},
     domain::{
         Direccionado, TipoAgregado,
+        cuarentena::Cola,
         valores::{Id, Instante},
     },
     engine::store::{self, AggregateRow, MemoryOutcome, MemoryRow, Payload, StoreWrite},
@@ -89,7 +90,7 @@ impl Core {
         let slot = &mut self.slots[place];
         if sobre.aggregate_version <= slot.version {
             refold.skipped += 1;
-            if !target.tipo.es_documento() && !is_quarantine(body.tipo()) {
+            if is_resolution(body.tipo()) || (!target.tipo.es_documento() && !is_quarantine(body.tipo())) {
                 // A snapshot carries the state, not the outcomes that clients may ask for again.
                 self.remember_refolded(refold, &target, &sobre);
             }
@@ -108,14 +109,17 @@ impl Core {
             self.refold_origin(refold, place, &sobre)?;
         }
         let slot = &mut self.slots[place];
-        if names_a_document(body.tipo()) && !slot.quarantined {
+        if names_a_document(body.tipo()) && !slot.quarantined() {
             return self.refold_document(refold, target, sobre.aggregate_version, value);
         }
         let evento = body.decode().map_err(unreadable)?;
         slot.version = sobre.aggregate_version;
         slot.fold(&mut self.replicas, &evento);
-        // A quarantine is no outcome of the command that led to it.
+        // A quarantine is no outcome of the command that led to it; what an operator did about it is that of his.
         if is_quarantine(body.tipo()) {
+            if is_resolution(body.tipo()) {
+                self.remember_refolded(refold, &target, &sobre);
+            }
             self.mark_dirty(&target);
             return Ok(());
         }
@@ -149,7 +153,7 @@ impl Core {
 
     /// An issued document needs no folding: its event is its row.
     fn refold_document(&mut self, refold: &mut Refold, target: Direccionado, version: u64, value: &Bytes) -> Result<(), CoreError> {
-        let row = AggregateRow { version, quarantined: false, origin: None, payload: Payload::Document(value.clone()) };
+        let row = AggregateRow { version, queue: Cola::default(), origin: None, payload: Payload::Document(value.clone()) };
         refold.rows.push((store::aggregate_key(&target), Some(row.encode())));
         let was_open = self.slots.remove(&target).is_some_and(|slot| slot.has_open_saga() || slot.stored);
         if was_open {
@@ -191,7 +195,7 @@ impl Core {
         let place = self.activate(&target)?;
         let slot = &mut self.slots[place];
         if slot.version == 0 && !slot.stored {
-            let row = AggregateRow { version: 0, quarantined: false, origin: None, payload: Payload::Nothing };
+            let row = AggregateRow { version: 0, queue: Cola::default(), origin: None, payload: Payload::Nothing };
             refold.rows.push((store::aggregate_key(&target), Some(row.encode())));
         }
         slot.stored = true;
@@ -331,7 +335,11 @@ impl Core {
 }
 
 fn is_quarantine(tipo: &str) -> bool {
-    matches!(tipo, "AgregadoEnCuarentena" | "CuarentenaLevantada")
+    matches!(tipo, "AgregadoEnCuarentena" | "CuarentenaLevantada") || is_resolution(tipo)
+}
+
+fn is_resolution(tipo: &str) -> bool {
+    matches!(tipo, "ComandoReproducido" | "ComandoDescartado")
 }
 
 /// A refusal because the id had been used with other content never was that id's outcome.

@@ -6,6 +6,7 @@ use crate::{
     contracts::{EstadoAgregado, VersionAgregado},
     domain::{
         Direccionado, Evento, TipoAgregado,
+        cuarentena::Cola,
         facturacion::{
             factura::{self, Factura},
             nota_credito::{self, EstadoNota, NotaCredito},
@@ -47,7 +48,8 @@ pub struct Slot {
     pub origin: Option<Rc<Origin>>,
     /// For a Factura: name of that command, as far as this activation knows.
     pub issued_by: &'static str,
-    pub quarantined: bool,
+    /// What waits of it, while it is in quarantine.
+    pub queue: Cola,
     /// Number of the last epoch that changed it; 0 = none since it was activated.
     pub changed_in: u64,
     /// Number of the last epoch that addressed it.
@@ -86,7 +88,7 @@ impl Slot {
             elidable: Vec::new(),
             origin: None,
             issued_by: "CrearYEmitirFactura",
-            quarantined: false,
+            queue: Cola::default(),
             changed_in: 0,
             used_in: 0,
             timer: None,
@@ -119,14 +121,16 @@ impl Slot {
             (SlotState::Rango(state), Evento::Rango(e)) => numeracion::evolucionar(state, e),
             (SlotState::Factura(state), Evento::Factura(e)) => factura::evolucionar(state, e),
             (SlotState::NotaCredito(state), Evento::NotaCredito(e)) => nota_credito::evolucionar(state, e),
-            (_, Evento::Cuarentena(e)) => {
-                self.quarantined = matches!(e, crate::domain::EventoCuarentena::AgregadoEnCuarentena { .. })
-            }
+            (_, Evento::Cuarentena(e)) => self.queue.evolucionar(e),
             _ => {}
         }
         if matches!(self.state, SlotState::Catalogo | SlotState::Rango(_)) {
             replicas.fold(&self.target.id, evento);
         }
+    }
+
+    pub fn quarantined(&self) -> bool {
+        self.queue.en_cuarentena()
     }
 
     pub fn factura(&self) -> Option<&Factura> {

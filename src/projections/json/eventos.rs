@@ -9,7 +9,7 @@ use super::{
 use crate::{
     contracts::{ComandoRechazado, ConsultaRealizada},
     domain::{
-        Evento, EventoCuarentena,
+        Evento,
         catalogo::{
             bodega::EventoBodega,
             cliente::{CambiosCliente, EventoCliente},
@@ -17,6 +17,7 @@ use crate::{
             producto::{CambiosProducto, DatosProducto, EventoProducto},
             sucursal::EventoSucursal,
         },
+        cuarentena::{Apartado, EventoCuarentena},
         facturacion::factura::{EmisionIniciada, EventoFactura, TotalesFactura},
         inventario::EventoInventario,
         numeracion::{Autorizacion, EventoRango, NumeroDocumento},
@@ -36,8 +37,24 @@ pub fn cuerpo_de_evento(evento: &Evento) -> Value {
         Evento::Rango(e) => rango(e),
         Evento::Factura(e) => factura(e),
         Evento::NotaCredito(e) => super::notas::evento(e),
-        Evento::Cuarentena(EventoCuarentena::AgregadoEnCuarentena { causa }) => json!({ "causa": &**causa }),
-        Evento::Cuarentena(EventoCuarentena::CuarentenaLevantada { motivo }) => json!({ "motivo": &**motivo }),
+        Evento::Cuarentena(e) => cuarentena(e),
+    }
+}
+
+fn cuarentena(evento: &EventoCuarentena) -> Value {
+    let id = |apartado: &Apartado| uuid::Uuid::from_u128(apartado.0).hyphenated().to_string();
+    match evento {
+        EventoCuarentena::AgregadoEnCuarentena { causa, apartado } => {
+            sin_nulos(json!({ "causa": &**causa, "apartado": apartado.as_ref().map(id) }))
+        }
+        EventoCuarentena::ComandoReproducido { apartado, motivo } => json!({ "apartado": id(apartado), "motivo": &**motivo }),
+        EventoCuarentena::ComandoDescartado { apartado, comando, command_id, motivo } => sin_nulos(json!({
+            "apartado": id(apartado),
+            "comando": &**comando,
+            "command_id": command_id.as_ref().map(|c| c.as_str()),
+            "motivo": &**motivo,
+        })),
+        EventoCuarentena::CuarentenaLevantada { motivo } => json!({ "motivo": &**motivo }),
     }
 }
 

@@ -260,6 +260,8 @@ fn poison(
         intentos: 1,
         primera_vez: now,
         version_procesador: Arc::from(env!("CARGO_PKG_VERSION")),
+        apartado: None,
+        resolucion: None,
     };
     let encoded = shared.decoder.encode_dlq(&registro).or_else(|why| {
         // The original nearly fills the limit: it stays on its own topic, at `entrada`.

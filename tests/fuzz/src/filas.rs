@@ -64,7 +64,12 @@ fn escrita(datos: &[u8]) -> bool {
         usuario: (!texto.is_empty()).then(|| Arc::from(&*texto)),
         recibido_en: Instante(datos.first_chunk().map_or(0, |b| i64::from_le_bytes(*b))),
     };
-    let row = AggregateRow { version: 1, quarantined: false, origin: Some(origin), payload: Payload::Nothing };
+    let row = AggregateRow {
+        version: 1,
+        queue: factumarket::domain::cuarentena::Cola::default(),
+        origin: Some(origin),
+        payload: Payload::Nothing,
+    };
     let read = AggregateRow::decode(row.encode().into()).expect("lo escrito se lee");
     let usuario = read.origin.and_then(|o| o.usuario).unwrap_or_default();
     assert!(texto.starts_with(&*usuario), "el usuario se guarda, o su comienzo");

@@ -18,9 +18,9 @@ use crate::{
     log::{StoredRecord, Topic, TopicPartition},
 };
 
-const PARTICIONES: u16 = 3;
+pub(super) const PARTICIONES: u16 = 3;
 /// `engine::core::tests` plants a panic in the decision of this command.
-const VENENO: &str = "entra-en-panico";
+pub(super) const VENENO: &str = "entra-en-panico";
 
 /// A store with stock, on `cuantos` nodes.
 pub(super) fn tienda(cuantos: usize) -> Nodos {
@@ -58,22 +58,22 @@ pub(super) fn vender(nodos: &mut Nodos, facturas: u32) {
     nodos.terminar(3);
 }
 
-fn comandos(contexto: Contexto) -> TopicPartition {
+pub(super) fn comandos(contexto: Contexto) -> TopicPartition {
     TopicPartition::new(Topic::Comandos(contexto), 1)
 }
 
-fn informe(nodos: &Nodos, quieto: bool) -> Informe {
+pub(super) fn informe(nodos: &Nodos, quieto: bool) -> Informe {
     let opciones = Opciones { emisor: Some(&nodos.emisor), quieto, paciencia: std::time::Duration::ZERO, ..Opciones::default() };
     verificar(&*nodos.log, &nodos.codec, &opciones, &mut |_, _| {}).expect("verificación")
 }
 
-fn sano(nodos: &Nodos, quieto: bool) -> Informe {
+pub(super) fn sano(nodos: &Nodos, quieto: bool) -> Informe {
     let informe = informe(nodos, quieto);
     assert!(informe.sano(), "{:#}", informe.to_json());
     informe
 }
 
-fn hallada(nodos: &Nodos, codigo: Codigo, texto: &str) -> Informe {
+pub(super) fn hallada(nodos: &Nodos, codigo: Codigo, texto: &str) -> Informe {
     let informe = informe(nodos, true);
     let ejemplos = &informe.de(codigo).ejemplos;
     assert!(ejemplos.iter().any(|e| e.contains(texto)), "«{texto}» no está en {:#}", informe.to_json());

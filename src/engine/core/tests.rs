@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use super::*;
 use crate::{
-    contracts::{CommandEnvelope, EmbeddedRegistry, Respuesta, Resultado},
+    contracts::{ComandoRechazado, CommandEnvelope, EmbeddedRegistry, RegistroAuditoria, Respuesta, Resultado},
     domain::{
         Evento,
         catalogo::{
@@ -68,6 +68,7 @@ struct Node {
     replies: Vec<Respuesta>,
     remote: Vec<(TopicPartition, Id, CommandEnvelope)>,
     rejections: usize,
+    refused: Vec<ComandoRechazado>,
 }
 
 impl Node {
@@ -92,6 +93,7 @@ impl Node {
             replies: Vec::new(),
             remote: Vec::new(),
             rejections: 0,
+            refused: Vec::new(),
         }
     }
 
@@ -163,6 +165,7 @@ impl Node {
         self.replies.extend(epoch.replies);
         self.remote.extend(epoch.remote);
         self.rejections += epoch.rejections.len();
+        self.refused.extend(epoch.rejections.into_iter().map(|(_, refusal)| refusal));
         names
     }
 

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, rc::Rc, sync::Arc};
 
 use bytes::Bytes;
+use hashbrown::HashMap;
 use uuid::Uuid;
 
 use super::slots::Place;
@@ -140,6 +141,31 @@ pub struct ClosedEpoch {
 
 /// First ordinal of events that a timer led to; inputs stay below it.
 pub const TIMER_ORDINALS: u32 = 1 << 16;
+
+/// Elements that a buffer keeps room for from one epoch to the next; what an extraordinary epoch needed beyond goes back.
+pub const KEPT: usize = 16_384;
+
+/// An emptied buffer whose memory the next epoch finds warm: as large as these are, new memory is pages for the kernel to clear.
+pub fn reused<T>(mut buffer: Vec<T>) -> Vec<T> {
+    buffer.clear();
+    buffer.shrink_to(KEPT);
+    buffer
+}
+
+/// Buffers between epochs.
+#[derive(Debug, Default)]
+pub struct Spare {
+    pub events: Vec<ClosedEvent>,
+    pub replies: Vec<crate::contracts::Respuesta>,
+    pub reply_partitions: Vec<u16>,
+    pub rows: Vec<ClosedRow>,
+    /// For each event of the epoch, how many kept ones come before it.
+    pub index: Vec<u32>,
+    /// Id of each event of the epoch that is kept.
+    pub ids: Vec<Option<Uuid>>,
+    /// Documents whose last event of the epoch carries them whole, and its place. Looked up by id, never iterated.
+    pub documents: HashMap<Id, u32>,
+}
 
 /// UUIDv7 of an event: its time in milliseconds, then topic (5 bits), partition (12), position (40) and ordinal (17) of what
 /// led to it. The same input decided again gives the same ids; no two events share one.

@@ -52,7 +52,7 @@ use crate::{
     log::{StoredRecord, Topic, TopicPartition},
 };
 use deliver::Message;
-use epoch::{Cause, Epoch, InputContext, TIMER_ORDINALS};
+use epoch::{Cause, Epoch, InputContext, Spare, TIMER_ORDINALS};
 use replicas::Replicas;
 use slots::{Place, Slots};
 
@@ -138,6 +138,8 @@ pub struct Core {
     /// Deadlines of open sagas.
     timers: BTreeMap<(Instante, Direccionado), u32>,
     epoch: Epoch,
+    /// Buffers of the epochs before.
+    spare: Spare,
     /// Number of the epoch in course, from 1.
     number: u64,
     /// Ordinal of the next event of the input in course.
@@ -184,6 +186,7 @@ impl Core {
             queue: VecDeque::new(),
             timers: BTreeMap::new(),
             epoch: Epoch::default(),
+            spare: Spare::default(),
             number: 1,
             ordinal: 0,
             dirty: VecDeque::new(),

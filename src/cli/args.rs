@@ -436,6 +436,9 @@ pub struct VerificarArgs {
     /// Exige además que no quede nada por hacer: sin retraso, sin sagas abiertas, sin comandos en curso (I12)
     #[arg(long)]
     pub quieto: bool,
+    /// Decide además otra vez cada evento donde ocurrió; lee la carpeta directamente y la tiene en memoria (hasta 1.000.000 de registros)
+    #[arg(long)]
+    pub oraculo: bool,
 }
 
 #[derive(Debug, Args)]

@@ -103,7 +103,7 @@ fn ejecutar(cli: Cli, salida: Salida) -> Result<(), Fallo> {
         Orden::Esquemas(args) => esquemas::ejecutar(&con(Vec::new())?, args.accion),
         Orden::Banco(args) => banco::ejecutar(&con(Vec::new())?, &args),
         Orden::Sim(args) => sim::ejecutar(&args, salida),
-        Orden::Verificar(args) => verificar::ejecutar(&con(Vec::new())?, args.quieto),
+        Orden::Verificar(args) => verificar::ejecutar(&con(Vec::new())?, &args),
         Orden::Doctor(_) => doctor::ejecutar(&global, salida),
         Orden::Ejemplos(args) => match args.accion {
             EjemplosAccion::Generar { archivo } => ejemplos::generar(&archivo, salida),

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::{
     acceso::en_marcha,
+    args::VerificarArgs,
     contexto::Contexto,
     destino::ClienteHttp,
     fallo::{Clase, Fallo},
@@ -22,10 +23,11 @@ const CLAVE: &str = "verificar";
 
 /// # Errors
 /// Class `Falla` when an invariant does not hold; `Servicio` when that could not be found out.
-pub fn ejecutar(contexto: &Contexto, quieto: bool) -> Result<(), Fallo> {
+pub fn ejecutar(contexto: &Contexto, args: &VerificarArgs) -> Result<(), Fallo> {
     let informe = match contexto.url.clone().or_else(|| en_marcha(contexto)) {
-        Some(url) => por_api(&url, quieto)?,
-        None => directo(contexto, quieto)?,
+        Some(url) if args.oraculo => return Err(en_uso(&url)),
+        Some(url) => por_api(&url, args.quieto)?,
+        None => directo(contexto, args)?,
     };
     mostrar(&contexto.salida, &informe);
     contexto.salida.resultado(&informe);
@@ -42,7 +44,16 @@ fn por_api(url: &str, quieto: bool) -> Result<Value, Fallo> {
     if respuesta.estado == 200 { Ok(respuesta.cuerpo) } else { Err(cliente.mal_estado(&respuesta)) }
 }
 
-fn directo(contexto: &Contexto, quieto: bool) -> Result<Value, Fallo> {
+fn en_uso(url: &str) -> Fallo {
+    Fallo::new(
+        Clase::Conflicto,
+        "--oraculo lee la carpeta directamente",
+        format!("la atiende el proceso de {url}"),
+        "Detenga el proceso, o verifique sin --oraculo.",
+    )
+}
+
+fn directo(contexto: &Contexto, args: &VerificarArgs) -> Result<Value, Fallo> {
     let carpeta = contexto.carpeta();
     if matches!(node::inspeccionar(&carpeta), Ok(EstadoCarpeta::Nueva)) {
         return Err(Fallo::new(
@@ -54,10 +65,11 @@ fn directo(contexto: &Contexto, quieto: bool) -> Result<Value, Fallo> {
     }
     contexto.salida.nota(format!("Nadie atiende la carpeta {}: se lee directamente.", carpeta.display()));
     let barra = barra(&contexto.salida);
-    let verificado = node::verificar_carpeta(&NodeOptions::new(&contexto.configuracion), quieto, &mut |hechos, total| {
-        barra.set_length(total);
-        barra.set_position(hechos);
-    });
+    let verificado =
+        node::verificar_carpeta(&NodeOptions::new(&contexto.configuracion), args.quieto, args.oraculo, &mut |hechos, total| {
+            barra.set_length(total);
+            barra.set_position(hechos);
+        });
     barra.finish_and_clear();
     verificado.map(|informe| informe.to_json()).map_err(|e| nodo::fallo(&e))
 }

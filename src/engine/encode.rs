@@ -41,49 +41,41 @@ pub struct EncodedEpoch {
 }
 
 impl Encoder {
+    /// Leaves the epoch's buffers empty, for the next one.
+    ///
     /// # Errors
     /// When a record cannot be written: a limit was not enforced where it should have been.
-    pub fn encode(&self, epoch: ClosedEpoch) -> Result<EncodedEpoch, CommitError> {
-        let ClosedEpoch {
-            number,
-            now,
-            events,
-            replies,
-            reply_partitions,
-            rejections,
-            dead,
-            remote,
-            snapshots,
-            positions,
-            rows,
-            inputs,
-        } = epoch;
+    pub fn encode(&self, epoch: &mut ClosedEpoch) -> Result<EncodedEpoch, CommitError> {
+        let ClosedEpoch { number, now, inputs, .. } = *epoch;
         let codec = &self.codec;
         let failed = |what| move |cause| CommitError::Encode { what, cause };
-        let mut records = Vec::with_capacity(events.len() + replies.len() + snapshots.len() + rejections.len() + dead.len());
-        for event in &events {
+        let others = epoch.replies.len() + epoch.snapshots.len() + epoch.rejections.len() + epoch.dead.len() + epoch.remote.len();
+        let mut records = Vec::with_capacity(epoch.events.len() + others);
+        for event in &epoch.events {
             let value = codec.encode_event(&event.record.sobre, &event.record.evento).map_err(failed("un evento"))?;
             records.push((event.to, event_record(event, value)));
         }
-        let rows = rows.into_iter().map(|row| store_row(row, &records)).collect();
-        for (to, refusal) in rejections {
+        epoch.events.clear();
+        let rows = epoch.rows.drain(..).map(|row| store_row(row, &records)).collect();
+        for (to, refusal) in epoch.rejections.drain(..) {
             let key = clave_de(refusal.aggregate_tipo, &refusal.aggregate_id).to_owned();
             let value = codec.encode_audit(&RegistroAuditoria::Rechazo(refusal)).map_err(failed("un rechazo"))?;
             records.push((to, plain(&key, value, now)));
         }
-        for (reply, partition) in replies.into_iter().zip(reply_partitions) {
+        for (reply, partition) in epoch.replies.drain(..).zip(epoch.reply_partitions.drain(..)) {
             let value = codec.encode_reply(&reply).map_err(failed("una respuesta"))?;
             records.push((TopicPartition::new(Topic::Respuestas, partition), plain(reply.command_id.as_str(), value, now)));
         }
-        for (to, letter) in dead {
+        for (to, letter) in epoch.dead.drain(..) {
             let value = codec.encode_dlq(&letter).map_err(failed("una carta muerta"))?;
             records.push((to, Record { key: letter.clave.clone(), value, headers: Vec::new(), timestamp: now }));
         }
-        for (to, key, envelope) in remote {
+        for (to, key, envelope) in epoch.remote.drain(..) {
             let value = codec.encode_command(&envelope).map_err(failed("un mensaje de saga"))?;
             records.push((to, plain(key.as_str(), value, now)));
         }
-        records.extend(snapshots.into_iter().map(|s| (s.to, plain(s.key.as_str(), s.value, now))));
+        records.extend(epoch.snapshots.drain(..).map(|s| (s.to, plain(s.key.as_str(), s.value, now))));
+        let positions = std::mem::take(&mut epoch.positions);
         let transaction = Transaction { token: self.token.clone(), group: self.group.clone(), records, positions };
         Ok(EncodedEpoch { number, inputs, transaction, rows })
     }

@@ -256,7 +256,9 @@ impl Lane {
         if self.in_flight > 0 || !core.has_work() {
             return Ok(None);
         }
-        let epoch = self.encoder.encode(core.close(now)?)?;
+        let mut closed = core.close(now)?;
+        let epoch = self.encoder.encode(&mut closed)?;
+        core.reuse(closed);
         if plantado(Defecto::InstantaneaAdelantada) {
             self.parts.core.store.write(epoch.rows.clone())?;
         }

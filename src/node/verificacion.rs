@@ -7,8 +7,11 @@ use std::{
 
 use super::{Carpeta, NodeError, NodeOptions, esquemas, registro, start};
 use crate::{
-    audit::invariantes::{
-        ErrorVerificacion, Informe, LibroAuditoria, Opciones, Progreso, Proyeccion, Proyecciones, Sumidero, verificar,
+    audit::{
+        invariantes::{
+            ErrorVerificacion, Informe, LibroAuditoria, Opciones, Progreso, Proyeccion, Proyecciones, Sumidero, verificar,
+        },
+        oraculo::verificar_y_juzgar,
     },
     contracts::Codec,
     domain::emisor::Emisor,
@@ -42,7 +45,7 @@ impl Verificador {
         Self { log, codec, emisor, tables, espera: ESPERA }
     }
 
-    fn verificar(&self, quieto: bool, progreso: Progreso<'_>) -> Result<Informe, ErrorVerificacion> {
+    fn verificar(&self, quieto: bool, con_oraculo: bool, progreso: Progreso<'_>) -> Result<Informe, ErrorVerificacion> {
         let sumideros: Vec<Sumidero> =
             runner::PROYECCIONES.iter().map(|spec| Sumidero { consumidor: spec.name, temas: spec.topics }).collect();
         let proyecciones = self.tables.get().map(|tablas| Proyecciones {
@@ -58,20 +61,32 @@ impl Verificador {
             espera: self.espera,
         });
         let opciones = Opciones { emisor: Some(&self.emisor), proyecciones, quieto, ..Opciones::default() };
+        if con_oraculo {
+            let juzgado = verificar_y_juzgar(&*self.log, &self.codec, &self.emisor, &opciones, progreso);
+            return juzgado.map(|(informe, _)| informe);
+        }
         verificar(&*self.log, &self.codec, &opciones, progreso)
     }
 
     /// The door that the API opens to it.
     pub(super) fn puerta(self) -> Verificacion {
-        Arc::new(move |quieto| self.verificar(quieto, &mut |_, _| {}).map(|informe| informe.to_json()).map_err(|e| e.to_string()))
+        Arc::new(move |quieto| {
+            self.verificar(quieto, false, &mut |_, _| {}).map(|informe| informe.to_json()).map_err(|e| e.to_string())
+        })
     }
 }
 
-/// Verifies a folder that nobody uses, without starting its engine or its sinks: rows that lag are not compared.
+/// Verifies a folder that nobody uses, without starting its engine or its sinks: rows that lag are not compared. With the
+/// oracle, every event is decided again too, which keeps the log in memory.
 ///
 /// # Errors
 /// Why the folder could not be opened or read.
-pub fn verificar_carpeta(options: &NodeOptions, quieto: bool, progreso: Progreso<'_>) -> Result<Informe, NodeError> {
+pub fn verificar_carpeta(
+    options: &NodeOptions,
+    quieto: bool,
+    con_oraculo: bool,
+    progreso: Progreso<'_>,
+) -> Result<Informe, NodeError> {
     let carpeta = Carpeta::abrir(&options.carpeta, options.particiones)?;
     let log = registro::open_log(&carpeta, options)?;
     let codec = esquemas::codec(&carpeta, options)?;
@@ -84,5 +99,5 @@ pub fn verificar_carpeta(options: &NodeOptions, quieto: bool, progreso: Progreso
     }
     let emisor = Arc::new(options.emisor.clone());
     let verificador = Verificador { log, codec, emisor, tables, espera: Duration::ZERO };
-    verificador.verificar(quieto, progreso).map_err(start::almacen)
+    verificador.verificar(quieto, con_oraculo, progreso).map_err(start::almacen)
 }

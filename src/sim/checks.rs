@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{clients::Clients, node::Shared, sinks::ReadSide};
 use crate::{
-    audit::invariantes::{LibroAuditoria, Opciones, Proyeccion, Proyecciones, Sumidero, verificar},
+    audit::{
+        invariantes::{LibroAuditoria, Opciones, Proyeccion, Proyecciones, Sumidero},
+        oraculo::verificar_y_juzgar,
+    },
     contracts::{RecordedEvent, Resultado},
     domain::{
         Contexto, Evento,
@@ -44,8 +47,8 @@ pub fn run(shared: &Shared, clients: &Clients, reads: &ReadSide, issued: &Issued
         ..Opciones::default()
     };
     let mut findings = protocol(&shared.log);
-    match verificar(&shared.log, &shared.codec, &opciones, &mut |_, _| {}) {
-        Ok(informe) => {
+    match verificar_y_juzgar(&shared.log, &shared.codec, &shared.emisor, &opciones, &mut |_, _| {}) {
+        Ok((informe, _)) => {
             for invariante in informe.invariantes.iter().filter(|i| i.fallas > 0) {
                 for ejemplo in &invariante.ejemplos {
                     findings.push(format!("{}: {ejemplo}", invariante.codigo));

@@ -83,8 +83,7 @@ impl Clients {
         let replies = vec![0; usize::from(shared.log.partitions(Topic::Respuestas))];
         Self {
             rng,
-            // Those of the set-up and the repetitions too: it grows once at most.
-            orders: Vec::with_capacity(2 * shared.plan.commands as usize),
+            orders: Vec::new(),
             waiting: BTreeMap::new(),
             replies,
             left: shared.plan.commands,

@@ -6,7 +6,7 @@ use hashbrown::HashSet;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{
-    ErrorVerificacion,
+    ErrorVerificacion, Testigo,
     auditoria::Libro,
     corte::Corte,
     desenlaces::{Clase, Desenlace, corta, es_paso},
@@ -50,6 +50,8 @@ pub(super) struct Apartes {
     cartas: BTreeMap<Lugar, Vec<Carta>>,
     /// Commands that were set aside when the answer they waited for brought them back.
     devueltos: HashSet<Clave>,
+    /// Commands inside questions for their client.
+    preguntados: HashSet<Clave>,
 }
 
 impl Apartes {
@@ -59,6 +61,7 @@ impl Apartes {
         codec: &Codec,
         corte: &Corte,
         libro: &mut Libro,
+        testigo: &mut dyn Testigo,
         lector: &mut Lector<'_>,
         informe: &mut Informe,
     ) -> Result<Self, ErrorVerificacion> {
@@ -70,6 +73,7 @@ impl Apartes {
                     Ok(RegistroAuditoria::Rechazo(rechazo)) => {
                         libro.anotar(tp, registro.position, rechazo.ocurrido_en, &rechazo.correlation_id);
                         apartes.rechazo(&rechazo, informe);
+                        testigo.rechazo(rechazo);
                     }
                     Ok(RegistroAuditoria::Consulta(consulta)) => {
                         libro.anotar(tp, registro.position, consulta.ocurrido_en, &consulta.correlation_id);
@@ -111,10 +115,9 @@ impl Apartes {
     fn apartado(&mut self, codec: &Codec, apartado: &RegistroDlq) {
         // A step that ran in memory is no input; its bytes were made for the DLQ. One that came on a topic may be looked for, but
         // need not be found: the two cannot be told apart.
-        if let Some(clave) = devuelto(codec, &apartado.valor) {
-            self.devueltos.insert(clave);
-        }
-        let paso = apartado.valor.is_empty() || codec.decode_command(&apartado.valor).is_ok_and(|comando| es_paso(&comando));
+        let mensaje = codec.decode_command(&apartado.valor).ok().filter(es_paso);
+        self.devueltos.extend(mensaje.as_ref().and_then(|mensaje| en_espera(codec, &mensaje.envelope.comando)));
+        let paso = apartado.valor.is_empty() || mensaje.is_some();
         let carta = Carta {
             entrada: Lugar::de(&apartado.entrada),
             bytes: sello(&apartado.clave, &apartado.valor),
@@ -122,6 +125,16 @@ impl Apartes {
             hallada: paso,
         };
         self.cartas.entry(carta.entrada).or_default().push(carta);
+    }
+
+    /// A message that may carry a command that waits for its client.
+    pub(super) fn anotar_pregunta(&mut self, codec: &Codec, mensaje: &Comando) {
+        self.preguntados.extend(en_espera(codec, mensaje));
+    }
+
+    /// Whether the command waits, or waited, for the answer to a question.
+    pub(super) fn preguntado(&self, clave: &Clave) -> bool {
+        self.preguntados.contains(clave)
     }
 
     /// Whether the command was set aside inside the answer that it waited for.
@@ -154,8 +167,8 @@ impl Apartes {
 }
 
 /// The command inside a ConsultarCliente or its answer.
-fn devuelto(codec: &Codec, valor: &[u8]) -> Option<Clave> {
-    let pedido = match codec.decode_command(valor).ok()?.envelope.comando {
+fn en_espera(codec: &Codec, mensaje: &Comando) -> Option<Clave> {
+    let pedido = match mensaje {
         Comando::Factura(ComandoFactura::ClienteConsultado { pedido, .. }) => pedido,
         Comando::Cliente(ComandoCliente::ConsultarCliente { pedido, .. }) => pedido,
         _ => return None,

@@ -4,7 +4,7 @@
 //! Positions may have gaps, and a saga's step may come more than once: both are as the log of Kafka is.
 
 use super::{
-    ErrorVerificacion,
+    ErrorVerificacion, Testigo,
     apartes::{Apartes, EnDlq},
     corte::Corte,
     desenlaces::{Clase, Desenlaces, es_paso},
@@ -13,7 +13,7 @@ use super::{
     lectura::Lector,
 };
 use crate::{
-    contracts::{Codec, DecodedCommand},
+    contracts::{Codec, CodecError, DecodedCommand},
     log::{StoredRecord, TopicPartition},
 };
 
@@ -49,23 +49,32 @@ pub(super) struct Entradas<'a> {
     apartes: &'a mut Apartes,
     desenlaces: Desenlaces,
     cuenta: Cuenta,
+    /// Nothing may still wait for an answer.
+    quieto: bool,
 }
 
 impl<'a> Entradas<'a> {
-    pub(super) fn new(tp: TopicPartition, corte: &'a Corte, apartes: &'a mut Apartes, desenlaces: Desenlaces) -> Self {
-        Self { tp, corte, apartes, desenlaces, cuenta: Cuenta::default() }
+    pub(super) fn new(
+        tp: TopicPartition,
+        corte: &'a Corte,
+        apartes: &'a mut Apartes,
+        desenlaces: Desenlaces,
+        quieto: bool,
+    ) -> Self {
+        Self { tp, corte, apartes, desenlaces, cuenta: Cuenta::default(), quieto }
     }
 
     /// Reads the commands of the partition and closes the account.
     pub(super) fn comparar(
         mut self,
         codec: &Codec,
+        testigo: &mut dyn Testigo,
         lector: &mut Lector<'_>,
         informe: &mut Informe,
     ) -> Result<(), ErrorVerificacion> {
         let (tp, tramo) = (self.tp, self.corte.tramo(self.tp));
         let primera = lector.recorrer(tp, tramo, &mut |registro| {
-            self.entrada(&registro, codec, informe);
+            self.entrada(&registro, codec, testigo, informe);
             Ok(())
         })?;
         if primera > 0 {
@@ -97,7 +106,7 @@ impl<'a> Entradas<'a> {
         });
     }
 
-    fn entrada(&mut self, registro: &StoredRecord, codec: &Codec, informe: &mut Informe) {
+    fn entrada(&mut self, registro: &StoredRecord, codec: &Codec, testigo: &mut dyn Testigo, informe: &mut Informe) {
         informe.comandos += 1;
         let lugar = Lugar::new(self.tp, registro.position);
         let leida = self.corte.decidido(self.tp, registro.position);
@@ -105,7 +114,11 @@ impl<'a> Entradas<'a> {
             informe.revisado(Codigo::I11);
             self.cuenta.leidas += 1;
         }
-        let clase = self.clasificar(lugar, leida, registro, codec, informe);
+        let comando = codec.decode_command(&registro.record.value);
+        let clase = self.clasificar(lugar, leida, registro, (&comando, codec), informe);
+        if let Ok(comando) = comando {
+            testigo.comando(self.tp, registro.position, comando);
+        }
         let (de_informe, cuenta) = match clase {
             ClaseEntrada::Resuelta => (None, &mut self.cuenta.resueltas),
             ClaseEntrada::Repetida => (Some(&mut informe.repetidos), &mut self.cuenta.repetidas),
@@ -127,14 +140,14 @@ impl<'a> Entradas<'a> {
         lugar: Lugar,
         leida: bool,
         registro: &StoredRecord,
-        codec: &Codec,
+        (comando, codec): (&Result<DecodedCommand, CodecError>, &Codec),
         informe: &mut Informe,
     ) -> ClaseEntrada {
         let en_dlq = self.apartes.en_dlq(lugar, registro);
         if en_dlq == EnDlq::Repetida {
             informe.falla(Codigo::I11, || format!("{lugar}: está más de una vez en la DLQ"));
         }
-        let comando = match codec.decode_command(&registro.record.value) {
+        let comando = match comando {
             Ok(comando) => comando,
             Err(_) if en_dlq != EnDlq::No => return ClaseEntrada::EnDlq,
             Err(causa) => {
@@ -142,16 +155,17 @@ impl<'a> Entradas<'a> {
             }
         };
         if en_dlq != EnDlq::No {
-            self.exigir_sin_desenlace(lugar, &comando, informe);
+            self.exigir_sin_desenlace(lugar, comando, informe);
             return ClaseEntrada::EnDlq;
         }
-        if es_paso(&comando) {
+        if es_paso(comando) {
+            self.apartes.anotar_pregunta(codec, &comando.envelope.comando);
             return ClaseEntrada::DeSaga;
         }
         if leida {
             informe.revisado(Codigo::I1);
         }
-        self.cruzar(lugar, leida, &comando, informe)
+        self.cruzar(lugar, leida, comando, informe)
     }
 
     /// An input that left nothing: a failure if it was read, and what it led to is decided.
@@ -185,6 +199,9 @@ impl<'a> Entradas<'a> {
         let Some(desenlace) = self.desenlaces.por_comando.get_mut(&clave) else {
             if self.apartes.devuelto(&clave) {
                 return ClaseEntrada::EnDlq;
+            }
+            if self.apartes.preguntado(&clave) && !self.quieto {
+                return ClaseEntrada::Pendiente;
             }
             return self.sin_rastro(leida, Codigo::I1, informe, || format!("{}: se perdió, no tiene desenlace", cual()));
         };

@@ -9,7 +9,7 @@ pub const MAX_EJEMPLOS: usize = 10;
 /// Warnings kept.
 const MAX_AVISOS: usize = 20;
 
-/// The invariants of `reliability.md` section 4, in the order in which they are told; `T` is ours.
+/// The invariants of `reliability.md` section 4, in the order in which they are told; `T` and `O` are ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Codigo {
     I1,
@@ -25,10 +25,11 @@ pub enum Codigo {
     I10,
     I11,
     I12,
+    Oraculo,
 }
 
 impl Codigo {
-    pub const TODOS: [Self; 13] = [
+    pub const TODOS: [Self; 14] = [
         Self::I1,
         Self::I2,
         Self::I3,
@@ -42,6 +43,7 @@ impl Codigo {
         Self::I10,
         Self::I11,
         Self::I12,
+        Self::Oraculo,
     ];
 
     pub fn texto(self) -> &'static str {
@@ -59,6 +61,7 @@ impl Codigo {
             Self::I10 => "I10",
             Self::I11 => "I11",
             Self::I12 => "I12",
+            Self::Oraculo => "O",
         }
     }
 
@@ -77,6 +80,7 @@ impl Codigo {
             Self::I10 => "auditoría = eventos + rechazos + consultas, cada uno una vez",
             Self::I11 => "leído = resuelto + repetido + DLQ + mensajes de saga",
             Self::I12 => "en reposo: sin retraso, sin sagas abiertas, sin transacciones por decidir",
+            Self::Oraculo => "cada evento es el que el dominio decide donde ocurrió; cada falta de existencias fue cierta",
         }
     }
 }
@@ -180,6 +184,15 @@ impl Informe {
         &self.invariantes[codigo as usize]
     }
 
+    /// Takes what a witness counted and found.
+    pub(in crate::audit) fn anotar_testigo(&mut self, codigo: Codigo, revisados: u64, fallas: u64, ejemplos: &[String]) {
+        let invariante = &mut self.invariantes[codigo as usize];
+        invariante.revisados += revisados;
+        invariante.fallas += fallas;
+        let libres = MAX_EJEMPLOS.saturating_sub(invariante.ejemplos.len());
+        invariante.ejemplos.extend(ejemplos.iter().take(libres).cloned());
+    }
+
     pub(super) fn revisado(&mut self, codigo: Codigo) {
         self.invariantes[codigo as usize].revisados += 1;
     }
@@ -199,7 +212,7 @@ impl Informe {
         }
     }
 
-    pub(super) fn nota(&mut self, codigo: Codigo, texto: impl Into<String>) {
+    pub(in crate::audit) fn nota(&mut self, codigo: Codigo, texto: impl Into<String>) {
         self.invariantes[codigo as usize].nota = Some(texto.into());
     }
 

@@ -48,9 +48,9 @@ pub use self::{
     quietud::Sumidero,
 };
 use crate::{
-    contracts::Codec,
+    contracts::{Codec, ComandoRechazado, DecodedCommand, RecordedEvent},
     domain::{Contexto, emisor::Emisor},
-    log::{Log, LogError, Topic, TopicPartition},
+    log::{Log, LogError, Position, Topic, TopicPartition},
     tables::TablesError,
 };
 
@@ -102,6 +102,38 @@ pub fn verificar(
     opciones: &Opciones<'_>,
     progreso: Progreso<'_>,
 ) -> Result<Informe, ErrorVerificacion> {
+    let mut informe = verificar_ante(log, codec, opciones, progreso, &mut Nadie)?;
+    informe.nota(Codigo::Oraculo, "no se pidió (--oraculo)");
+    Ok(informe)
+}
+
+/// Hears everything that a verification reads, in its order: numbers, stock, catalogues and invoices, of each the events of a partition and
+/// then its commands; refusals before all. So the log is read and decoded once for whoever else looks at it.
+pub trait Testigo {
+    fn evento(&mut self, registrado: RecordedEvent);
+    fn comando(&mut self, particion: TopicPartition, posicion: Position, comando: DecodedCommand);
+    fn rechazo(&mut self, rechazo: ComandoRechazado);
+}
+
+struct Nadie;
+
+impl Testigo for Nadie {
+    fn evento(&mut self, _registrado: RecordedEvent) {}
+    fn comando(&mut self, _particion: TopicPartition, _posicion: Position, _comando: DecodedCommand) {}
+    fn rechazo(&mut self, _rechazo: ComandoRechazado) {}
+}
+
+/// [`verificar`], with a witness.
+///
+/// # Errors
+/// As [`verificar`].
+pub fn verificar_ante(
+    log: &dyn Log,
+    codec: &Codec,
+    opciones: &Opciones<'_>,
+    progreso: Progreso<'_>,
+    testigo: &mut dyn Testigo,
+) -> Result<Informe, ErrorVerificacion> {
     let inicio = Instant::now();
     let corte = Corte::tomar(log, opciones.grupo, opciones.paciencia)?;
     let mut informe = Informe::new();
@@ -109,14 +141,14 @@ pub fn verificar(
     let auditoria = opciones.proyecciones.and_then(|p| p.auditoria);
     let mut libro = Libro::new(log, &corte, auditoria.as_ref());
     let mut lector = Lector::new(log, progreso, corte.total());
-    let apartes = Apartes::leer(log, codec, &corte, &mut libro, &mut lector, &mut informe)?;
+    let apartes = Apartes::leer(log, codec, &corte, &mut libro, testigo, &mut lector, &mut informe)?;
     let espera = opciones.proyecciones.map_or(Duration::ZERO, |p| p.espera);
     let (cruces, espera) = (Cruces::new(&corte), Espera::hasta(inicio + espera));
     let mut verificador = Verificador { espera, codec, opciones, corte, apartes, libro, cruces, informe };
     // Numbers and stock before the invoices that answer for them.
     for contexto in [Contexto::Numeracion, Contexto::Inventario, Contexto::Catalogo, Contexto::Facturacion] {
         for partition in 0..log.partitions(Topic::Eventos(contexto)) {
-            verificador.particion(log, contexto, partition, &mut lector)?;
+            verificador.particion(log, contexto, partition, testigo, &mut lector)?;
         }
     }
     lector.terminar();
@@ -143,6 +175,7 @@ impl Verificador<'_> {
         log: &dyn Log,
         contexto: Contexto,
         partition: u16,
+        testigo: &mut dyn Testigo,
         lector: &mut Lector<'_>,
     ) -> Result<(), ErrorVerificacion> {
         let tp = |topic| TopicPartition::new(topic, partition);
@@ -170,6 +203,7 @@ impl Verificador<'_> {
             if instantaneas.hay(version) {
                 instantaneas.comparar(version, seguido.estado.copia(), informe)?;
             }
+            testigo.evento(registrado);
             Ok(())
         })?;
         instantaneas.cerrar(informe);
@@ -177,7 +211,8 @@ impl Verificador<'_> {
         if let Some(proyecciones) = &opciones.proyecciones {
             proyecciones.comparar(log, eventos, corte.tramo(eventos).hasta, &estados, &self.espera, informe)?;
         }
-        Entradas::new(tp(Topic::Comandos(contexto)), corte, &mut self.apartes, desenlaces).comparar(codec, lector, informe)
+        let comandos = tp(Topic::Comandos(contexto));
+        Entradas::new(comandos, corte, &mut self.apartes, desenlaces, opciones.quieto).comparar(codec, testigo, lector, informe)
     }
 
     /// What only the whole can tell.

@@ -93,7 +93,7 @@ impl OraculoSerial {
     /// [`PasoAjeno`]: nothing was decided.
     pub fn tomar(&mut self, sobre: &CommandEnvelope) -> Result<(), PasoAjeno> {
         let destino = sobre.comando.destino();
-        if sobre.paso.is_some() {
+        if sobre.es_de_saga() {
             return Err(PasoAjeno(sobre.command_id.clone()));
         }
         let llave = (destino.clone(), sobre.command_id.clone());

@@ -199,8 +199,8 @@ impl Nodos {
             nodo.core.handle(Input { from, record, decoded }, ahora).expect("entrada");
         }
         nodo.core.fire(ahora).expect("plazos");
-        let cerrada = nodo.core.close(ahora).expect("cierre");
-        let codificada = nodo.encoder.encode(cerrada).expect("codificación");
+        let mut cerrada = nodo.core.close(ahora).expect("cierre");
+        let codificada = nodo.encoder.encode(&mut cerrada).expect("codificación");
         let confirmada = self.log.commit(codificada.transaction).expect("confirmación");
         nodo.store.write(codificada.rows).expect("filas");
         nodo.core.committed(codificada.number, &confirmada.ends);

@@ -11,7 +11,7 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 
-use super::{Core, CoreError, deliver::Message, epoch::InputContext, slots::Place};
+use super::{Core, CoreError, deliver::Message, epoch::InputContext, replicas::Told, slots::Place};
 use crate::domain::{
     Comando, ComandoEnEspera, Direccionado, TipoAgregado, catalogo::cliente::ComandoCliente, facturacion::factura::ComandoFactura,
     valores::Id,
@@ -58,10 +58,17 @@ impl Core {
         self.queue.push_back(Message { raw: message.raw.clone(), ..answer });
     }
 
-    /// Decides the command that waited.
-    pub(super) fn resume(&mut self, pedido: &ComandoEnEspera, message: &Message, input: &Rc<InputContext>) {
+    /// Decides the command that waited; told of its client by an answer that an event has overtaken, it asks again.
+    pub(super) fn resume(
+        &mut self,
+        (cliente_id, told): (&Id, Told),
+        pedido: &ComandoEnEspera,
+        message: &Message,
+        input: &Rc<InputContext>,
+    ) {
         let bytes = Bytes::copy_from_slice(&pedido.0);
         match self.codec.decode_command(&bytes) {
+            Ok(command) if told == Told::Stale => self.ask_for_client(cliente_id, &Message::from_command(command, Some(bytes))),
             Ok(command) => {
                 // Should it go to the DLQ, it goes as the input that brought it.
                 let raw = message.raw.clone().or(Some(bytes));

@@ -9,8 +9,8 @@ use super::{
     Core, CoreError, Slot,
     documents::carries_the_document,
     epoch::{
-        Cause, ClosedEpoch, ClosedEvent, ClosedRow, ClosedSnapshot, Epoch, InputContext, PendingEvent, PendingReply, RemoteMessage,
-        event_id,
+        Cause, ClosedEpoch, ClosedEvent, ClosedRow, ClosedSnapshot, Epoch, InputContext, KEPT, PendingEvent, PendingReply,
+        RemoteMessage, Spare, event_id, reused,
     },
     outcomes,
     slots::Place,
@@ -82,15 +82,17 @@ impl Core {
     pub fn close(&mut self, now: Instante) -> Result<ClosedEpoch, CoreError> {
         let number = self.number;
         let epoch = mem::take(&mut self.epoch);
-        let Epoch { mut events, replies, rejections, dead, remote, positions, touched, memories, inputs, .. } = epoch;
-        let (closed, index, ids) = self.envelop(&mut events);
+        let Epoch { mut events, mut replies, rejections, dead, remote, positions, touched, mut memories, inputs, .. } = epoch;
+        let Spare { events: mut closed, replies: mut answers, mut reply_partitions, mut rows, mut index, mut ids, mut documents } =
+            mem::take(&mut self.spare);
+        self.envelop(&mut events, &mut closed, &mut index, &mut ids);
         let remote = remote.into_iter().map(|message| self.envelop_remote(message, &events, &ids)).collect();
-        // The buffer goes back to the next epoch: its memory is warm.
-        events.clear();
-        self.epoch.events = events;
-        let (reply_partitions, replies) = replies.into_iter().map(|reply| answer(reply, &closed, &index)).unzip();
-        let mut rows: Vec<ClosedRow> = memories.into_iter().map(ClosedRow::Ready).collect();
-        let documents = issued_documents(&closed);
+        for (partition, reply) in replies.drain(..).map(|reply| answer(reply, &closed, &index)) {
+            reply_partitions.push(partition);
+            answers.push(reply);
+        }
+        rows.extend(memories.drain(..).map(ClosedRow::Ready));
+        issued_documents(&closed, &mut documents);
         let mut snapshots = Vec::new();
         for place in &touched {
             self.settle_slot(*place, &documents, &mut rows, &mut snapshots)?;
@@ -105,11 +107,19 @@ impl Core {
         let dead =
             dead.into_iter().map(|(contexto, partition, d)| (TopicPartition::new(Topic::Dlq(contexto), partition), d)).collect();
         let positions = positions.into_iter().collect();
+        self.epoch.events = reused(events);
+        self.epoch.replies = reused(replies);
+        self.epoch.touched = reused(touched);
+        self.epoch.memories = reused(memories);
+        (self.spare.index, self.spare.ids) = (reused(index), reused(ids));
+        documents.clear();
+        documents.shrink_to(KEPT);
+        self.spare.documents = documents;
         Ok(ClosedEpoch {
             number,
             now,
             events: closed,
-            replies,
+            replies: answers,
             reply_partitions,
             rejections,
             dead,
@@ -121,12 +131,23 @@ impl Core {
         })
     }
 
-    /// Gives the kept events their versions and envelopes, in order. With them, for each event of the epoch, how many kept ones come
-    /// before it, and its id if it is kept.
-    fn envelop(&mut self, events: &mut [PendingEvent]) -> (Vec<ClosedEvent>, Vec<u32>, Vec<Option<Uuid>>) {
-        let mut closed = Vec::with_capacity(events.len());
-        let mut index = Vec::with_capacity(events.len() + 1);
-        let mut ids = Vec::with_capacity(events.len());
+    /// Takes back the buffers of an epoch that was encoded.
+    pub fn reuse(&mut self, epoch: ClosedEpoch) {
+        self.spare.events = reused(epoch.events);
+        self.spare.replies = reused(epoch.replies);
+        self.spare.reply_partitions = reused(epoch.reply_partitions);
+        self.spare.rows = reused(epoch.rows);
+    }
+
+    /// Gives the kept events their versions and envelopes, in order, into `closed`. For each event of the epoch, `index` gets how many kept
+    /// ones come before it, and `ids` its id if it is kept.
+    fn envelop(
+        &mut self,
+        events: &mut [PendingEvent],
+        closed: &mut Vec<ClosedEvent>,
+        index: &mut Vec<u32>,
+        ids: &mut Vec<Option<Uuid>>,
+    ) {
         for at in 0..events.len() {
             index.push(closed.len() as u32);
             let Some(evento) = events[at].evento.take() else {
@@ -140,13 +161,12 @@ impl Core {
             slot.events_since_snapshot += 1;
             slot.bytes_since_snapshot = slot.bytes_since_snapshot.saturating_add(weight(&evento));
             let id = event_id(pending.input.now, &pending.input.entrada, pending.ordinal);
-            let causation_id = causation(events, &ids, pending.cause, &pending.input);
+            let causation_id = causation(events, ids, pending.cause, &pending.input);
             let sobre = envelope(pending, slot, id, causation_id, &self.service);
             closed.push(ClosedEvent { to: slot.events_to(), record: RecordedEvent { sobre, evento } });
             ids.push(Some(id));
         }
         index.push(closed.len() as u32);
-        (closed, index, ids)
     }
 
     fn envelop_remote(
@@ -394,10 +414,8 @@ fn answer(reply: PendingReply, closed: &[ClosedEvent], index: &[u32]) -> (u16, R
     outcomes::to_wire(reply, partitions)
 }
 
-/// Documents whose last event of this epoch carries them whole, and its place. Looked up by id, never iterated. (The ids of invoices and
-/// of notes do not meet.)
-fn issued_documents(closed: &[ClosedEvent]) -> HashMap<Id, u32> {
-    let mut documents = HashMap::new();
+/// Documents whose last event of this epoch carries them whole, and its place. (The ids of invoices and of notes do not meet.)
+fn issued_documents(closed: &[ClosedEvent], documents: &mut HashMap<Id, u32>) {
     for (at, event) in closed.iter().enumerate() {
         if !matches!(event.record.evento, Evento::Factura(_) | Evento::NotaCredito(_)) {
             continue;
@@ -408,7 +426,6 @@ fn issued_documents(closed: &[ClosedEvent]) -> HashMap<Id, u32> {
             documents.remove(&event.record.sobre.aggregate_id);
         }
     }
-    documents
 }
 
 /// Rough size of an event on the log, in bytes: what snapshots are weighed against.

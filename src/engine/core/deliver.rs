@@ -12,7 +12,7 @@ use super::{
     Core, CoreError,
     documents::{self, Role, is_answer, is_of_an_attempt, waiting_address},
     epoch::{Cause, InputContext, PendingEvent, RemoteMessage},
-    replicas::Replicas,
+    replicas::{Replicas, Told},
     slot::{Slot, SlotState},
     slots::Place,
 };
@@ -176,10 +176,12 @@ impl Core {
             }
             Comando::Factura(ComandoFactura::ClienteConsultado { cliente_id, version, cliente, pedido, .. }) => {
                 // A client that has become this node's own meanwhile is known better here.
-                if !self.ownership.is_local(&Direccionado::new(TipoAgregado::Cliente, cliente_id.clone())) {
-                    self.replicas.adopt_foreign_client(cliente_id, *version, cliente.as_deref().cloned());
-                }
-                self.resume(pedido, message, input);
+                let own = self.ownership.is_local(&Direccionado::new(TipoAgregado::Cliente, cliente_id.clone()));
+                let told = match own {
+                    true => Told::Good,
+                    false => self.replicas.adopt_foreign_client(cliente_id, *version, cliente.as_deref().cloned()),
+                };
+                self.resume((cliente_id, told), pedido, message, input);
                 return Ok(());
             }
             _ => {}

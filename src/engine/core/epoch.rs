@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, rc::Rc, sync::Arc};
 
 use bytes::Bytes;
+use hashbrown::HashMap;
 use uuid::Uuid;
 
 use super::slots::Place;
@@ -138,6 +139,34 @@ pub struct ClosedEpoch {
     pub inputs: u32,
 }
 
+/// First ordinal of events that a timer led to; inputs stay below it.
+pub const TIMER_ORDINALS: u32 = 1 << 16;
+
+/// Elements that a buffer keeps room for from one epoch to the next; what an extraordinary epoch needed beyond goes back.
+pub const KEPT: usize = 16_384;
+
+/// An emptied buffer whose memory the next epoch finds warm: as large as these are, new memory is pages for the kernel to clear.
+pub fn reused<T>(mut buffer: Vec<T>) -> Vec<T> {
+    buffer.clear();
+    buffer.shrink_to(KEPT);
+    buffer
+}
+
+/// Buffers between epochs.
+#[derive(Debug, Default)]
+pub struct Spare {
+    pub events: Vec<ClosedEvent>,
+    pub replies: Vec<crate::contracts::Respuesta>,
+    pub reply_partitions: Vec<u16>,
+    pub rows: Vec<ClosedRow>,
+    /// For each event of the epoch, how many kept ones come before it.
+    pub index: Vec<u32>,
+    /// Id of each event of the epoch that is kept.
+    pub ids: Vec<Option<Uuid>>,
+    /// Documents whose last event of the epoch carries them whole, and its place. Looked up by id, never iterated.
+    pub documents: HashMap<Id, u32>,
+}
+
 /// UUIDv7 of an event: its time in milliseconds, then topic (5 bits), partition (12), position (40) and ordinal (17) of what
 /// led to it. The same input decided again gives the same ids; no two events share one.
 ///
@@ -152,6 +181,12 @@ pub fn event_id(at: Instante, entrada: &Entrada, ordinal: u32) -> Uuid {
     let millis = u128::from(at.micros().max(0).unsigned_abs() / 1_000) & ((1 << 48) - 1);
     let (rand_a, rand_b) = (tail >> 62, tail & ((1 << 62) - 1));
     Uuid::from_u128((millis << 80) | (7 << 76) | (rand_a << 64) | (0b10 << 62) | rand_b)
+}
+
+/// Whether a timer led to the event of this id: its `entrada` is then the next position of its document's partition, which nothing came
+/// from.
+pub fn is_of_timer(event_id: Uuid) -> bool {
+    event_id.as_u128() & ((1 << 17) - 1) >= u128::from(TIMER_ORDINALS)
 }
 
 #[cfg(test)]

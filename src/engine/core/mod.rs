@@ -32,7 +32,7 @@ use hashbrown::HashMap;
 
 pub use close::Checkpoint;
 pub use documents::answer;
-pub use epoch::{ClosedEpoch, ClosedEvent, ClosedRow, ClosedSnapshot};
+pub use epoch::{ClosedEpoch, ClosedEvent, ClosedRow, ClosedSnapshot, is_of_timer};
 pub use recover::Refold;
 pub use slot::{Slot, SlotState};
 
@@ -52,7 +52,7 @@ use crate::{
     log::{StoredRecord, Topic, TopicPartition},
 };
 use deliver::Message;
-use epoch::{Cause, Epoch, InputContext};
+use epoch::{Cause, Epoch, InputContext, Spare, TIMER_ORDINALS};
 use replicas::Replicas;
 use slots::{Place, Slots};
 
@@ -138,6 +138,8 @@ pub struct Core {
     /// Deadlines of open sagas.
     timers: BTreeMap<(Instante, Direccionado), u32>,
     epoch: Epoch,
+    /// Buffers of the epochs before.
+    spare: Spare,
     /// Number of the epoch in course, from 1.
     number: u64,
     /// Ordinal of the next event of the input in course.
@@ -160,9 +162,6 @@ pub struct Core {
 
 /// Commands by type and outcome: `accepted`, `rejected`, `duplicate` or `dead`.
 pub type Tally = BTreeMap<(&'static str, &'static str), u64>;
-
-/// First ordinal of events that a timer led to; inputs stay below it.
-const TIMER_ORDINALS: u32 = 1 << 16;
 
 impl Core {
     /// A core with nothing in memory but what `recovered` brings: see [`crate::engine::recovery`].
@@ -187,6 +186,7 @@ impl Core {
             queue: VecDeque::new(),
             timers: BTreeMap::new(),
             epoch: Epoch::default(),
+            spare: Spare::default(),
             number: 1,
             ordinal: 0,
             dirty: VecDeque::new(),

@@ -29,8 +29,17 @@ struct Validity {
     to: NaiveDate,
 }
 
-/// Clients of other nodes kept at most.
+/// Clients of other nodes of which something is known, at most.
 const FOREIGN_CLIENTS: usize = 100_000;
+
+/// What an answer about a client of another node was worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// It is as the client is, as far as is known here.
+    Good,
+    /// The client has changed since; what it said is not kept.
+    Stale,
+}
 
 #[derive(Debug, Default)]
 pub struct Replicas {
@@ -41,7 +50,8 @@ pub struct Replicas {
     pub bodegas: HashMap<Id, Option<Bodega>>,
     bodegas_by_sucursal: HashMap<Id, BTreeSet<Id>>,
     ranges: HashMap<(Id, TipoDocumento), BTreeMap<Id, Validity>>,
-    /// Versions of the cached clients of other nodes.
+    /// The last version known of clients of other nodes, cached or not: an answer that was on its way while the client changed must
+    /// not enter the cache, where no later event would put it right.
     foreign: HashMap<Id, u64>,
     /// The same, oldest first.
     foreign_order: VecDeque<Id>,
@@ -82,31 +92,46 @@ impl Replicas {
     }
 
     /// Takes what the owner of a client of another node told, unless something newer is known.
-    pub fn adopt_foreign_client(&mut self, id: &Id, version: u64, cliente: Option<Cliente>) {
-        let Some(cliente) = cliente else { return };
-        match self.foreign.get_mut(id) {
-            Some(known) if *known >= version => return,
-            Some(known) => *known = version,
-            None => {
-                self.foreign.insert(id.clone(), version);
-                self.foreign_order.push_back(id.clone());
-            }
+    pub fn adopt_foreign_client(&mut self, id: &Id, version: u64, cliente: Option<Cliente>) -> Told {
+        let known = self.foreign.get(id).copied().unwrap_or_default();
+        let cached = self.clientes.get(id).is_some_and(Option::is_some);
+        if known > version {
+            return if cached { Told::Good } else { Told::Stale };
         }
-        self.clientes.insert(id.clone(), Some(cliente));
+        if let Some(cliente) = cliente
+            && !(cached && known == version)
+        {
+            self.know(id, version);
+            self.clientes.insert(id.clone(), Some(cliente));
+        }
+        Told::Good
+    }
+
+    /// Whether an event of a client of another node is news of a cached one; it then counts as folded. After a hole the cache is no good.
+    pub fn wants_client(&mut self, id: &Id, version: u64) -> bool {
+        let known = self.foreign.get(id).copied().unwrap_or_default();
+        if version <= known {
+            return false;
+        }
+        self.know(id, version);
+        let next = version == known + 1 && self.clientes.contains_key(id);
+        if !next {
+            self.clientes.remove(id);
+        }
+        next
+    }
+
+    fn know(&mut self, id: &Id, version: u64) {
+        if self.foreign.insert(id.clone(), version).is_some() {
+            return;
+        }
+        self.foreign_order.push_back(id.clone());
         if self.foreign_order.len() > FOREIGN_CLIENTS
             && let Some(oldest) = self.foreign_order.pop_front()
         {
             self.foreign.remove(&oldest);
             self.clientes.remove(&oldest);
         }
-    }
-
-    /// Whether an event of a client of another node is news of a cached one; it then counts as folded.
-    pub fn wants_client(&mut self, id: &Id, version: u64) -> bool {
-        let Some(known) = self.foreign.get_mut(id) else { return false };
-        let news = *known < version;
-        *known = version.max(*known);
-        news
     }
 
     pub fn index_bodega(&mut self, sucursal_id: &Id, bodega_id: &Id) {
@@ -155,5 +180,61 @@ impl Catalogo for Replicas {
         let mut candidates: Vec<(NaiveDate, &Id)> = ranges.iter().filter(|(_, v)| in_force(v)).map(|(id, v)| (v.to, id)).collect();
         candidates.sort();
         candidates.into_iter().map(|(_, id)| id.clone()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::catalogo::cliente::{DatosCliente, EstadoFiscal, EventoCliente};
+    use crate::domain::valores::{Direccion, Identificacion, TipoIdentificacion};
+
+    fn client(activo: bool) -> Cliente {
+        let datos = DatosCliente {
+            nombre: "C".into(),
+            identificacion: Identificacion { tipo: TipoIdentificacion::SinTipo, numero: "9".into(), dv: None },
+            correo: "c@ejemplo.co".into(),
+            direccion: Direccion::de_linea("Calle 1"),
+            estado_fiscal: EstadoFiscal::Activo,
+            tipo_persona: None,
+            responsabilidades: Vec::new(),
+            municipio: None,
+            departamento: None,
+        };
+        Cliente { cliente_id: id(), datos: datos.into(), activo }
+    }
+
+    fn id() -> Id {
+        Id::de_clave("c1").expect("id")
+    }
+
+    fn is_active(replicas: &Replicas) -> Option<bool> {
+        replicas.cliente(&id()).map(|cliente| cliente.activo)
+    }
+
+    /// The owner answers, then inactivates the client; the event comes first. (Seed 1074 of the simulator: the client was invoiced for ever.)
+    #[test]
+    fn an_answer_that_an_event_overtook_is_not_kept() {
+        let mut replicas = Replicas::default();
+        assert!(!replicas.wants_client(&id(), 2), "todavía no se conoce");
+        assert_eq!(replicas.adopt_foreign_client(&id(), 1, Some(client(true))), Told::Stale);
+        assert_eq!(is_active(&replicas), None);
+        assert_eq!(replicas.adopt_foreign_client(&id(), 0, None), Told::Stale, "existe desde entonces");
+        assert_eq!(replicas.adopt_foreign_client(&id(), 2, Some(client(false))), Told::Good);
+        assert_eq!(is_active(&replicas), Some(false));
+        assert_eq!(replicas.adopt_foreign_client(&id(), 1, Some(client(true))), Told::Good, "lo que se sabe es más nuevo");
+        assert_eq!(is_active(&replicas), Some(false));
+    }
+
+    #[test]
+    fn events_are_folded_one_after_the_other_and_a_hole_empties_the_cache() {
+        let mut replicas = Replicas::default();
+        assert_eq!(replicas.adopt_foreign_client(&id(), 1, Some(client(true))), Told::Good);
+        assert!(!replicas.wants_client(&id(), 1), "ya está");
+        assert!(replicas.wants_client(&id(), 2));
+        replicas.fold(&id(), &Evento::Cliente(EventoCliente::ClienteInactivado { cliente_id: id() }));
+        assert_eq!(is_active(&replicas), Some(false));
+        assert!(!replicas.wants_client(&id(), 4));
+        assert_eq!(is_active(&replicas), None);
     }
 }

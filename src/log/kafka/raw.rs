@@ -1,7 +1,8 @@
 //! The few calls of the C library that the crate does not offer, or offers with a floor of 100 ms under them.
 //!
 //! Every function is safe to call: pointers come from live clients that the caller borrows, and whatever the library hands over is
-//! destroyed here. The only `unsafe` of this program is in this file.
+//! destroyed here. But for one option of the allocator (`main.rs`), the `unsafe` of this
+//! program is in this file.
 
 use std::{
     ffi::{CStr, CString, c_char, c_void},

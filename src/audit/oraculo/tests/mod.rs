@@ -1,4 +1,5 @@
 //! The oracles against the production core.
 
 mod comercio;
+mod distribuido;
 mod serial;

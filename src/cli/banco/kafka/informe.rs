@@ -68,7 +68,12 @@ impl Informe {
         let (calientes, mib) = (&m.calientes, |bytes: u64| Some((bytes >> 20) as f64));
         vec![
             fila("CPU por factura en caliente, µs", mediana(calientes, |t| t.procesador_us), caliente("_cpu_app_s_100k", 10.0), 1),
-            fila("CPU del broker por factura en caliente, µs", mediana(calientes, |t| t.broker_us), caliente("_cpu_broker_s_100k", 10.0), 1),
+            fila(
+                "CPU del broker por factura en caliente, µs",
+                mediana(calientes, |t| t.broker_us),
+                caliente("_cpu_broker_s_100k", 10.0),
+                1,
+            ),
             fila("Facturas por segundo en caliente", mediana(calientes, |t| t.por_segundo), caliente("_facturas_s", 1.0), 0),
             fila("CPU por factura en frío, µs", Some(m.fria.procesador_us), suyo("fria_cpu_app_s_100k", 10.0), 1),
             fila("Facturas por segundo en frío", Some(m.fria.por_segundo), suyo("fria_facturas_s", 1.0), 0),
@@ -87,12 +92,9 @@ impl Informe {
 
     fn json(&self) -> Value {
         let m = &self.nuestro;
-        let tanda = |t: &Tanda| {
-            json!({ "facturas_por_segundo": t.por_segundo, "cpu_us": t.procesador_us, "cpu_broker_us": t.broker_us })
-        };
-        let fija = |f: &Fija| {
-            json!({ "p50_ms": f.p50_ms, "p99_ms": f.p99_ms, "confirmacion_p50_ms": f.confirmacion_p50_ms, "costo": tanda(&f.costo) })
-        };
+        let tanda =
+            |t: &Tanda| json!({ "facturas_por_segundo": t.por_segundo, "cpu_us": t.procesador_us, "cpu_broker_us": t.broker_us });
+        let fija = |f: &Fija| json!({ "p50_ms": f.p50_ms, "p99_ms": f.p99_ms, "confirmacion_p50_ms": f.confirmacion_p50_ms, "costo": tanda(&f.costo) });
         json!({
             "facturas": self.plan.facturas,
             "productos": self.plan.productos,

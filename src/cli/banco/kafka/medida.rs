@@ -205,9 +205,8 @@ fn mediana_de_confirmacion(antes: &str, despues: &str) -> Option<f64> {
 
 /// Buckets of the commit stage: upper bound in seconds, and how many so far.
 fn cubetas(metricas: &str) -> Vec<(f64, f64)> {
-    let de_confirmar = |linea: &&str| {
-        linea.starts_with("factumarket_stage_duration_seconds_bucket") && linea.contains("stage=\"confirmar\"")
-    };
+    let de_confirmar =
+        |linea: &&str| linea.starts_with("factumarket_stage_duration_seconds_bucket") && linea.contains("stage=\"confirmar\"");
     let leer = |linea: &str| {
         let limite = linea.split("le=\"").nth(1)?.split('"').next()?;
         let limite = if limite == "+Inf" { f64::INFINITY } else { limite.parse().ok()? };
@@ -223,7 +222,8 @@ mod tests {
     #[test]
     fn the_median_of_the_commits_is_read_from_the_buckets() {
         let texto = |cinco: u32, diez: u32, todas: u32| {
-            let linea = |le: &str, n: u32| format!("factumarket_stage_duration_seconds_bucket{{stage=\"confirmar\",le=\"{le}\"}} {n}\n");
+            let linea =
+                |le: &str, n: u32| format!("factumarket_stage_duration_seconds_bucket{{stage=\"confirmar\",le=\"{le}\"}} {n}\n");
             format!("{}{}{}otra_bucket{{le=\"1\"}} 9\n", linea("0.005", cinco), linea("0.01", diez), linea("+Inf", todas))
         };
         assert_eq!(mediana_de_confirmacion(&texto(3, 3, 3), &texto(3, 3, 3)), None);

@@ -119,5 +119,6 @@ fn lanzar(orden: &[String], bitacora: &Path) -> Result<Child, Fallo> {
         Command::new(programa).args(orden).stdin(Stdio::null()).stdout(salida).stderr(errores).spawn()
     });
     let que = "no se pudo lanzar el procesador del banco";
-    lanzado.map_err(|e| Fallo::new(Clase::Servicio, que, e.to_string(), "Revise los permisos del programa y de la carpeta temporal."))
+    lanzado
+        .map_err(|e| Fallo::new(Clase::Servicio, que, e.to_string(), "Revise los permisos del programa y de la carpeta temporal."))
 }

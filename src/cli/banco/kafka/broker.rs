@@ -1,4 +1,4 @@
-//! The broker of a run: its own, on a free port, gone with the run.
+//! The broker of a run and its schema registry: its own, on free ports, gone with the run.
 
 use std::{
     fs,
@@ -16,6 +16,7 @@ pub struct Broker {
     guion: PathBuf,
     carpeta: PathBuf,
     puerto: u16,
+    puerto_registro: u16,
     /// Process of the broker, for `/proc`.
     pub pid: u32,
 }
@@ -27,7 +28,8 @@ impl Broker {
     /// When the script is not found from here, or the broker does not start.
     pub fn arrancar(carpeta: &Path) -> Result<Self, Fallo> {
         let guion = guion()?;
-        let mut broker = Self { guion, carpeta: carpeta.to_owned(), puerto: puerto_libre()?, pid: 0 };
+        let (puerto, puerto_registro) = (puerto_libre()?, puerto_libre()?);
+        let mut broker = Self { guion, carpeta: carpeta.to_owned(), puerto, puerto_registro, pid: 0 };
         broker.orden("arriba")?;
         let texto = fs::read_to_string(carpeta.join("kafka/pid")).unwrap_or_default();
         broker.pid = texto.split_whitespace().next().and_then(|pid| pid.parse().ok()).ok_or_else(|| {
@@ -40,12 +42,18 @@ impl Broker {
         format!("127.0.0.1:{}", self.puerto)
     }
 
+    /// Address of the schema registry.
+    pub fn esquemas(&self) -> String {
+        format!("http://127.0.0.1:{}/apis/ccompat/v7", self.puerto_registro)
+    }
+
     fn orden(&self, orden: &str) -> Result<(), Fallo> {
         let salida = Command::new(&self.guion)
-            .args([orden, "kafka"])
+            .args([orden, "kafka", "registro"])
             .env("SERVICIOS_CARPETA", &self.carpeta)
             .env("KAFKA_PUERTO", self.puerto.to_string())
             .env("KAFKA_PUERTO_CONTROL", puerto_libre()?.to_string())
+            .env("REGISTRO_PUERTO", self.puerto_registro.to_string())
             .env("KAFKA_MEMORIA", "1g")
             .output()
             .map_err(|e| fallo("no se pudo ejecutar deploy/local/servicios", e.to_string()))?;

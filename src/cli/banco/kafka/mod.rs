@@ -15,15 +15,9 @@ use std::path::{Path, PathBuf};
 use self::{broker::Broker, informe::Informe, par::Par, procesador::Procesador};
 use super::orden::carpeta_temporal;
 use crate::{
-    cli::{
-        args::BancoArgs,
-        contexto::Contexto,
-        fallo::{Clase, Fallo},
-        nodo,
-    },
+    cli::{args::BancoArgs, contexto::Contexto, fallo::Fallo, nodo},
     config::{Configuracion, TipoRegistro},
-    log::{LogError, kafka::admin::Admin},
-    node::{self, Node, NodeOptions, Papeles},
+    node::{Node, NodeOptions, Papeles},
 };
 
 /// Prefix of our topics: the peer's are on the same broker.
@@ -77,8 +71,10 @@ fn medir_el_nuestro(
     carpeta: &Path,
 ) -> Result<medida::Medida, Fallo> {
     let configuracion = configuracion(&contexto.configuracion, broker, carpeta);
-    crear_temas(&configuracion)?;
-    let mut procesador = Procesador::arrancar(carpeta, &ajustes(&configuracion))?;
+    let ajustes = ajustes(&configuracion);
+    procesador::ordenar(&["topologia", "aplicar"], &ajustes)?;
+    procesador::ordenar(&["esquemas", "aplicar"], &ajustes)?;
+    let mut procesador = Procesador::arrancar(carpeta, &ajustes)?;
     let api = api(&configuracion, carpeta.join("api"))?;
     let medida = medida::Banco { api: &api, procesador: &mut procesador, broker, plan, salida: contexto.salida }.medir(args);
     let detenida = api.stop().map_err(|e| nodo::fallo(&e));
@@ -95,6 +91,7 @@ fn configuracion(base: &Configuracion, broker: &Broker, carpeta: &Path) -> Confi
     configuracion.kafka.brokers = broker.direccion();
     configuracion.kafka.prefijo = PREFIJO.to_owned();
     (configuracion.kafka.replicas, configuracion.kafka.min_en_sincronia) = (1, 1);
+    configuracion.esquemas.urls = vec![broker.esquemas()];
     configuracion
 }
 
@@ -105,20 +102,12 @@ fn ajustes(configuracion: &Configuracion) -> Vec<String> {
         "registro.tipo=kafka".to_owned(),
         format!("kafka.brokers={}", kafka.brokers),
         format!("kafka.prefijo={}", kafka.prefijo),
+        format!("esquemas.url={}", configuracion.esquemas.urls.join(",")),
         "kafka.replicas=1".to_owned(),
         "kafka.min_en_sincronia=1".to_owned(),
         format!("motor.particiones={}", configuracion.motor.particiones),
         "motor.nodo=procesador".to_owned(),
     ]
-}
-
-fn crear_temas(configuracion: &Configuracion) -> Result<(), Fallo> {
-    let motor = &configuracion.motor;
-    let opciones = node::opciones_de_kafka(&configuracion.kafka, &motor.nodo, motor.particiones).map_err(|e| nodo::fallo(&e))?;
-    let creados = Admin::open(&opciones).and_then(|admin| admin.create_missing());
-    creados.map(drop).map_err(|e: LogError| {
-        Fallo::new(Clase::Servicio, "no se pudieron crear los temas del banco", e.to_string(), "Resuelva la causa y repita.")
-    })
 }
 
 /// This process sends the orders and hears their outcomes.

@@ -122,3 +122,16 @@ fn lanzar(orden: &[String], bitacora: &Path) -> Result<Child, Fallo> {
     lanzado
         .map_err(|e| Fallo::new(Clase::Servicio, que, e.to_string(), "Revise los permisos del programa y de la carpeta temporal."))
 }
+
+/// Runs an order of this program to its end, with the settings of the run.
+///
+/// # Errors
+/// What it said, when it did not end well.
+pub fn ordenar(orden: &[&str], ajustes: &[String]) -> Result<(), Fallo> {
+    let que = format!("«factumarket {}» no terminó bien", orden.join(" "));
+    let fallo = |causa: String| Fallo::new(Clase::Servicio, que.clone(), causa, "Resuelva la causa y repita.");
+    let sets = ajustes.iter().flat_map(|ajuste| ["--set", ajuste.as_str()]);
+    let corrida = std::env::current_exe().and_then(|programa| Command::new(programa).args(orden).args(sets).output());
+    let salida = corrida.map_err(|e| fallo(e.to_string()))?;
+    if salida.status.success() { Ok(()) } else { Err(fallo(String::from_utf8_lossy(&salida.stderr).trim().to_owned())) }
+}

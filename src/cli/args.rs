@@ -178,6 +178,21 @@ pub struct BancoArgs {
     /// Mide sólo motor y registro, sin proyecciones ni auditoría
     #[arg(long)]
     pub sin_proyecciones: bool,
+    /// Mide el procesador sobre un broker de Kafka propio: en frío, en caliente, a ritmo fijo y tras kill -9
+    #[arg(long)]
+    pub kafka: bool,
+    /// Mide después, en el mismo broker, la aplicación Kafka Streams de esta carpeta
+    #[arg(long, value_name = "CARPETA", requires = "kafka")]
+    pub par: Option<PathBuf>,
+    /// Intervalo de confirmación de la aplicación Kafka Streams, de 1 a 10000 ms
+    #[arg(long, value_name = "MS", default_value_t = 100, requires = "kafka", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub confirmacion_ms: u32,
+    /// Tandas calientes, de 1 a 100; cuentan sus medianas
+    #[arg(long, value_name = "N", default_value_t = 3, requires = "kafka", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub tandas: u32,
+    /// Segundos de cada medida a ritmo fijo, de 1 a 3600
+    #[arg(long, value_name = "N", default_value_t = 20, requires = "kafka", value_parser = clap::value_parser!(u32).range(1..=3_600))]
+    pub segundos: u32,
 }
 
 fn lineas(texto: &str) -> Result<(u64, u64), String> {

@@ -34,8 +34,7 @@ fn acl(contexto: &Contexto, topologia: &Topology) -> Result<(), Fallo> {
 
 #[cfg(not(feature = "kafka"))]
 mod broker {
-    use super::{Contexto, Fallo};
-    use crate::cli::fallo::Clase;
+    use super::{Contexto, Fallo, sin_kafka};
 
     pub(super) fn aplicar(_: &Contexto) -> Result<(), Fallo> {
         Err(sin_kafka())
@@ -44,15 +43,17 @@ mod broker {
     pub(super) fn verificar(_: &Contexto) -> Result<(), Fallo> {
         Err(sin_kafka())
     }
+}
 
-    fn sin_kafka() -> Fallo {
-        Fallo::new(
-            Clase::Uso,
-            "este programa no habla con Kafka",
-            "se construyó sin la característica «kafka»",
-            "Constrúyalo con: cargo build --release --features kafka.",
-        )
-    }
+/// What needs the feature says so.
+#[cfg(not(feature = "kafka"))]
+pub(super) fn sin_kafka() -> Fallo {
+    Fallo::new(
+        crate::cli::fallo::Clase::Uso,
+        "este programa no habla con Kafka",
+        "se construyó sin la característica «kafka»",
+        "Constrúyalo con: cargo build --release --features kafka.",
+    )
 }
 
 #[cfg(feature = "kafka")]

@@ -7,11 +7,21 @@ use std::{collections::BTreeMap, fs, io, time::Duration};
 pub struct Cpu(pub BTreeMap<String, Duration>);
 
 impl Cpu {
+    /// Of this process.
+    ///
     /// # Errors
     /// When `/proc` cannot be read.
     pub fn ahora() -> io::Result<Self> {
+        Self::del_proceso(std::process::id())
+    }
+
+    /// Of another one. Threads that ended are not in it.
+    ///
+    /// # Errors
+    /// When `/proc` cannot be read, or the process is gone.
+    pub fn del_proceso(pid: u32) -> io::Result<Self> {
         let mut grupos: BTreeMap<String, Duration> = BTreeMap::new();
-        for entrada in fs::read_dir("/proc/self/task")? {
+        for entrada in fs::read_dir(format!("/proc/{pid}/task"))? {
             let carpeta = entrada?.path();
             // A thread may end while its folder is read.
             let (Ok(nombre), Ok(tiempo)) =
@@ -31,6 +41,11 @@ impl Cpu {
             (grupo.clone(), tiempo.saturating_sub(antes.0.get(grupo).copied().unwrap_or_default()))
         };
         Self(self.0.iter().map(resta).filter(|(_, tiempo)| !tiempo.is_zero()).collect())
+    }
+
+    /// Sum over all groups.
+    pub fn total(&self) -> Duration {
+        self.0.values().sum()
     }
 
     /// Sum over some groups.
@@ -54,12 +69,22 @@ pub struct Proceso {
 }
 
 impl Proceso {
+    /// Of this process.
+    ///
     /// # Errors
     /// When `/proc` cannot be read.
     pub fn ahora() -> io::Result<Self> {
-        let estado = fs::read_to_string("/proc/self/status")?;
+        Self::del_proceso(std::process::id())
+    }
+
+    /// Of another one.
+    ///
+    /// # Errors
+    /// When `/proc` cannot be read, or the process is gone.
+    pub fn del_proceso(pid: u32) -> io::Result<Self> {
+        let estado = fs::read_to_string(format!("/proc/{pid}/status"))?;
         let kib = |campo: &str| numero_tras(&estado, campo).map_or(0, |kib| kib * 1024);
-        let io = fs::read_to_string("/proc/self/io").unwrap_or_default();
+        let io = fs::read_to_string(format!("/proc/{pid}/io")).unwrap_or_default();
         Ok(Self {
             rss_bytes: kib("VmRSS:"),
             rss_max_bytes: kib("VmHWM:"),

@@ -2,6 +2,8 @@
 
 pub mod carga;
 pub mod corrida;
+#[cfg(feature = "kafka")]
+mod kafka;
 pub mod medidas;
 mod orden;
 

@@ -39,6 +39,9 @@ const ALMACENES: [&str; 1] = ["fjall:worker"];
 /// # Errors
 /// When the folder cannot be used or the engine stops taking or answering orders.
 pub fn ejecutar(contexto: &Contexto, args: &BancoArgs) -> Result<(), Fallo> {
+    if args.kafka {
+        return sobre_kafka(contexto, args);
+    }
     let temporal = contexto.carpeta_sin_elegir().then(carpeta_temporal).transpose()?;
     let mut opciones = NodeOptions::new(&contexto.configuracion);
     if let Some(temporal) = &temporal {
@@ -56,8 +59,18 @@ pub fn ejecutar(contexto: &Contexto, args: &BancoArgs) -> Result<(), Fallo> {
     Ok(())
 }
 
+#[cfg(feature = "kafka")]
+fn sobre_kafka(contexto: &Contexto, args: &BancoArgs) -> Result<(), Fallo> {
+    super::kafka::ejecutar(contexto, args)
+}
+
+#[cfg(not(feature = "kafka"))]
+fn sobre_kafka(_: &Contexto, _: &BancoArgs) -> Result<(), Fallo> {
+    Err(crate::cli::topologia::sin_kafka())
+}
+
 /// A folder that goes away with the run.
-struct Temporal(std::path::PathBuf);
+pub(super) struct Temporal(pub(super) std::path::PathBuf);
 
 impl Drop for Temporal {
     fn drop(&mut self) {
@@ -67,7 +80,7 @@ impl Drop for Temporal {
     }
 }
 
-fn carpeta_temporal() -> Result<Temporal, Fallo> {
+pub(super) fn carpeta_temporal() -> Result<Temporal, Fallo> {
     let carpeta = std::env::temp_dir().join(format!("factumarket-banco-{}", std::process::id()));
     std::fs::create_dir_all(&carpeta).map(|()| Temporal(carpeta.clone())).map_err(|e| {
         Fallo::new(Clase::Servicio, "no se pudo crear una carpeta temporal", e.to_string(), "Indique una con --datos.")
@@ -139,7 +152,7 @@ impl Vigia {
     }
 }
 
-fn barra(salida: Salida, facturas: u64) -> ProgressBar {
+pub(super) fn barra(salida: Salida, facturas: u64) -> ProgressBar {
     if !salida.progreso() {
         return ProgressBar::hidden();
     }
@@ -147,7 +160,7 @@ fn barra(salida: Salida, facturas: u64) -> ProgressBar {
     ProgressBar::new(facturas).with_style(estilo.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-fn fallo(node: &Node, error: &ErrorCorrida) -> Fallo {
+pub(super) fn fallo(node: &Node, error: &ErrorCorrida) -> Fallo {
     match node.failure() {
         Some(causa) => nodo::fallo(&NodeError::Motor(causa)),
         None => Fallo::new(
@@ -159,7 +172,7 @@ fn fallo(node: &Node, error: &ErrorCorrida) -> Fallo {
     }
 }
 
-fn sin_proc(error: std::io::Error) -> Fallo {
+pub(super) fn sin_proc(error: std::io::Error) -> Fallo {
     Fallo::new(Clase::Servicio, "no se puede medir el proceso", error.to_string(), "El banco necesita /proc: use Linux.")
 }
 

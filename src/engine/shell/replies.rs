@@ -144,7 +144,8 @@ pub fn run(
     log.watch(&[tp])?;
     while !stop.load(Ordering::Acquire) {
         let chunk = match log.read(tp, next, CHUNK_BYTES) {
-            Err(error @ LogError::Unreachable(_)) => {
+            // Whoever stops reading leaves everybody without an answer: only what another try cannot change ends it.
+            Err(error @ (LogError::Unreachable(_) | LogError::Storage(_))) => {
                 tracing::warn!(evento = "respuestas_en_espera", causa = %error, "no se pueden leer las respuestas: se vuelve a intentar");
                 log.wait_stable(seen, ABSENCE);
                 continue;

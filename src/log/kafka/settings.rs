@@ -225,6 +225,21 @@ pub fn is_passing(code: RDKafkaErrorCode) -> bool {
             | Code::UnstableOffsetCommit
             | Code::RebalanceInProgress
             | Code::PollExceeded
+            // A broker that has just come back, and a client that has not heard of it yet.
+            | Code::FencedLeaderEpoch
+            | Code::UnknownLeaderEpoch
+            | Code::OffsetNotAvailable
+            | Code::ReplicaNotAvailable
+            | Code::BrokerNotAvailable
+            | Code::PreferredLeaderNotAvailable
+            | Code::EligibleLeadersNotAvailable
+            | Code::ListenerNotFound
+            | Code::NetworkException
+            | Code::KafkaStorageError
+            | Code::NotEnoughReplicas
+            | Code::NotEnoughReplicasAfterAppend
+            | Code::ConcurrentTransactions
+            | Code::ThrottlingQuotaExceeded
     )
 }
 
@@ -237,6 +252,26 @@ pub fn patiently<T>(mut call: impl FnMut() -> Result<T, KafkaError>) -> Result<T
                 thread::sleep(Duration::from_millis(20));
             }
             other => return other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Found by the fault rig: for a moment after a broker came back, clients that knew it from before are refused with the epoch of its
+    /// leadership. Taken for good, that ended whoever read the replies, and the processor with it.
+    #[test]
+    fn what_a_broker_that_came_back_answers_passes() {
+        use RDKafkaErrorCode as Code;
+        for code in [Code::FencedLeaderEpoch, Code::UnknownLeaderEpoch, Code::OffsetNotAvailable, Code::NotLeaderForPartition] {
+            let error = KafkaError::MetadataFetch(code);
+            assert!(matches!(failure(&error, String::new()), LogError::Unreachable(_)), "{code:?}");
+        }
+        for code in [Code::TopicAuthorizationFailed, Code::UnknownTopicOrPartition, Code::Authentication, Code::OffsetOutOfRange] {
+            let error = KafkaError::MetadataFetch(code);
+            assert!(matches!(failure(&error, String::new()), LogError::Storage(_)), "{code:?}");
         }
     }
 }

@@ -4,8 +4,25 @@ mod cli_comun;
 
 use cli_comun::{carpeta, correr, json, texto_de_error};
 
-const ORDENES: [&str; 11] =
-    ["demo", "servir", "importar", "emitir", "factura", "stock", "banco", "topologia", "esquemas", "config", "doctor"];
+const ORDENES: [&str; 17] = [
+    "demo",
+    "servir",
+    "importar",
+    "emitir",
+    "factura",
+    "nota",
+    "anular",
+    "borrador",
+    "respuesta-dian",
+    "stock",
+    "dominio",
+    "verificar",
+    "banco",
+    "config",
+    "doctor",
+    "topologia",
+    "esquemas",
+];
 /// Words that the argument parser says by itself and must not be seen.
 const INGLES: [&str; 9] =
     ["Usage", "Options:", "Commands:", "Arguments:", "Print help", "[default", "[possible", "[aliases", "required"];

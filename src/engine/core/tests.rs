@@ -2,8 +2,10 @@
 
 mod azar;
 mod borradores;
+mod fallas;
 mod notas;
 mod notas_dos_nodos;
+mod notas_observadas;
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -7,7 +7,7 @@ use crate::{
     audit::invariantes::{Fechas, ModeloLotes},
     contracts::CommandEnvelope,
     domain::{
-        Comando, ContextoDecision, Direccionado, Evento, Rechazo, ResultadoPaso, TipoAgregado,
+        Comando, ContextoDecision, Direccionado, Evento, Rechazo, ResultadoPaso,
         catalogo::{bodega, cliente, descuento, producto, sucursal},
         emisor::Emisor,
         facturacion::{

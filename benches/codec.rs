@@ -141,6 +141,7 @@ fn lote(i: u32) -> LoteConsumido {
         fecha_caducidad: None,
         cantidad: Cantidad::nuevo(Decimal::from(3)).unwrap(),
         costo_unitario: CostoUnitario::nuevo("8750.25".parse().unwrap()).unwrap(),
+        origen_lote_id: None,
     }
 }
 

@@ -1,8 +1,9 @@
-//! The engine on the embedded log, without projections or HTTP: invoices a second and CPU by thread.
+//! The engine on the embedded log, without projections or HTTP: invoices a second and CPU by thread; then credit notes and annulments of
+//! those invoices, and drafts that are issued.
 //!
-//! `cargo bench --bench motor -- 200000 [products] [window]`
+//! `cargo bench --bench motor -- 200000 [products] [window] [notes, annulments and drafts, each]`
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{collections::VecDeque, path::Path, sync::Arc, time::Duration};
 
 use factumarket::{
     cli::banco::{
@@ -10,7 +11,7 @@ use factumarket::{
         corrida::{self, Ritmo},
         medidas::{Cpu, Proceso},
     },
-    contracts::{Codec, EmbeddedRegistry},
+    contracts::{Codec, EmbeddedRegistry, Resultado},
     domain::{
         Comando,
         catalogo::{
@@ -18,12 +19,21 @@ use factumarket::{
             sucursal::{ComandoSucursal, DatosSucursal},
         },
         emisor::Emisor,
+        facturacion::{
+            factura::{Campo, ComandoFactura, DatosFactura, LineaPedida},
+            nota_credito::{ComandoNotaCredito, ConceptoNota, DatosNotaCredito, FechasNota, LineaNotaPedida},
+        },
         numeracion::{Autorizacion, ComandoRango, TipoDocumento, rango_id},
-        valores::{Id, fecha_iso},
+        valores::{Decimal, Id, fecha_iso},
     },
     engine::{
-        Engine, EngineOptions, core::CoreLimits, gateway::NewCommand, lane::EpochLimits, ports::SystemClock,
-        shell::metrics::EngineMetrics, store::StateStore,
+        Engine, EngineOptions,
+        core::CoreLimits,
+        gateway::{Gateway, NewCommand},
+        lane::EpochLimits,
+        ports::{Clock, SystemClock},
+        shell::metrics::EngineMetrics,
+        store::StateStore,
     },
     log::embedded::{EmbeddedLog, EmbeddedLogOptions},
     tables::kv::KvStore,
@@ -55,8 +65,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for (name, time) in &cpu.0 {
         println!("  {name:<16} {:>7.2} µs/invoice", per(*time));
     }
-    let engine_groups = ["ingesta", "motor", "registro", "respuestas", "fjall:worker"];
-    println!("  processor total  {:>7.2} µs/invoice", per(cpu.de(&engine_groups)));
+    println!("  processor total  {:>7.2} µs/invoice", per(cpu.de(&ENGINE_GROUPS)));
     println!(
         "p50 {:.1} ms p99 {:.1} ms RSS {} MB written {:.0} B/invoice",
         done.ms(0.5),
@@ -64,8 +73,125 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         after.rss_bytes >> 20,
         (after.escritos_bytes - io.escritos_bytes) as f64 / facturas as f64
     );
+    let others = args.get(3).copied().unwrap_or(facturas / 4).min(facturas / 2);
+    others_after(&gateway, others, ventana)?;
     runtime.block_on(engine.stop())?;
     Ok(())
+}
+
+const ENGINE_GROUPS: [&str; 5] = ["ingesta", "motor", "registro", "respuestas", "fjall:worker"];
+
+/// What follows the invoices `b1-0`, `b1-1`…: a note of one unit on each of the first ones, the annulment of the next ones, and as many
+/// drafts of three lines, created before they are measured and then issued.
+fn others_after(gateway: &Arc<dyn Gateway>, each: u64, window: usize) -> Result<(), Box<dyn std::error::Error>> {
+    let invoice = |n: u64| Id::new(&format!("b1-{n}")).expect("id");
+    let tomorrow = SystemClock::new().now().mas_milis(86_400_000).fecha_en_utc_menos_5();
+    let note = |n: u64| {
+        let line = LineaNotaPedida {
+            linea_factura: 1,
+            cantidad: Some(Decimal::ONE),
+            monto: None,
+            afecta_inventario: None,
+            bodega_id: None,
+        };
+        let datos = DatosNotaCredito {
+            sucursal_id: None,
+            concepto: ConceptoNota::DevolucionParcial,
+            motivo: "devolución de prueba".into(),
+            politica_retorno: None,
+            fechas: FechasNota { fecha_emision: Some(tomorrow), ..FechasNota::default() },
+            lineas: vec![line],
+        };
+        let (factura_id, nota_id) = (invoice(n), Id::new("n1").expect("id"));
+        Comando::NotaCredito(ComandoNotaCredito::CrearYEmitirNotaCredito { factura_id, nota_id, datos: Box::new(datos) })
+    };
+    let annul = |n: u64| {
+        let factura_id = invoice(each + n);
+        Comando::Factura(ComandoFactura::AnularFactura { factura_id, motivo: "anulación de prueba".into() })
+    };
+    let draft_id = |n: u64| Id::new(&format!("borrador-{n}")).expect("id");
+    let draft =
+        |n: u64| Comando::Factura(ComandoFactura::CrearFactura { factura_id: draft_id(n), datos: Box::new(three_lines(n)) });
+    let issue = |n: u64| Comando::Factura(ComandoFactura::EmitirFactura { factura_id: draft_id(n), fechas: None });
+    measure(gateway, "note", each, window, &note)?;
+    measure(gateway, "annulment", each, window, &annul)?;
+    measure(gateway, "draft", each, window, &draft)?;
+    measure(gateway, "issue", each, window, &issue)
+}
+
+fn three_lines(n: u64) -> DatosFactura {
+    let line = |k: u64| LineaPedida {
+        producto_id: Some(Id::new(&format!("bp{}", (n * 3 + k) % 100)).expect("id")),
+        bodega_id: None,
+        descripcion: None,
+        cantidad: Decimal::ONE,
+        precio_unitario: None,
+        impuesto: Campo::Ausente,
+        descuento: None,
+    };
+    DatosFactura {
+        cliente_id: Id::new("bc1").expect("id"),
+        sucursal_id: None,
+        bodega_id: None,
+        moneda: None,
+        fecha_emision: None,
+        fecha_autorizacion: None,
+        fecha_caducidad: Campo::Ausente,
+        canal: None,
+        pedido_id: None,
+        notas: None,
+        orden_compra: None,
+        formas_pago: Vec::new(),
+        total: None,
+        lineas: (0..3).map(line).collect(),
+        descuento: None,
+    }
+}
+
+/// Sends as many commands, a window of them in flight, and tells the processor's CPU a command.
+fn measure(
+    gateway: &Arc<dyn Gateway>,
+    what: &str,
+    count: u64,
+    window: usize,
+    command: &dyn Fn(u64) -> Comando,
+) -> Result<(), Box<dyn std::error::Error>> {
+    const BATCH: u64 = 64;
+    let before = Cpu::ahora()?;
+    let (mut sent, mut in_flight, mut done) = (0, VecDeque::new(), 0_u64);
+    while sent < count || !in_flight.is_empty() {
+        while sent < count && in_flight.len() < window {
+            let batch = sent..count.min(sent + BATCH);
+            sent = batch.end;
+            in_flight.extend(gateway.send(batch.map(|n| new_command(&format!("{what}-{n}"), command(n))).collect())?);
+        }
+        if let Some(waiter) = in_flight.pop_front() {
+            let reply = waiter.blocking_recv()?;
+            done += u64::from(matches!(reply.resultado, Resultado::Aceptado { .. } | Resultado::NotaAceptada { .. }));
+        }
+    }
+    let cpu = Cpu::ahora()?.desde(&before);
+    let per = |d: Duration| d.as_secs_f64() * 1e6 / count as f64;
+    println!(
+        "{what:<10} {done}/{count} done  motor {:>6.2}  registro {:>6.2}  processor {:>6.2} µs each",
+        per(cpu.de(&["motor"])),
+        per(cpu.de(&["registro"])),
+        per(cpu.de(&ENGINE_GROUPS))
+    );
+    Ok(())
+}
+
+fn new_command(command_id: &str, comando: Comando) -> NewCommand {
+    let command_id = Id::new(command_id).expect("id");
+    NewCommand {
+        correlation_id: command_id.clone(),
+        command_id,
+        usuario: None,
+        canal: None,
+        version_esperada: None,
+        traceparent: None,
+        comando,
+    }
 }
 
 async fn start(dir: &Path) -> Result<Engine, Box<dyn std::error::Error>> {
@@ -113,6 +239,13 @@ fn basics() -> Vec<NewCommand> {
             datos: DatosBodega { sucursal_id: principal.clone(), nombre: "Principal".into(), direccion: None },
         }),
         Comando::Rango(ComandoRango::CrearRango {
+            rango_id: rango_id(&principal, TipoDocumento::NotaCredito, "NC"),
+            sucursal_id: principal.clone(),
+            tipo_documento: TipoDocumento::NotaCredito,
+            prefijo: "NC".into(),
+            autorizacion: autorizacion.clone(),
+        }),
+        Comando::Rango(ComandoRango::CrearRango {
             rango_id: rango_id(&principal, TipoDocumento::Factura, "F"),
             sucursal_id: principal,
             tipo_documento: TipoDocumento::Factura,
@@ -120,17 +253,6 @@ fn basics() -> Vec<NewCommand> {
             autorizacion,
         }),
     ];
-    let command = |(n, comando): (usize, Comando)| {
-        let command_id = Id::new(&format!("base-{n}")).expect("id");
-        NewCommand {
-            correlation_id: command_id.clone(),
-            command_id,
-            usuario: None,
-            canal: None,
-            version_esperada: None,
-            traceparent: None,
-            comando,
-        }
-    };
+    let command = |(n, comando): (usize, Comando)| new_command(&format!("base-{n}"), comando);
     commands.into_iter().enumerate().map(command).collect()
 }

@@ -1,6 +1,9 @@
 //! The modules are the architecture: this test reads `src/` and fails when a dependency points up, when the domain names
 //! a crate it may not, or when the deciding code reads the machine's clock or entropy.
 
+#[path = "arquitectura/leyes.rs"]
+mod leyes;
+
 use std::{
     collections::BTreeSet,
     fs,

@@ -4,8 +4,26 @@ mod cli_comun;
 
 use cli_comun::{carpeta, correr, json, texto_de_error};
 
-const ORDENES: [&str; 12] =
-    ["demo", "servir", "importar", "emitir", "factura", "stock", "banco", "topologia", "dlq", "esquemas", "config", "doctor"];
+const ORDENES: [&str; 18] = [
+    "demo",
+    "servir",
+    "importar",
+    "emitir",
+    "factura",
+    "nota",
+    "anular",
+    "borrador",
+    "respuesta-dian",
+    "stock",
+    "dominio",
+    "verificar",
+    "banco",
+    "config",
+    "doctor",
+    "topologia",
+    "esquemas",
+    "dlq",
+];
 /// Words that the argument parser says by itself and must not be seen.
 const INGLES: [&str; 9] =
     ["Usage", "Options:", "Commands:", "Arguments:", "Print help", "[default", "[possible", "[aliases", "required"];

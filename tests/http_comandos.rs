@@ -356,6 +356,7 @@ async fn un_borrador_de_nota_se_llena_y_se_emite_y_una_factura_se_anula() {
         (format!("{nota}/emitir"), "{}", "EmitirNotaCredito"),
         (format!("{nota}/emitir"), r#"{"fecha_emision":"2026-11-30"}"#, "EmitirNotaCredito"),
         ("/api/v1/facturas/f1/anular".to_owned(), r#"{"motivo":"pedido duplicado"}"#, "AnularFactura"),
+        ("/api/v1/facturas/f1/respuesta-dian".to_owned(), r#"{"estado":"ACEPTADA","codigo":"00"}"#, "RegistrarRespuestaDian"),
     ] {
         let r = borde.post(&ruta, cuerpo).await;
         assert_eq!(r.status, 200, "{ruta}: {}", r.texto);

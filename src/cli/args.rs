@@ -57,6 +57,10 @@ pub enum Orden {
     Nota(NotaArgs),
     /// Anula una factura que la DIAN no ha aceptado
     Anular(AnularArgs),
+    /// Crea, edita, emite o descarta un borrador de factura
+    Borrador(super::borrador::args::BorradorArgs),
+    /// Anota lo que la DIAN respondió a una factura
+    RespuestaDian(RespuestaDianArgs),
     /// Muestra las existencias de un producto, con sus lotes
     Stock(StockArgs),
     /// Explica qué decidiría el dominio, sin cambiar nada
@@ -264,6 +268,30 @@ pub struct AnularArgs {
     /// Motivo, de 5 a 300 caracteres
     #[arg(long, value_name = "TEXTO")]
     pub motivo: String,
+    /// Clave de idempotencia: la misma clave da la misma respuesta
+    #[arg(long, value_name = "CLAVE")]
+    pub clave: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "factumarket respuesta-dian FACTURA --estado ESTADO [OPCIONES]",
+    after_help = "Una factura enviada o aceptada ya no se anula: se acredita con una nota.\n\n\
+                  Ejemplo:\n  factumarket respuesta-dian 1 --estado RECHAZADA --codigo FAD06 --mensaje \"CUFE inválido\""
+)]
+pub struct RespuestaDianArgs {
+    /// Id de la factura
+    #[arg(value_name = "FACTURA")]
+    pub factura: String,
+    /// ENVIADA, ACEPTADA o RECHAZADA
+    #[arg(long, value_name = "ESTADO")]
+    pub estado: String,
+    /// Código de la regla que la DIAN cita, hasta 64 caracteres
+    #[arg(long, value_name = "CODIGO")]
+    pub codigo: Option<String>,
+    /// Mensaje de la DIAN, hasta 1000 caracteres
+    #[arg(long, value_name = "TEXTO")]
+    pub mensaje: Option<String>,
     /// Clave de idempotencia: la misma clave da la misma respuesta
     #[arg(long, value_name = "CLAVE")]
     pub clave: Option<String>,

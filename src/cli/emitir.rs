@@ -51,11 +51,11 @@ fn emitir(contexto: &Contexto, acceso: &Acceso, clave: &str) -> Result<(), Fallo
     let mut destino = acceso.destino();
     preparar(destino.as_mut(), clave)?;
     let inicio = Instant::now();
-    let pedido = Peticion { recurso: Recurso::Factura, cuerpo: pedido(), clave: clave.to_owned() };
+    let pedido = Peticion::new(Recurso::Factura, pedido(), clave.to_owned());
     let desenlace = hacer(destino.as_mut(), vec![pedido])?;
     let respondida = inicio.elapsed();
     let (repetida, factura) = match desenlace {
-        Desenlace::Aceptada { repetida, factura: Some(factura) } => (repetida, factura),
+        Desenlace::Aceptada { repetida, factura: Some(factura), .. } => (repetida, factura),
         Desenlace::Aceptada { .. } => return Err(sin_factura()),
         Desenlace::Rechazada(motivos) => return Err(rechazada(&motivos)),
     };

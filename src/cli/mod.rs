@@ -4,6 +4,7 @@ mod acceso;
 mod args;
 pub mod banco;
 mod bitacora;
+mod borrador;
 mod config_ver;
 mod consultar;
 mod contexto;
@@ -86,6 +87,8 @@ fn ejecutar(cli: Cli, salida: Salida) -> Result<(), Fallo> {
         Orden::Factura(args) => consultar::factura(&con(Vec::new())?, &args),
         Orden::Nota(args) => modificar::nota(&con(Vec::new())?, &args),
         Orden::Anular(args) => modificar::anular(&con(Vec::new())?, &args),
+        Orden::RespuestaDian(args) => modificar::respuesta_dian(&con(Vec::new())?, &args),
+        Orden::Borrador(args) => borrador::ejecutar(&con(Vec::new())?, &args.accion),
         Orden::Dominio(args) => match args.accion {
             DominioAccion::Explicar(args) => dominio::explicar(&con(Vec::new())?, &args),
             DominioAccion::Reglas => {

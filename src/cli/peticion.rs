@@ -2,8 +2,15 @@
 
 use serde_json::{Value, json};
 
+use super::fallo::{Clase, Fallo};
 use crate::{
-    domain::{Comando, reglas::Falla, valores::Dinero},
+    domain::{
+        Comando,
+        facturacion::factura::ComandoFactura,
+        reglas::{Falla, Regla},
+        valores::Dinero,
+    },
+    engine::ports::{Ids, SystemIds},
     http::{
         cuerpos::{self, ContextoCuerpo, ErroresCuerpo},
         ids,
@@ -24,6 +31,30 @@ pub enum Recurso {
     Nota,
     /// The body names `factura_id`.
     Anulacion,
+    /// The body names `factura_id`.
+    RespuestaDian,
+    /// The body names `factura_id`, but that of a new draft.
+    Borrador(Edicion),
+}
+
+impl Recurso {
+    /// Whether its answer is about a document that was issued or annulled.
+    pub fn da_documento(self) -> bool {
+        matches!(self, Self::Factura | Self::Nota | Self::Anulacion | Self::Borrador(Edicion::Emitir))
+    }
+}
+
+/// What is done to a draft.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Edicion {
+    Crear,
+    Linea,
+    Quitar,
+    Descuento,
+    Pagos,
+    Fechas,
+    Emitir,
+    Descartar,
 }
 
 /// One POST of the API. The same key and body may be sent again at any time with no further effect.
@@ -33,9 +64,28 @@ pub struct Peticion {
     pub cuerpo: Value,
     /// `Idempotency-Key`; a valid id, so that it is the command's id as well.
     pub clave: String,
+    /// The version that what it changes must have; any when absent.
+    pub version_esperada: Option<u64>,
 }
 
 impl Peticion {
+    pub fn new(recurso: Recurso, cuerpo: Value, clave: String) -> Self {
+        Self { recurso, cuerpo, clave, version_esperada: None }
+    }
+
+    /// With the user's key, or a new one.
+    ///
+    /// # Errors
+    /// Class `Uso` when the key cannot be one.
+    pub fn con_clave(recurso: Recurso, cuerpo: Value, clave: Option<&str>) -> Result<Self, Fallo> {
+        let clave = clave.map_or_else(|| SystemIds.uuid_v7().to_string(), str::to_owned);
+        if (1..=255).contains(&clave.len()) && clave.bytes().all(|b| b.is_ascii_graphic()) {
+            return Ok(Self::new(recurso, cuerpo, clave));
+        }
+        let por_que = "debe tener de 1 a 255 caracteres ASCII visibles, sin espacios";
+        Err(Fallo::new(Clase::Uso, "la clave no sirve", por_que, "Por ejemplo: --clave devolucion-42."))
+    }
+
     /// The command it asks for, read from its body as the API's route would.
     ///
     /// # Errors
@@ -50,7 +100,26 @@ impl Peticion {
             Recurso::Factura => Comando::Factura(cuerpos::cuerpo_factura(&self.cuerpo, contexto)?),
             Recurso::Nota => Comando::NotaCredito(cuerpos::cuerpo_nota(&self.cuerpo, None, true, contexto)?),
             Recurso::Anulacion => Comando::Factura(cuerpos::cuerpo_anular(&self.cuerpo, None)?),
+            Recurso::RespuestaDian => Comando::Factura(cuerpos::cuerpo_respuesta_dian(&self.cuerpo, None)?),
+            Recurso::Borrador(edicion) => Comando::Factura(self.de_borrador(edicion, contexto)?),
         })
+    }
+
+    fn de_borrador(&self, edicion: Edicion, contexto: &ContextoCuerpo<'_>) -> Result<ComandoFactura, ErroresCuerpo> {
+        if edicion == Edicion::Crear {
+            return cuerpos::cuerpo_borrador(&self.cuerpo, contexto);
+        }
+        let (factura_id, cuerpo) = cuerpos::factura_del_cuerpo(&self.cuerpo)?;
+        match edicion {
+            Edicion::Crear => cuerpos::cuerpo_borrador(&self.cuerpo, contexto),
+            Edicion::Linea => cuerpos::cuerpo_linea(&cuerpo, &factura_id),
+            Edicion::Quitar => cuerpos::cuerpo_quitar_linea(&cuerpo, &factura_id),
+            Edicion::Descuento => cuerpos::cuerpo_aplicar_descuento(&cuerpo, &factura_id),
+            Edicion::Pagos => cuerpos::cuerpo_formas_pago(&cuerpo, &factura_id),
+            Edicion::Fechas => cuerpos::cuerpo_fechas(&cuerpo, &factura_id),
+            Edicion::Emitir => cuerpos::cuerpo_emitir(&cuerpo, &factura_id),
+            Edicion::Descartar => Ok(ComandoFactura::DescartarFactura { factura_id }),
+        }
     }
 }
 
@@ -94,6 +163,20 @@ impl From<&Falla> for Motivo {
     }
 }
 
+/// The class of a refusal: of state, version or key; of something that does not exist; else of the rules.
+pub fn clase_de(motivos: &[Motivo]) -> Clase {
+    let es = |motivo: &Motivo, reglas: &[Regla]| reglas.iter().any(|regla| regla.nombre() == motivo.regla);
+    let conflicto = [Regla::EstadoValido, Regla::YaExiste, Regla::VersionEsperada, Regla::ClaveIdempotenciaEnConflicto];
+    let inexistente = [Regla::FacturaExiste, Regla::NotaCreditoExiste];
+    if motivos.iter().any(|m| es(m, &conflicto)) {
+        Clase::Conflicto
+    } else if !motivos.is_empty() && motivos.iter().all(|m| es(m, &inexistente)) {
+        Clase::NoEncontrado
+    } else {
+        Clase::Validacion
+    }
+}
+
 /// Everything that was wrong with a body.
 pub fn motivos_de_cuerpo(errores: &ErroresCuerpo) -> Vec<Motivo> {
     let forma = errores.forma.iter().map(|e| Motivo {
@@ -122,6 +205,9 @@ pub enum Desenlace {
         /// It had been done before: the same answer again.
         repetida: bool,
         factura: Option<FacturaHecha>,
+        /// What it addressed: its id as the caller knows it, and its version then.
+        id: String,
+        version: Option<u64>,
     },
     Rechazada(Vec<Motivo>),
 }

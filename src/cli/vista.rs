@@ -37,6 +37,10 @@ pub fn factura(salida: &Salida, factura: &Value) {
             plata(linea, "subtotal"),
         ));
     }
+    if decimal(factura, "descuentos").is_some_and(|d| !d.is_zero()) {
+        salida.linea(format!("  {:<10}{:>18} {moneda}", "Bruto", plata(factura, "bruto")));
+        salida.linea(format!("  {:<10}{:>18} {moneda}", "Descuentos", plata(factura, "descuentos")));
+    }
     for (titulo, campo) in [("Subtotal", "subtotal"), ("Impuestos", "impuestos"), ("Total", "total")] {
         if !factura[campo].is_null() {
             salida.linea(format!("  {titulo:<10}{:>18} {moneda}", plata(factura, campo)));
@@ -50,6 +54,11 @@ pub fn factura(salida: &Salida, factura: &Value) {
             texto(grupo, "bodega_id"),
             lotes_consumidos(grupo)
         ));
+    }
+    let dian = &factura["dian"];
+    if !dian.is_null() {
+        let detalle = [texto(dian, "codigo"), texto(dian, "mensaje")].join(" ");
+        salida.linea(format!("  DIAN      {} {}", texto(dian, "estado"), detalle.trim()));
     }
     for error in lista(factura, "errores") {
         salida.linea(format!("  {} {}  {}", salida.rojo("✖"), texto(error, "regla"), texto(error, "mensaje")));

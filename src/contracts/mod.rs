@@ -5,6 +5,8 @@ mod error;
 mod esquemas;
 mod event_types;
 mod historia;
+#[cfg(test)]
+mod leyes;
 mod registry;
 mod sobres;
 mod tipos;

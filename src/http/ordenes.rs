@@ -267,3 +267,10 @@ pub async fn anular_factura(p: &Peticion) -> Respondido {
     let construir = |v: &Value, _: &cuerpos::ContextoCuerpo<'_>| Ok(vec![Comando::Factura(cuerpos::cuerpo_anular(v, Some(&id))?)]);
     ejecutar(p, Exito::Hecho, "AnularFactura", Some(&id), construir).await
 }
+
+pub async fn registrar_respuesta_dian(p: &Peticion) -> Respondido {
+    let id = p.id(0)?;
+    let construir =
+        |v: &Value, _: &cuerpos::ContextoCuerpo<'_>| Ok(vec![Comando::Factura(cuerpos::cuerpo_respuesta_dian(v, Some(&id))?)]);
+    ejecutar(p, Exito::Hecho, "RegistrarRespuestaDian", Some(&id), construir).await
+}

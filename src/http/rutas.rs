@@ -151,6 +151,7 @@ pub static RUTAS: &[Ruta] = &[
     ruta!(Post "/api/v1/facturas/{id}/emitir", Comando(Opcional("Fechas")), "Emite un borrador, o reintenta tras un rechazo", [], ordenes::emitir_factura),
     ruta!(Post "/api/v1/facturas/{id}/descartar", Comando(Ninguno), "Descarta un borrador", [], ordenes::descartar_factura),
     ruta!(Post "/api/v1/facturas/{id}/anular", Comando(Pequeno("Anulacion")), "Anula una factura que la DIAN no ha aceptado", [], ordenes::anular_factura),
+    ruta!(Post "/api/v1/facturas/{id}/respuesta-dian", Comando(Pequeno("RespuestaDian")), "Anota lo que la DIAN respondió a una factura emitida", [], ordenes::registrar_respuesta_dian),
     ruta!(Post "/api/v1/facturas/{id}/notas-credito", Comando(Pequeno("NotaCredito")), "Crea y emite una nota de crédito de la factura",
         ["emitir"], ordenes::crear_nota_de_factura),
     ruta!(Get "/api/v1/facturas/{id}/notas-credito", Consulta("notas.de_factura"), "Notas de crédito de una factura, de la más antigua a la más reciente",

@@ -121,6 +121,7 @@ impl Muestras {
             fecha_caducidad: self.opcion(Self::fecha),
             cantidad: self.cantidad(),
             costo_unitario: self.costo(),
+            origen_lote_id: self.opcion(Self::id),
         }
     }
 

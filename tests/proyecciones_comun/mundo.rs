@@ -303,6 +303,7 @@ impl Mundo {
             fecha_caducidad: caduca,
             cantidad: cantidad(unidades),
             costo_unitario,
+            origen_lote_id: None,
         };
         let movimiento = self.movimiento(inventario, MotivoEntrada::Compra, vec![consumido], resultante, &causa.command_id);
         let evento = EventoInventario::StockIncrementado(Box::new(movimiento));
@@ -361,6 +362,7 @@ impl Mundo {
                 fecha_caducidad: None,
                 cantidad: Cantidad::nuevo(toma).expect("cantidad"),
                 costo_unitario: CostoUnitario::nuevo(costo).expect("costo"),
+                origen_lote_id: None,
             });
         }
         Some(lotes)

@@ -165,7 +165,7 @@ impl Tienda {
         } else {
             self.anotar(&pedido);
         }
-        self.destino.enviar(vec![Peticion { recurso: Recurso::Factura, cuerpo: pedido, clave }])
+        self.destino.enviar(vec![Peticion::new(Recurso::Factura, pedido, clave)])
     }
 
     fn anotar(&mut self, pedido: &Value) {

@@ -101,7 +101,7 @@ impl Directo {
             command_id,
             usuario: None,
             canal: peticion.cuerpo.get("canal").and_then(Value::as_str).map(Arc::from),
-            version_esperada: None,
+            version_esperada: peticion.version_esperada,
             traceparent: None,
             comando,
         })
@@ -130,25 +130,29 @@ fn detenido(causa: &str) -> Fallo {
 
 /// An outcome as the command line tells it.
 fn desenlace(respuesta: Respuesta) -> Result<Desenlace, Fallo> {
+    // A document's own answer comes first; a note's key ends in its id.
+    let propia = respuesta.versiones.first();
+    let id = propia.map_or_else(String::new, |v| v.id.as_str().rsplit(':').next().unwrap_or_default().to_owned());
+    let (version, repetida) = (propia.map(|v| v.version), respuesta.repetido);
     match respuesta.resultado {
-        Resultado::Aceptado { factura } => Ok(Desenlace::Aceptada {
-            repetida: respuesta.repetido,
-            factura: factura.map(|f| FacturaHecha {
+        Resultado::Aceptado { factura } => {
+            let factura = factura.map(|f| FacturaHecha {
                 factura_id: f.factura_id.as_str().to_owned(),
                 numero: f.numero.to_string(),
                 total: f.total,
                 moneda: f.moneda.to_string(),
-            }),
-        }),
-        Resultado::NotaAceptada { nota } => Ok(Desenlace::Aceptada {
-            repetida: respuesta.repetido,
-            factura: Some(FacturaHecha {
+            });
+            Ok(Desenlace::Aceptada { repetida, factura, id, version })
+        }
+        Resultado::NotaAceptada { nota } => {
+            let factura = Some(FacturaHecha {
                 factura_id: nota.nota_id.as_str().to_owned(),
                 numero: nota.numero.to_string(),
                 total: nota.total,
                 moneda: nota.moneda.to_string(),
-            }),
-        }),
+            });
+            Ok(Desenlace::Aceptada { repetida, factura, id, version })
+        }
         Resultado::Rechazado { errores } => Ok(Desenlace::Rechazada(errores.iter().map(Motivo::from).collect())),
         Resultado::Apartado { codigo, causa } => Ok(Desenlace::Rechazada(vec![Motivo::new(&codigo, causa.as_ref())])),
         Resultado::EnCurso => Ok(Desenlace::Rechazada(vec![Motivo::new(

@@ -14,7 +14,7 @@ use super::{Destino, Espera, juntar};
 use crate::{
     cli::{
         fallo::{Clase, Fallo},
-        peticion::{Desenlace, FacturaHecha, Motivo, Peticion, Recurso},
+        peticion::{Desenlace, Edicion, FacturaHecha, Motivo, Peticion, Recurso},
     },
     domain::valores::{Decimal, Dinero, decimal_exacto},
 };
@@ -77,15 +77,33 @@ impl ClienteHttp {
         self.leer(respuesta)
     }
 
+    /// A request with its key and the version it expects.
+    fn mandar(&self, peticion: &Peticion, llamada: &Llamada) -> Result<RespuestaHttp, Fallo> {
+        let url = format!("{}{}", self.base, llamada.ruta);
+        let version = peticion.version_esperada.map(|version| format!("\"{version}\""));
+        let respuesta = match &llamada.cuerpo {
+            Some(cuerpo) => {
+                let pedido = self.agente.post(url).header("Idempotency-Key", &peticion.clave).header("Prefer", "wait=30");
+                let pedido = version.iter().fold(pedido, |pedido, version| pedido.header("If-Match", version));
+                pedido.send_json(cuerpo)
+            }
+            None => {
+                let pedido = self.agente.delete(url).header("Idempotency-Key", &peticion.clave).header("Prefer", "wait=30");
+                version.iter().fold(pedido, |pedido, version| pedido.header("If-Match", version)).call()
+            }
+        };
+        self.leer(respuesta.map_err(|e| self.sin_respuesta(&e))?)
+    }
+
     /// One request to its end: waits for a busy service and for a saga in course.
     ///
     /// # Errors
     /// Class `Servicio` when there is no answer, or none in time.
     pub fn pedir(&self, peticion: &Peticion) -> Result<Desenlace, Fallo> {
-        let (ruta, cuerpo) = ruta(peticion);
+        let llamada = llamada(peticion);
         let inicio = Instant::now();
         loop {
-            let respuesta = self.post(&ruta, &peticion.clave, &cuerpo)?;
+            let respuesta = self.mandar(peticion, &llamada)?;
             let pausa = match respuesta.estado {
                 200 | 201 => return Ok(respuesta.aceptada(peticion.recurso)),
                 // Sent again with its key, it answers what it came to.
@@ -138,13 +156,13 @@ impl RespuestaHttp {
     fn aceptada(&self, recurso: Recurso) -> Desenlace {
         let texto = |campo: &str| self.cuerpo.get(campo).and_then(Value::as_str).unwrap_or_default().to_owned();
         let total = decimal_exacto(&texto("total")).ok().and_then(|d: Decimal| Dinero::nuevo(d).ok());
-        let factura = match (recurso, total) {
-            (Recurso::Factura | Recurso::Nota | Recurso::Anulacion, Some(total)) => {
-                Some(FacturaHecha { factura_id: texto("id"), numero: texto("numero"), total, moneda: texto("moneda") })
-            }
-            _ => None,
-        };
-        Desenlace::Aceptada { repetida: self.repetida, factura }
+        let documento = |total| FacturaHecha { factura_id: texto("id"), numero: texto("numero"), total, moneda: texto("moneda") };
+        Desenlace::Aceptada {
+            repetida: self.repetida,
+            factura: total.filter(|_| recurso.da_documento()).map(documento),
+            id: texto("id"),
+            version: self.cuerpo.get("version").and_then(Value::as_u64),
+        }
     }
 
     /// The `errores` of a problem, or its title when it has none.
@@ -173,30 +191,54 @@ fn datos(objeto: &serde_json::Map<String, Value>) -> Vec<(String, String)> {
     objeto.iter().map(|(n, v)| (n.clone(), v.as_str().map_or_else(|| v.to_string(), str::to_owned))).collect()
 }
 
-/// Route and body of a request. The route of an entry names the Inventario, so its body does not.
-fn ruta(peticion: &Peticion) -> (String, Value) {
-    let fija = match peticion.recurso {
-        Recurso::Bodega => "bodegas",
-        Recurso::Producto => "productos",
-        Recurso::Cliente => "clientes",
-        Recurso::Inventario => "inventarios",
-        Recurso::Factura => "facturas",
-        Recurso::Nota => "notas-credito",
-        Recurso::Anulacion => {
-            let factura = peticion.cuerpo.get("factura_id").map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned));
-            return (format!("/api/v1/facturas/{}/anular", en_ruta(&factura.unwrap_or_default())), peticion.cuerpo.clone());
-        }
+/// A request of the API: a POST with its body, or a DELETE without one.
+struct Llamada {
+    ruta: String,
+    cuerpo: Option<Value>,
+}
+
+/// Takes a field of the body that the route has in its address.
+fn tomar(cuerpo: &mut Value, campo: &str) -> String {
+    let valor = cuerpo.as_object_mut().and_then(|c| c.shift_remove(campo)).unwrap_or(Value::Null);
+    en_ruta(&valor.as_str().map_or_else(|| valor.to_string(), str::to_owned))
+}
+
+fn llamada(peticion: &Peticion) -> Llamada {
+    let mut cuerpo = peticion.cuerpo.clone();
+    let ruta = match peticion.recurso {
+        Recurso::Bodega => "bodegas".to_owned(),
+        Recurso::Producto => "productos".to_owned(),
+        Recurso::Cliente => "clientes".to_owned(),
+        Recurso::Inventario => "inventarios".to_owned(),
+        Recurso::Factura => "facturas".to_owned(),
+        Recurso::Nota => "notas-credito".to_owned(),
+        Recurso::Anulacion => format!("facturas/{}/anular", tomar(&mut cuerpo, "factura_id")),
+        Recurso::RespuestaDian => format!("facturas/{}/respuesta-dian", tomar(&mut cuerpo, "factura_id")),
         Recurso::Entrada => {
-            let mut cuerpo = peticion.cuerpo.clone();
-            let mut tomar = |campo: &str| {
-                let valor = cuerpo.as_object_mut().and_then(|c| c.shift_remove(campo)).unwrap_or(Value::Null);
-                en_ruta(&valor.as_str().map_or_else(|| valor.to_string(), str::to_owned))
-            };
-            let (producto, bodega) = (tomar("producto_id"), tomar("bodega_id"));
-            return (format!("/api/v1/inventarios/{producto}/{bodega}/entradas"), cuerpo);
+            let (producto, bodega) = (tomar(&mut cuerpo, "producto_id"), tomar(&mut cuerpo, "bodega_id"));
+            format!("inventarios/{producto}/{bodega}/entradas")
         }
+        Recurso::Borrador(Edicion::Crear) => "facturas?emitir=false".to_owned(),
+        Recurso::Borrador(Edicion::Quitar) => {
+            let (factura, linea) = (tomar(&mut cuerpo, "factura_id"), tomar(&mut cuerpo, "linea"));
+            return Llamada { ruta: format!("/api/v1/facturas/{factura}/lineas/{linea}"), cuerpo: None };
+        }
+        Recurso::Borrador(edicion) => format!("facturas/{}/{}", tomar(&mut cuerpo, "factura_id"), accion(edicion)),
     };
-    (format!("/api/v1/{fija}"), peticion.cuerpo.clone())
+    Llamada { ruta: format!("/api/v1/{ruta}"), cuerpo: Some(cuerpo) }
+}
+
+/// The last part of the route of a change.
+fn accion(edicion: Edicion) -> &'static str {
+    match edicion {
+        Edicion::Linea | Edicion::Quitar => "lineas",
+        Edicion::Descuento => "descuentos",
+        Edicion::Pagos => "formas-pago",
+        Edicion::Fechas => "fechas",
+        Edicion::Emitir => "emitir",
+        Edicion::Descartar => "descartar",
+        Edicion::Crear => "",
+    }
 }
 
 /// Percent-encodes what has no place in a path: ids need none of it, what a user types may.

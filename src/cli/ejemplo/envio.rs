@@ -52,5 +52,5 @@ pub fn ya_estaba(motivos: &[Motivo]) -> bool {
 }
 
 fn peticion(recurso: Recurso, identidad: &[&str], cuerpo: &Value) -> Peticion {
-    Peticion { recurso, cuerpo: cuerpo.clone(), clave: clave_derivada(identidad) }
+    Peticion::new(recurso, cuerpo.clone(), clave_derivada(identidad))
 }

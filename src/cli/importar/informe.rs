@@ -43,7 +43,7 @@ impl Informe {
     pub fn anotar(&mut self, tipo: Option<Tipo>, desenlace: &Desenlace) {
         match desenlace {
             Desenlace::Aceptada { repetida: true, .. } => self.repetidas += 1,
-            Desenlace::Aceptada { repetida: false, factura } => {
+            Desenlace::Aceptada { repetida: false, factura, .. } => {
                 *self.aceptadas.entry(tipo.map_or("otro", Tipo::nombre)).or_default() += 1;
                 if let Some(factura) = factura {
                     self.facturas += 1;

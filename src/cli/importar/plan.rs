@@ -85,17 +85,14 @@ impl Planificador {
         let mut peticiones = Vec::new();
         let inventario = (producto.clone(), bodega.clone());
         if !self.inventarios.contains(&inventario) {
-            peticiones.push(Peticion {
-                recurso: Recurso::Inventario,
-                cuerpo: json!({ "producto_id": producto, "bodega_id": bodega }),
-                clave: clave_derivada(&["inventario", producto, bodega]),
-            });
+            let cuerpo = json!({ "producto_id": producto, "bodega_id": bodega });
+            peticiones.push(Peticion::new(Recurso::Inventario, cuerpo, clave_derivada(&["inventario", producto, bodega])));
             if self.inventarios.len() < MAX_INVENTARIOS {
                 self.inventarios.insert(inventario);
             }
         }
         let clave = clave_derivada(&["entrada", producto, bodega, &movimiento]);
-        peticiones.push(Peticion { recurso: Recurso::Entrada, cuerpo: Value::Object(campos), clave });
+        peticiones.push(Peticion::new(Recurso::Entrada, Value::Object(campos), clave));
         Ok(peticiones)
     }
 }
@@ -119,7 +116,7 @@ fn tomar_tipo(campos: &mut Map<String, Value>) -> Result<Tipo, Vec<Motivo>> {
 /// The id is what makes a repeated line reach the same thing, so a file must give it.
 fn de_catalogo(recurso: Recurso, tipo: Tipo, campos: Map<String, Value>) -> Result<Peticion, Vec<Motivo>> {
     let Some(id) = texto(&campos, "id") else { return Err(vec![falta("id", tipo.nombre())]) };
-    Ok(Peticion { recurso, cuerpo: Value::Object(campos), clave: clave_derivada(&[tipo.nombre(), &id]) })
+    Ok(Peticion::new(recurso, Value::Object(campos), clave_derivada(&[tipo.nombre(), &id])))
 }
 
 fn pedido(mut campos: Map<String, Value>) -> Result<Peticion, Vec<Motivo>> {
@@ -130,7 +127,7 @@ fn pedido(mut campos: Map<String, Value>) -> Result<Peticion, Vec<Motivo>> {
     };
     let factura_id = ids::documento_de_pedido(canal, numero);
     campos.insert("id".to_owned(), json!(factura_id.as_str()));
-    Ok(Peticion { recurso: Recurso::Factura, cuerpo: Value::Object(campos), clave: clave_derivada(&["pedido", canal, numero]) })
+    Ok(Peticion::new(Recurso::Factura, Value::Object(campos), clave_derivada(&["pedido", canal, numero])))
 }
 
 /// A text that is not empty, or a number as its text: the two forms an id may have.

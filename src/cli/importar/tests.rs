@@ -18,7 +18,7 @@ impl Destino for Falso {
         let desenlace = if malo {
             Desenlace::Rechazada(vec![Motivo::new("ClienteValido", "no existe")])
         } else {
-            Desenlace::Aceptada { repetida, factura: None }
+            Desenlace::Aceptada { repetida, factura: None, id: String::new(), version: None }
         };
         Ok(Box::new(move || Ok(desenlace)))
     }

@@ -14,6 +14,18 @@ pub enum Ruta {
     Emitir,
     /// A command with `If-Match` of a version that has passed.
     Version,
+    /// A note of an invoice issued that day, of three units.
+    Nota,
+    /// The same, of an invoice that was annulled.
+    NotaDeAnulada,
+    /// A note that names its invoice in the body.
+    NotaSuelta,
+    /// A line for a note that nobody made.
+    LineaDeNota,
+    /// The annulment of that invoice, once the tax authority accepted it.
+    AnularAceptada,
+    /// Its annulment, two days later.
+    AnularTarde,
 }
 
 impl Ruta {
@@ -24,6 +36,12 @@ impl Ruta {
             Self::Lineas => "POST /facturas/{id}/lineas",
             Self::Emitir => "POST /facturas?emitir=false y después POST /facturas/{id}/emitir",
             Self::Version => "POST /facturas/{id}/lineas con If-Match: \"1\"",
+            Self::Nota => "POST /facturas/{id}/notas-credito",
+            Self::NotaDeAnulada => "POST /facturas/{id}/anular y después POST /facturas/{id}/notas-credito",
+            Self::NotaSuelta => "POST /notas-credito",
+            Self::LineaDeNota => "POST /facturas/{id}/notas-credito/{nota}/lineas",
+            Self::AnularAceptada => "POST /facturas/{id}/respuesta-dian con ACEPTADA y después POST /facturas/{id}/anular",
+            Self::AnularTarde => "POST /facturas/{id}/anular, dos días después",
         }
     }
 }
@@ -37,13 +55,13 @@ pub struct Ficha {
     pub cuerpo: &'static str,
 }
 
-const fn ficha(regla: Regla, cuando: &'static str, condicion: &'static str, ruta: Ruta, cuerpo: &'static str) -> Ficha {
+pub const fn ficha(regla: Regla, cuando: &'static str, condicion: &'static str, ruta: Ruta, cuerpo: &'static str) -> Ficha {
     Ficha { regla, cuando, condicion, ruta, cuerpo }
 }
 
 use Ruta::{Clientes, Emitir, Facturas, Lineas, Version};
 
-/// The rules, in the order of the domain's table.
+/// The rules of invoices, and of what they name, in the order of the domain's table.
 pub const FICHAS: &[Ficha] = &[
     ficha(
         Regla::ClienteValido,
@@ -105,7 +123,7 @@ pub const FICHAS: &[Ficha] = &[
     ficha(
         Regla::MontoPositivo,
         "E",
-        "total mayor que cero",
+        "total mayor que cero; una nota de total 0 sólo si devuelve mercancía",
         Facturas,
         r#"{"cliente_id":"acme","lineas":[{"producto_id":"cafe","cantidad":1,"descuento":{"porcentaje":100}}]}"#,
     ),

@@ -1,9 +1,10 @@
 //! `dominio reglas`: the catalogue of rules, with an example of each failure as the code of the domain gives it.
 
 mod fichas;
+mod fichas_notas;
 mod tienda;
 
-use std::fmt::Write;
+use std::{fmt::Write, sync::Arc};
 
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -11,7 +12,7 @@ use uuid::Uuid;
 use crate::{
     domain::{
         Comando,
-        facturacion::factura::ComandoFactura,
+        facturacion::factura::{ComandoFactura, EstadoDian, Factura, RespuestaDian},
         reglas::{Falla, Regla, version_esperada},
         valores::{Decimal, Dinero, Id},
     },
@@ -22,15 +23,16 @@ use crate::{
     },
 };
 use fichas::{FICHAS, Ficha, Ruta};
+use fichas_notas::FICHAS_NOTAS;
 use tienda::{AHORA, Tienda};
 
 const CABEZA: &str = "# Reglas\n\n\
 Cada comando se revisa con todas las reglas que le tocan y se niega con todas sus fallas a la vez. Cada falla dice la regla, el campo (JSON\n\
 Pointer en el cuerpo de la petición), qué pasa y qué hacer, y sus cifras.\n\n\
 Cuándo se revisan: **C** al crear el documento, **L** al indicar una línea, **E** al emitir. Lo que falla en C o en L no crea ni cambia nada\n\
-(la respuesta es 422); lo que sólo falla en E deja la factura RECHAZADA, lista para corregirla y volver a emitir.\n\n\
-Los ejemplos son de una tienda con hoy = 2026-11-23: cliente `acme`, cinco unidades de `cafe` a 1000 con IVA 19, un rango de numeración de\n\
-2026. Esta página la escribe `factumarket dominio reglas` con el código que decide.\n\n\
+(la respuesta es 422); lo que sólo falla en E deja la factura o la nota RECHAZADA, lista para corregirla y volver a emitir.\n\n\
+Los ejemplos son de una tienda con hoy = 2026-11-23: cliente `acme`, cinco unidades de `cafe` a 1000 con IVA 19, un rango de facturas y otro de\n\
+notas, los dos de 2026. Las notas y las anulaciones son de una factura de tres unidades emitida ese día. Esta página la escribe `factumarket dominio reglas` con el código que decide.\n\n\
 | Regla | Cuándo | Condición |\n| --- | --- | --- |\n";
 
 /// Ids that no example needs: all of them name what they make.
@@ -42,13 +44,18 @@ impl Ids for SinIds {
     }
 }
 
+/// Every rule that has an example.
+fn todas() -> impl Iterator<Item = &'static Ficha> {
+    FICHAS.iter().chain(FICHAS_NOTAS)
+}
+
 /// The page, in Markdown.
 pub fn pagina() -> String {
     let mut pagina = CABEZA.to_owned();
-    for ficha in FICHAS {
+    for ficha in todas() {
         let _ = writeln!(pagina, "| `{}` | {} | {} |", ficha.regla, ficha.cuando, ficha.condicion);
     }
-    for ficha in FICHAS {
+    for ficha in todas() {
         let falla = ejemplo(ficha).map_or_else(|| "null".to_owned(), |falla| falla_en_json(&falla));
         let _ = write!(
             pagina,
@@ -60,9 +67,9 @@ pub fn pagina() -> String {
         );
     }
     pagina.push_str(
-        "\n## Otros rechazos\n\nDe lo que no es una factura, y de los pasos internos.\n\n| Rechazo | Qué dice |\n| --- | --- |\n",
+        "\n## Otros rechazos\n\nDe los catálogos, los inventarios y la numeración, y de los pasos internos.\n\n| Rechazo | Qué dice |\n| --- | --- |\n",
     );
-    for regla in Regla::TODAS.iter().filter(|regla| FICHAS.iter().all(|f| f.regla != **regla)) {
+    for regla in Regla::TODAS.iter().filter(|regla| todas().all(|f| f.regla != **regla)) {
         let _ = writeln!(pagina, "| `{regla}` | {} |", regla.significado());
     }
     pagina
@@ -79,7 +86,7 @@ pub fn en_json() -> Value {
             "ejemplo": ejemplo(ficha).map(|falla| valor_de(&falla)),
         })
     };
-    FICHAS.iter().map(una).collect()
+    todas().map(una).collect()
 }
 
 fn valor_de(falla: &Falla) -> Value {
@@ -106,6 +113,12 @@ fn ejemplo(ficha: &Ficha) -> Option<Falla> {
         Ruta::Lineas => editar(&mut tienda, &valor),
         Ruta::Emitir => emitir_dos_veces(&mut tienda, &valor),
         Ruta::Version => version_esperada(1, 2).into_iter().collect(),
+        Ruta::Nota => acreditar(&mut tienda, &valor, Some(&borrador()), false),
+        Ruta::NotaDeAnulada => acreditar(&mut tienda, &valor, Some(&borrador()), true),
+        Ruta::NotaSuelta => acreditar(&mut tienda, &valor, None, false),
+        Ruta::LineaDeNota => linea_de_nota(&mut tienda, &valor),
+        Ruta::AnularAceptada => anular_aceptada(&mut tienda, &valor),
+        Ruta::AnularTarde => anular_tarde(&mut tienda, &valor),
     };
     fallas.into_iter().find(|falla| falla.regla == ficha.regla)
 }
@@ -150,6 +163,51 @@ fn emitir_dos_veces(tienda: &mut Tienda, datos: &Value) -> Vec<Falla> {
     fallas
 }
 
+/// The invoice of the notes: three units, issued that day.
+fn vendida(tienda: &mut Tienda) -> Option<Factura> {
+    let datos = json!({"id": "f1", "cliente_id": "acme", "lineas": [{"producto_id": "cafe", "cantidad": 3}]});
+    tienda.facturar(None, &cuerpos::cuerpo_factura(&datos, &contexto()).ok()?).0
+}
+
+/// A note of `factura`, or of the one that its body names.
+fn acreditar(tienda: &mut Tienda, datos: &Value, factura: Option<&Id>, anulada: bool) -> Vec<Falla> {
+    let mut vendida = vendida(tienda);
+    if anulada {
+        let motivo = Arc::from("pedido duplicado");
+        vendida = tienda.facturar(vendida, &ComandoFactura::AnularFactura { factura_id: borrador(), motivo }).0;
+    }
+    match cuerpos::cuerpo_nota(datos, factura, true, &contexto()) {
+        Ok(comando) => tienda.acreditar(vendida, &comando),
+        Err(errores) => errores.valores,
+    }
+}
+
+fn linea_de_nota(tienda: &mut Tienda, linea: &Value) -> Vec<Falla> {
+    let vendida = vendida(tienda);
+    let comando = cuerpos::cuerpo_linea_nota(linea, &borrador(), &Id::compuesto(&["n1"]));
+    comando.map(|comando| tienda.acreditar(vendida, &comando)).unwrap_or_default()
+}
+
+fn anular_aceptada(tienda: &mut Tienda, datos: &Value) -> Vec<Falla> {
+    let vendida = vendida(tienda);
+    let respuesta = Box::new(RespuestaDian { estado: EstadoDian::Aceptada, codigo: None, mensaje: None });
+    let aceptada = ComandoFactura::RegistrarRespuestaDian { factura_id: borrador(), respuesta };
+    let (aceptada, _) = tienda.facturar(vendida, &aceptada);
+    anular(tienda, aceptada, datos)
+}
+
+fn anular_tarde(tienda: &mut Tienda, datos: &Value) -> Vec<Falla> {
+    const DOS_DIAS_MS: i64 = 2 * 86_400_000;
+    let vendida = vendida(tienda);
+    tienda.ahora = AHORA.mas_milis(DOS_DIAS_MS);
+    anular(tienda, vendida, datos)
+}
+
+fn anular(tienda: &mut Tienda, vendida: Option<Factura>, datos: &Value) -> Vec<Falla> {
+    let comando = cuerpos::cuerpo_anular(datos, Some(&borrador()));
+    comando.map(|comando| tienda.facturar(vendida, &comando).1).unwrap_or_default()
+}
+
 /// The shop with what the examples name.
 fn surtida() -> Option<Tienda> {
     let mut tienda = Tienda::abrir();
@@ -166,6 +224,7 @@ fn surtida() -> Option<Tienda> {
     let descuento = json!({"id": "agotado", "ambito": "LINEA", "porcentaje": 10});
     tienda.dar(&Comando::Descuento(cuerpos::cuerpo_descuento(&descuento, &contexto()).ok()?));
     tienda.surtir("cafe");
+    tienda.abrir_bodega("SEGUNDA");
     tienda.inactivar_cliente("inactivo");
     tienda.inactivar_producto("retirado");
     tienda.inactivar_descuento("agotado");
@@ -177,7 +236,10 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::domain::{facturacion::factura::momentos_de_reglas, reglas::Momentos};
+    use crate::domain::{
+        facturacion::{factura, nota_credito},
+        reglas::Momentos,
+    };
 
     /// `factumarket dominio reglas > docs/guide/reglas.md` writes it again.
     #[test]
@@ -188,21 +250,21 @@ mod tests {
 
     #[test]
     fn cada_ejemplo_falla_por_su_regla_y_dice_que_hacer() {
-        for ficha in FICHAS {
+        for ficha in todas() {
             let falla = ejemplo(ficha).unwrap_or_else(|| panic!("el ejemplo de {} no falla por ella", ficha.regla));
             assert!(falla.mensaje.chars().count() > 15, "{}: {}", ficha.regla, falla.mensaje);
             assert!(!falla.datos.iter().any(|(n, v)| n.is_empty() || v.is_empty()), "{falla:?}");
         }
     }
 
-    /// The moments that the page shows are those at which the specifications of invoices are evaluated.
+    /// The moments that the page shows are those at which the specifications of invoices and notes are evaluated.
     #[test]
     fn los_momentos_son_los_de_las_especificaciones() {
         let mut evaluadas: BTreeMap<Regla, Momentos> = BTreeMap::new();
-        for (regla, cuando) in momentos_de_reglas() {
+        for (regla, cuando) in factura::momentos_de_reglas().chain(nota_credito::momentos_de_reglas()) {
             evaluadas.entry(regla).and_modify(|m| *m = m.y(cuando)).or_insert(cuando);
         }
-        let de_ficha = |regla| FICHAS.iter().find(|f: &&Ficha| f.regla == regla);
+        let de_ficha = |regla| todas().find(|f| f.regla == regla);
         for (regla, momentos) in evaluadas {
             let Some(ficha) = de_ficha(regla) else {
                 assert!(

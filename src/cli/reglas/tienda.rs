@@ -18,19 +18,23 @@ use crate::domain::{
         sucursal::{self, ComandoSucursal, DatosSucursal, Sucursal},
     },
     emisor::Emisor,
-    facturacion::factura::{self, ComandoFactura, Envio, EventoFactura, Factura, Paso},
+    facturacion::{
+        factura::{self, ComandoFactura, Envio, EventoFactura, Factura, Paso, PasoSaga},
+        nota_credito::{self, ComandoNotaCredito, EventoNotaCredito, NotaCredito},
+    },
     inventario::{self, ComandoInventario, Inventario, MotivoEntrada, inventario_id},
     numeracion::{self, Autorizacion, ComandoRango, RangoNumeracion, TipoDocumento, rango_id},
     reglas::Falla,
     valores::{Decimal, Id, Instante, fecha_iso},
 };
 
-/// 2026-11-23 at noon in Bogotá: the day of every example.
+/// 2026-11-23 at noon in Bogotá: the day of every example, but of those that come later.
 pub const AHORA: Instante = Instante(1_795_453_200_000_000);
 
-/// The shop: a client, two products (one with stock, 5 units in PRINCIPAL; one inactive), a discount, a range of 2026.
+/// The shop: a client, two products (one with stock, 5 units in PRINCIPAL; one inactive), a discount, ranges of 2026.
 pub struct Tienda {
     pub emisor: Emisor,
+    pub ahora: Instante,
     clientes: BTreeMap<Id, Cliente>,
     productos: BTreeMap<Id, Producto>,
     descuentos: BTreeMap<Id, Descuento>,
@@ -95,6 +99,7 @@ impl Tienda {
     pub fn abrir() -> Self {
         let mut tienda = Self {
             emisor: Emisor::co(),
+            ahora: AHORA,
             clientes: BTreeMap::new(),
             productos: BTreeMap::new(),
             descuentos: BTreeMap::new(),
@@ -105,14 +110,20 @@ impl Tienda {
         };
         let datos = DatosSucursal { nombre: Arc::from("Principal"), direccion: None };
         tienda.dar(&Comando::Sucursal(ComandoSucursal::CrearSucursal { sucursal_id: id("PRINCIPAL"), datos }));
-        let datos = DatosBodega { sucursal_id: id("PRINCIPAL"), nombre: Arc::from("Principal"), direccion: None };
-        tienda.dar(&Comando::Bodega(ComandoBodega::CrearBodega { bodega_id: id("PRINCIPAL"), datos }));
-        tienda.numerar();
+        tienda.abrir_bodega("PRINCIPAL");
+        tienda.numerar(TipoDocumento::Factura, "F");
+        tienda.numerar(TipoDocumento::NotaCredito, "NC");
         tienda
     }
 
-    fn numerar(&mut self) {
-        let rango_id = rango_id(&id("PRINCIPAL"), TipoDocumento::Factura, "F");
+    /// A warehouse of the shop, without stock.
+    pub fn abrir_bodega(&mut self, bodega_id: &str) {
+        let datos = DatosBodega { sucursal_id: id("PRINCIPAL"), nombre: Arc::from(bodega_id), direccion: None };
+        self.dar(&Comando::Bodega(ComandoBodega::CrearBodega { bodega_id: id(bodega_id), datos }));
+    }
+
+    fn numerar(&mut self, tipo_documento: TipoDocumento, prefijo: &str) {
+        let rango_id = rango_id(&id("PRINCIPAL"), tipo_documento, prefijo);
         let autorizacion = Autorizacion {
             desde: 1,
             hasta: 1_000,
@@ -124,8 +135,8 @@ impl Tienda {
         let crear = ComandoRango::CrearRango {
             rango_id,
             sucursal_id: id("PRINCIPAL"),
-            tipo_documento: TipoDocumento::Factura,
-            prefijo: Arc::from("F"),
+            tipo_documento,
+            prefijo: Arc::from(prefijo),
             autorizacion,
         };
         self.dar(&Comando::Rango(crear));
@@ -151,7 +162,7 @@ impl Tienda {
     }
 
     fn con_contexto<R>(&self, decidir: impl FnOnce(&ContextoDecision<'_>) -> R) -> R {
-        decidir(&ContextoDecision::new(AHORA, &self.emisor, self))
+        decidir(&ContextoDecision::new(self.ahora, &self.emisor, self))
     }
 
     /// Decides a command, folds what it leaves, and gives the failures of its refusal: those of the command, or of the invoice's
@@ -240,6 +251,59 @@ impl Tienda {
             pendientes.extend(self.decidir_factura(&mut estado, &respuesta, &mut fallas));
         }
         (estado, fallas)
+    }
+
+    /// A command of a note with its whole saga; the failures of the command, or of the note's attempt.
+    pub fn acreditar(&mut self, factura: Option<Factura>, comando: &ComandoNotaCredito) -> Vec<Falla> {
+        let (mut factura, mut estado, mut fallas) = (factura, None, Vec::new());
+        let mut pendientes: VecDeque<Envio> = self.decidir_nota(&mut estado, comando, &mut fallas).into();
+        let (factura_id, nota_id) = comando.ids();
+        while let Some(envio) = pendientes.pop_front() {
+            let decidido = match &envio.comando {
+                Comando::Factura(c) if factura.as_ref().is_some_and(|f| f.factura_id == *c.factura_id()) => {
+                    self.dar_paso(&mut factura, c)
+                }
+                Comando::Factura(c) => self.dar_paso(&mut None, c),
+                otro => self.dar_a_otro(otro),
+            };
+            let resultado = match decidido {
+                Ok(Some(resultado)) => resultado,
+                Ok(None) => continue,
+                Err(Rechazo { errores }) => ResultadoPaso::Rechazado { errores },
+            };
+            let PasoSaga { intento, grupo, paso, .. } = envio.paso;
+            let (factura_id, nota_id) = (factura_id.clone(), nota_id.clone());
+            let respuesta = ComandoNotaCredito::RespuestaPasoNota { factura_id, nota_id, intento, grupo, paso, resultado };
+            pendientes.extend(self.decidir_nota(&mut estado, &respuesta, &mut fallas));
+        }
+        fallas
+    }
+
+    /// A step of a note at its invoice.
+    fn dar_paso(&self, factura: &mut Option<Factura>, paso: &ComandoFactura) -> Result<Option<ResultadoPaso>, Rechazo> {
+        let decision = self.con_contexto(|ctx| factura::decidir(factura.as_ref(), paso, None, ctx))?;
+        decision.eventos.iter().for_each(|evento| factura::evolucionar(factura, evento));
+        Ok(decision.resultado)
+    }
+
+    fn decidir_nota(&self, estado: &mut Option<NotaCredito>, comando: &ComandoNotaCredito, fallas: &mut Vec<Falla>) -> Vec<Envio> {
+        let decision = match self.con_contexto(|ctx| nota_credito::decidir(estado.as_ref(), comando, None, ctx)) {
+            Ok(decision) => decision,
+            Err(rechazo) => {
+                fallas.extend(rechazo.errores);
+                return Vec::new();
+            }
+        };
+        for evento in &decision.eventos {
+            if let EventoNotaCredito::NotaCreditoRechazada { errores, .. } = evento {
+                fallas.extend(errores.iter().cloned());
+            }
+            nota_credito::evolucionar(estado, evento);
+        }
+        if let Some(nota) = estado {
+            decision.notas.into_iter().for_each(|fuera| nota_credito::anotar(nota, fuera));
+        }
+        decision.envios
     }
 
     fn decidir_factura(&self, estado: &mut Option<Factura>, comando: &ComandoFactura, fallas: &mut Vec<Falla>) -> Vec<Envio> {

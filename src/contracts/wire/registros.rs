@@ -60,7 +60,7 @@ wire_record!(DatosBodega { sucursal_id, nombre, direccion });
 wire_record!(CambiosBodega { nombre, direccion });
 
 wire_record!(Referencia { tipo, id, numero });
-wire_record!(LoteConsumido { lote_id, secuencia, fecha_ingreso, fecha_caducidad, cantidad, costo_unitario });
+wire_record!(LoteConsumido { lote_id, secuencia, fecha_ingreso, fecha_caducidad, cantidad, costo_unitario, origen_lote_id desde 2 });
 wire_record!(NumeroDocumento { rango_id, prefijo, consecutivo, resolucion });
 wire_record!(Autorizacion { desde, hasta, vigente_desde, vigente_hasta, resolucion, fecha_resolucion });
 

@@ -59,4 +59,4 @@ impl Catalogo for SinCatalogo {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

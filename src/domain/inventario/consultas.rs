@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 
 use super::{
     Inventario, LoteConsumido, MEMORIA_DE_RESERVAS, Resumen,
-    fifo::{Criterio, Toma},
+    fifo::{Criterio, Toma, visto},
     sumar,
 };
 use crate::domain::valores::{Cantidad, CostoTotal, Decimal};
@@ -59,7 +59,7 @@ impl Inventario {
         if stock < SIEMPRE_CABE {
             return true;
         }
-        let lotes = self.lotes.values().map(|l| l.cantidad);
+        let lotes = self.lotes.values().map(visto).map(|l| l.cantidad);
         let reservas = self.reservas.values().map(|r| r.cantidad);
         let escala = lotes.chain(reservas).map(Cantidad::valor).chain([cantidad]).map(|v| v.normalize().scale()).max();
         let enteros = 14_u32.saturating_sub(escala.unwrap_or(0));

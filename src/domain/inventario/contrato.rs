@@ -207,6 +207,8 @@ pub struct LoteConsumido {
     pub fecha_caducidad: Option<NaiveDate>,
     pub cantidad: Cantidad,
     pub costo_unitario: CostoUnitario,
+    /// The lot that a returned one came from; with it a lot that goes back where it was is what it was.
+    pub origen_lote_id: Option<Id>,
 }
 
 /// Stock that left or came in, with its lots and exact cost.

@@ -145,8 +145,13 @@ impl Inventario {
         else {
             return;
         };
-        let nuevo =
-            || Lote { lote_id: entra.lote_id.clone(), cantidad, costo_unitario, fecha_caducidad: caducidad, origen_lote_id: None };
+        let nuevo = || Lote {
+            lote_id: entra.lote_id.clone(),
+            cantidad,
+            costo_unitario,
+            fecha_caducidad: caducidad,
+            origen_lote_id: entra.origen_lote_id.clone(),
+        };
         self.lotes.entry(puesto).and_modify(|lote| lote.cantidad = cantidad).or_insert_with(nuevo);
         self.siguiente_secuencia = self.siguiente_secuencia.max(puesto.secuencia.saturating_add(1));
         self.stock = stock;

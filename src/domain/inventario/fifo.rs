@@ -41,6 +41,31 @@ fn vencido(lote: &Lote, fecha: NaiveDate) -> bool {
     lote.fecha_caducidad.is_some_and(|caduca| caduca < fecha)
 }
 
+/// A lot that a decision looks at. Tests count them: what a decision costs must not grow with the lots there are.
+pub(super) fn visto(lote: &Lote) -> &Lote {
+    #[cfg(test)]
+    conteo::sumar();
+    lote
+}
+
+#[cfg(test)]
+pub(super) mod conteo {
+    use std::cell::Cell;
+
+    thread_local! {
+        static VISTOS: Cell<usize> = const { Cell::new(0) };
+    }
+
+    pub fn sumar() {
+        VISTOS.set(VISTOS.get() + 1);
+    }
+
+    /// Lots looked at since the last time it was asked.
+    pub fn tomar() -> usize {
+        VISTOS.replace(0)
+    }
+}
+
 /// An exit in the making: what was taken, its exact cost, what is still missing.
 #[derive(Debug)]
 pub(super) struct Toma {
@@ -64,7 +89,7 @@ impl Toma {
             if self.faltante.is_zero() {
                 break;
             }
-            self.tomar_si(*puesto, lote, criterio);
+            self.tomar_si(*puesto, visto(lote), criterio);
         }
         self
     }
@@ -88,6 +113,7 @@ impl Toma {
             fecha_caducidad: lote.fecha_caducidad,
             cantidad,
             costo_unitario: lote.costo_unitario,
+            origen_lote_id: lote.origen_lote_id.clone(),
         });
     }
 
@@ -112,7 +138,7 @@ pub(super) fn demasiados_lotes(lotes: &BTreeMap<PuestoLote, Lote>, cantidad: Can
         return false;
     }
     let mut faltante = cantidad.valor();
-    for lote in lotes.values().filter(|l| criterio.admite(l)).take(MAX_LOTES_POR_SALIDA) {
+    for lote in lotes.values().map(visto).filter(|l| criterio.admite(l)).take(MAX_LOTES_POR_SALIDA) {
         if lote.cantidad.valor() >= faltante {
             return false;
         }

@@ -46,4 +46,4 @@ fn restar_costo(a: CostoTotal, b: CostoTotal) -> Option<CostoTotal> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -7,7 +7,7 @@ use std::{
 
 use chrono::NaiveDate;
 
-use super::{Confirmacion, Lote, PuestoLote, costo, restar, sumar, sumar_costo};
+use super::{Confirmacion, Lote, PuestoLote, costo, fifo::visto, restar, sumar, sumar_costo};
 use crate::domain::valores::{Cantidad, CostoTotal, Id};
 
 /// A set asked only for membership, never walked; its hasher has no random seed.
@@ -60,7 +60,7 @@ impl Resumen {
             devueltas: Box::new(Devueltas { ids: devueltas.iter().cloned().collect(), expulsadas: VecDeque::new() }),
             ..Self::default()
         };
-        for lote in lotes.values() {
+        for lote in lotes.values().map(visto) {
             let valor = costo(lote.cantidad, lote.costo_unitario).and_then(|c| sumar_costo(resumen.valor, c));
             resumen.valor = valor.unwrap_or(resumen.valor);
             resumen.poner_caducidad(lote.fecha_caducidad, lote.cantidad);

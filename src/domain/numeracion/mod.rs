@@ -5,7 +5,7 @@ mod decision;
 mod estado;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use contrato::*;
 pub use decision::*;

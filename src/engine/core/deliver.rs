@@ -410,17 +410,26 @@ pub(super) fn stale_version(slot: &Slot, message: &Message) -> Option<Falla> {
     version_esperada(expected, slot.version_now())
 }
 
-/// A reservation that another saga or command has met is observed: its refusal may come from it, or the figures that its events state.
-/// It stays, whatever follows in the epoch; so the recorded stream has every state that somebody saw.
+/// A reservation, of stock or of credit, that another saga or command has met is observed: its refusal may come from it, or the figures
+/// that its events state. It stays, whatever follows in the epoch; so the recorded stream has every state that somebody saw.
 pub(super) fn keep_what_is_observed(slot: &mut Slot, events: &[PendingEvent], message: &Message) {
-    if slot.elidable.is_empty() || slot.target.tipo != TipoAgregado::Inventario {
+    if slot.elidable.is_empty() || !matches!(slot.target.tipo, TipoAgregado::Inventario | TipoAgregado::Factura) {
         return;
     }
     let saga = message.paso.as_ref().map(|paso| (&paso.documento_id, paso.intento));
     slot.elidable.retain(|at| {
-        let whose = events[*at as usize].paso.as_ref().map(|paso| (&paso.documento_id, paso.intento));
+        let pending = &events[*at as usize];
+        if !pending.evento.as_ref().is_some_and(is_held_for_a_saga) {
+            return true;
+        }
+        let whose = pending.paso.as_ref().map(|paso| (&paso.documento_id, paso.intento));
         whose.is_some() && whose == saga
     });
+}
+
+/// What an Inventario, or an invoice, holds for the saga of another document. (The rest of an invoice's elidable events are its own.)
+fn is_held_for_a_saga(evento: &Evento) -> bool {
+    matches!(evento, Evento::Inventario(_) | Evento::Factura(EventoFactura::CreditoReservado { .. }))
 }
 
 /// Drops what `evento` makes unobservable; how many. Of a document, only what its own command led to: an edit that came before it

@@ -84,14 +84,10 @@ pub fn is_of_an_attempt(evento: &Evento) -> bool {
 
 /// Whether an event carries its whole document: the document's row is that event.
 pub fn carries_the_document(evento: &Evento) -> bool {
-    matches!(
-        evento,
-        Evento::Factura(EventoFactura::FacturaEmitida(_) | EventoFactura::FacturaAnulada(_))
-            | Evento::NotaCredito(EventoNotaCredito::NotaCreditoEmitida(_))
-    )
+    names_a_document(evento.tipo())
 }
 
-/// The same, by the event's name.
+/// The same of an event of which only the name is known.
 pub fn names_a_document(tipo: &str) -> bool {
     matches!(tipo, "FacturaEmitida" | "FacturaAnulada" | "NotaCreditoEmitida")
 }

@@ -3,8 +3,10 @@
 mod azar;
 mod borradores;
 mod cuarentena;
+mod fallas;
 mod notas;
 mod notas_dos_nodos;
+mod notas_observadas;
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -1,6 +1,6 @@
 //! Body of an invoice (`dominio.md` section 15).
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{ContextoCuerpo, ErroresCuerpo, catalogo::impuesto, id_o_nuevo, inventario::limite_cantidad, lector::Lector, leer};
 use crate::domain::{
@@ -130,6 +130,35 @@ pub fn cuerpo_linea(valor: &Value, factura_id: &Id) -> Result<ComandoFactura, Er
     leer(valor, CAMPOS_LINEA, |lector| {
         Some(ComandoFactura::AgregarLinea { factura_id: factura_id.clone(), linea: Box::new(linea_de(lector)?) })
     })
+}
+
+/// `DELETE /facturas/{id}/lineas/{numero}` as the command line states it.
+///
+/// # Errors
+/// Everything wrong with the body.
+pub fn cuerpo_quitar_linea(valor: &Value, factura_id: &Id) -> Result<ComandoFactura, ErroresCuerpo> {
+    leer(valor, &["linea"], |lector| {
+        let linea = lector.entero("linea", Regla::LineaValida);
+        let linea = lector.exigir("linea", Regla::LineaValida, linea);
+        // A line beyond any invoice's is as unknown as line 0.
+        let linea = u16::try_from(linea?).unwrap_or(0);
+        Some(ComandoFactura::QuitarLinea { factura_id: factura_id.clone(), linea })
+    })
+}
+
+/// Bodies of the command line name `factura_id`, which the routes have in their address: the id, and the rest as the route reads it.
+///
+/// # Errors
+/// IdValido, FacturaExiste when it is absent.
+pub fn factura_del_cuerpo(valor: &Value) -> Result<(Id, Value), ErroresCuerpo> {
+    let mut resto = valor.clone();
+    let factura_id = resto.as_object_mut().and_then(|campos| campos.shift_remove("factura_id"));
+    let solo_id = factura_id.map_or_else(|| json!({}), |id| json!({ "factura_id": id }));
+    let factura_id = leer(&solo_id, &["factura_id"], |lector| {
+        let factura_id = lector.id("factura_id");
+        lector.exigir("factura_id", Regla::FacturaExiste, factura_id)
+    })?;
+    Ok((factura_id, resto))
 }
 
 /// `POST /facturas/{id}/descuentos`: for the line `linea`, or for the document without it.

@@ -23,11 +23,11 @@ use chrono::NaiveDate;
 pub use errores::{ErrorForma, ErroresCuerpo};
 pub use factura::{
     MAXIMO_LINEAS, cuerpo_aplicar_descuento, cuerpo_borrador, cuerpo_emitir, cuerpo_factura, cuerpo_fechas, cuerpo_formas_pago,
-    cuerpo_linea,
+    cuerpo_linea, cuerpo_quitar_linea, factura_del_cuerpo,
 };
 pub use inventario::{cuerpo_entrada, cuerpo_inventario, cuerpo_salida, cuerpo_stock_minimo};
 pub use json::leer_json;
-pub use nota::{cuerpo_anular, cuerpo_emitir_nota, cuerpo_linea_nota, cuerpo_nota};
+pub use nota::{cuerpo_anular, cuerpo_emitir_nota, cuerpo_linea_nota, cuerpo_nota, cuerpo_respuesta_dian};
 pub use numeracion::{cuerpo_inutilizar, cuerpo_rango, cuerpo_renovar};
 use serde_json::Value;
 

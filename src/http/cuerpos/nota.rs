@@ -1,4 +1,4 @@
-//! Bodies of credit notes and of the annulment of an invoice (`dominio.md` sections 10 and 15).
+//! Bodies of credit notes, of the annulment of an invoice and of what the tax authority answered (`dominio.md` sections 10 and 15).
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{ContextoCuerpo, ErroresCuerpo, id_o_nuevo, inventario::limite_cantidad, lector::Lector, leer};
 use crate::domain::{
     facturacion::{
-        factura::{Campo, ComandoFactura},
+        factura::{Campo, ComandoFactura, EstadoDian, RespuestaDian},
         nota_credito::{ComandoNotaCredito, ConceptoNota, DatosNotaCredito, FechasNota, LINEAS_MAX, LineaNotaPedida},
     },
     inventario::PoliticaRetorno,
@@ -166,5 +166,25 @@ pub fn cuerpo_anular(valor: &Value, factura: Option<&Id>) -> Result<ComandoFactu
     leer(valor, &["factura_id", "motivo"], |lector| {
         let (factura_id, motivo) = (factura_id(lector, factura), motivo(lector));
         Some(ComandoFactura::AnularFactura { factura_id: factura_id?, motivo: motivo? })
+    })
+}
+
+/// Longer texts are not even taken; the domain says so of shorter ones that do not serve.
+const LARGO_CODIGO: usize = 64;
+const LARGO_MENSAJE: usize = 1_000;
+
+/// `POST /facturas/{id}/respuesta-dian`. Without an address (the command line) the body names `factura_id`.
+///
+/// # Errors
+/// Everything wrong with the body.
+pub fn cuerpo_respuesta_dian(valor: &Value, factura: Option<&Id>) -> Result<ComandoFactura, ErroresCuerpo> {
+    leer(valor, &["factura_id", "estado", "codigo", "mensaje"], |lector| {
+        let factura_id = factura_id(lector, factura);
+        let estado = lector.opcion("estado", &EstadoDian::TODOS.map(EstadoDian::nombre), Regla::TextoValido, EstadoDian::de_nombre);
+        let estado = lector.exigir("estado", Regla::TextoValido, estado);
+        let codigo = lector.texto("codigo", LARGO_CODIGO, Regla::TextoValido);
+        let mensaje = lector.texto("mensaje", LARGO_MENSAJE, Regla::TextoValido);
+        let respuesta = Box::new(RespuestaDian { estado: estado?, codigo, mensaje });
+        Some(ComandoFactura::RegistrarRespuestaDian { factura_id: factura_id?, respuesta })
     })
 }

@@ -255,6 +255,13 @@ fn nota(mapa: &mut Map<String, Value>) {
         ("lineas", json!({"type": "array", "maxItems": 500, "items": de("LineaNota")})),
     ];
     mapa.insert("NotaCredito".to_owned(), objeto(&["concepto", "motivo"], &[&nota[..], &fechas[..]].concat()));
+    let respuesta = [
+        ("factura_id", de("Id")),
+        ("estado", json!({"enum": ["ENVIADA", "ACEPTADA", "RECHAZADA"]})),
+        ("codigo", texto(64)),
+        ("mensaje", texto(1_000)),
+    ];
+    mapa.insert("RespuestaDian".to_owned(), objeto(&["estado"], &respuesta));
     mapa.insert("Anulacion".to_owned(), objeto(&["motivo"], &[("factura_id", de("Id")), ("motivo", motivo)]));
 }
 

@@ -128,7 +128,7 @@ fn respuestas(ruta: &Ruta) -> Value {
 
 /// POSTs to a collection create; POSTs that act on one thing answer 200.
 fn es_creacion(ruta: &Ruta) -> bool {
-    const ACCIONES: [&str; 10] = [
+    const ACCIONES: [&str; 11] = [
         "/reactivar",
         "/renovar",
         "/inutilizar",
@@ -138,6 +138,7 @@ fn es_creacion(ruta: &Ruta) -> bool {
         "/emitir",
         "/descartar",
         "/anular",
+        "/respuesta-dian",
         "{nota}/lineas",
     ];
     let accion = ACCIONES.iter().any(|fin| ruta.patron.ends_with(fin));

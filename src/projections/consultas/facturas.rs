@@ -1,20 +1,14 @@
 //! Invoices: one, or lists by client and by issue day.
 
-use chrono::{Datelike, NaiveDate};
+use chrono::NaiveDate;
 use serde_json::{Map, Value, json};
 
 use super::{
-    ConsultaError, Consultas, FiltroFacturas, Pagina, PaginaDe, Una, Varias,
-    catalogo::marcas,
-    cursor::{Escritor, Lector, huella},
+    ConsultaError, Consultas, FiltroFacturas, Pagina, PaginaDe, Una, Varias, catalogo::marcas, cursor::huella, lugar::Lugar,
     origen::particion_de,
 };
 use crate::{
-    domain::{
-        Contexto, Evento,
-        facturacion::factura::EventoFactura,
-        valores::{Id, Instante},
-    },
+    domain::{Contexto, Evento, facturacion::factura::EventoFactura, valores::Id},
     log::{Position, Topic},
     projections::{
         aggregate::Marks,
@@ -24,44 +18,6 @@ use crate::{
     },
     tables::{From, Row, Table, Value as Valor},
 };
-
-/// Place of an invoice in every list.
-struct Lugar {
-    fecha: NaiveDate,
-    creado_en: Instante,
-    factura_id: String,
-}
-
-impl Lugar {
-    fn de_fila(table: &'static Table, row: &Row) -> Result<Self, ConsultaError> {
-        let columns = Columns::new(table, row);
-        Ok(Self {
-            fecha: columns.date("fecha_emision")?,
-            creado_en: columns.timestamp("creado_en")?,
-            factura_id: columns.text("factura_id")?.to_string(),
-        })
-    }
-
-    fn leer(huella: u32, texto: &str) -> Result<Self, ConsultaError> {
-        let mut lector = Lector::new(huella, texto)?;
-        let dia = i32::try_from(lector.entero()?).ok().and_then(NaiveDate::from_num_days_from_ce_opt);
-        let fecha = dia.ok_or(ConsultaError::CursorInvalido)?;
-        Ok(Self { fecha, creado_en: Instante(lector.entero()?), factura_id: lector.id()?.to_string() })
-    }
-
-    fn escribir(&self, huella: u32) -> String {
-        let dia = i64::from(self.fecha.num_days_from_ce());
-        Escritor::default().entero(dia).entero(self.creado_en.micros()).texto(&self.factura_id).terminar(huella)
-    }
-
-    fn tras_en_dia(&self) -> From {
-        From::After(vec![Valor::Timestamp(self.creado_en), text_value(&self.factura_id)])
-    }
-
-    fn tras_en_cliente(&self) -> From {
-        From::After(vec![Valor::Date(self.fecha), Valor::Timestamp(self.creado_en), text_value(&self.factura_id)])
-    }
-}
 
 impl Consultas {
     /// The whole document: head, client copy, lines, totals, number and lots once issued; failures when it was refused.
@@ -126,7 +82,7 @@ impl Consultas {
         let tiene_mas = rows.len() > limite;
         rows.truncate(limite);
         let despues = match rows.last() {
-            Some(row) if tiene_mas => Some(Lugar::de_fila(table, row)?.escribir(huella)),
+            Some(row) if tiene_mas => Some(Lugar::de_fila(table, row, "factura_id")?.escribir(huella)),
             _ => None,
         };
         let items = rows.iter().map(|row| resumen(table, row)).collect::<Result<_, _>>()?;
@@ -142,7 +98,7 @@ impl Consultas {
         limite: usize,
     ) -> Result<Vec<Row>, ConsultaError> {
         let from = match desde {
-            Some(lugar) => lugar.tras_en_cliente(),
+            Some(lugar) => lugar.tras(),
             None if fin == NaiveDate::MAX => From::Start,
             None => From::At(vec![Valor::Date(fin)]),
         };
@@ -164,7 +120,7 @@ impl Consultas {
                 if dia < inicio {
                     return Ok(rows);
                 }
-                let en_dia = desde.filter(|l| l.fecha == dia).map_or(From::Start, Lugar::tras_en_dia);
+                let en_dia = desde.filter(|l| l.fecha == dia).map_or(From::Start, Lugar::tras_en_su_dia);
                 let faltan = limite - rows.len();
                 rows.extend(self.tables.slice(&FACTURAS_POR_DIA, &[Valor::Date(dia)], &en_dia, false, faltan)?);
                 if rows.len() >= limite {

@@ -12,6 +12,7 @@ mod esperas;
 mod explicacion;
 mod facturas;
 mod inventario;
+mod lugar;
 mod notas;
 mod origen;
 mod procesos;

@@ -8,6 +8,7 @@ use super::{
     ConsultaError, Consultas, Pagina, PaginaDe, Una, Varias,
     catalogo::marcas,
     cursor::{Escritor, Lector, huella},
+    lugar::Lugar,
     origen::particion_de,
 };
 use crate::{
@@ -91,7 +92,7 @@ impl Consultas {
             Some(texto) => {
                 let mut lector = Lector::new(huella, texto)?;
                 let creado_en = Valor::Timestamp(Instante(lector.entero()?));
-                From::After(vec![creado_en, text_value(&lector.texto()?)])
+                From::After(vec![creado_en, id_value(&lector.id()?)])
             }
         };
         let mut rows = self.tables.slice(&NOTAS_POR_FACTURA, &[id_value(factura)], &desde, false, limite + 1)?;
@@ -139,7 +140,7 @@ impl Consultas {
         let tiene_mas = rows.len() > limite;
         rows.truncate(limite);
         let despues = match rows.last() {
-            Some(row) if tiene_mas => Some(Lugar::de_fila(&NOTAS_LIBRO, row)?.escribir(huella)),
+            Some(row) if tiene_mas => Some(Lugar::de_fila(&NOTAS_LIBRO, row, "clave")?.escribir(huella)),
             _ => None,
         };
         let items = rows.iter().map(|row| {
@@ -249,40 +250,6 @@ fn resumen(columns: &Columns<'_>, nota: &str, factura: &str, emision: Option<Nai
         campos["fecha_emision"] = fecha(dia);
     }
     Ok(campos)
-}
-
-/// Place of a note in the book.
-struct Lugar {
-    fecha: NaiveDate,
-    creado_en: Instante,
-    clave: String,
-}
-
-impl Lugar {
-    fn de_fila(table: &'static Table, row: &Row) -> Result<Self, ConsultaError> {
-        let columns = Columns::new(table, row);
-        Ok(Self {
-            fecha: columns.date("fecha_emision")?,
-            creado_en: columns.timestamp("creado_en")?,
-            clave: columns.text("clave")?.to_string(),
-        })
-    }
-
-    fn leer(huella: u32, texto: &str) -> Result<Self, ConsultaError> {
-        let mut lector = Lector::new(huella, texto)?;
-        let dia = i32::try_from(lector.entero()?).ok().and_then(NaiveDate::from_num_days_from_ce_opt);
-        let fecha = dia.ok_or(ConsultaError::CursorInvalido)?;
-        Ok(Self { fecha, creado_en: Instante(lector.entero()?), clave: lector.texto()? })
-    }
-
-    fn escribir(&self, huella: u32) -> String {
-        let dia = i64::from(self.fecha.num_days_from_ce());
-        Escritor::default().entero(dia).entero(self.creado_en.micros()).texto(&self.clave).terminar(huella)
-    }
-
-    fn tras(&self) -> From {
-        From::After(vec![Valor::Date(self.fecha), Valor::Timestamp(self.creado_en), text_value(&self.clave)])
-    }
 }
 
 /// The draft in the shape of the issued document: its head at the top level.

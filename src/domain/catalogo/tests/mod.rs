@@ -5,7 +5,7 @@ mod casos_cliente;
 mod casos_descuento;
 mod casos_producto;
 mod casos_sucursal;
-mod propiedades;
+pub mod propiedades;
 
 use chrono::NaiveDate;
 

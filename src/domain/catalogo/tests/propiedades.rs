@@ -8,7 +8,7 @@ use super::*;
 use crate::domain::{
     catalogo::{
         cliente::{self, CambiosCliente, ComandoCliente, DatosCliente, EventoCliente},
-        producto::{self, CambiosProducto, ComandoProducto, DatosProducto},
+        producto::{self, CambiosProducto, ComandoProducto, DatosProducto, EventoProducto},
     },
     valores::{Decimal, Direccion, Identificacion, TipoIdentificacion},
 };
@@ -88,6 +88,24 @@ fn correr<C, E, S: PartialEq + std::fmt::Debug>(
         }
     }
     (eventos, estado)
+}
+
+/// The events of a client that random commands made.
+pub fn historia_de_cliente() -> impl Strategy<Value = Vec<EventoCliente>> {
+    proptest::collection::vec(comando_cliente(), 0..20).prop_map(|comandos| {
+        let (emisor, catalogo) = (Emisor::co(), CatalogoDePrueba::default());
+        let ctx = ContextoDecision::new(AHORA, &emisor, &catalogo);
+        correr(&comandos, |s, c| cliente::decidir(s, c, &ctx), cliente::evolucionar).0
+    })
+}
+
+/// The events of a product that random commands made.
+pub fn historia_de_producto() -> impl Strategy<Value = Vec<EventoProducto>> {
+    proptest::collection::vec(comando_producto(), 0..20).prop_map(|comandos| {
+        let (emisor, catalogo) = (Emisor::co(), CatalogoDePrueba::default());
+        let ctx = ContextoDecision::new(AHORA, &emisor, &catalogo);
+        correr(&comandos, |s, c| producto::decidir(s, c, &ctx), producto::evolucionar).0
+    })
 }
 
 proptest! {

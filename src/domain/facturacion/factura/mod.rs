@@ -33,4 +33,4 @@ pub const FORMAS_PAGO_MAX: usize = 100;
 pub const DIAS_CADUCIDAD: u64 = 30;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

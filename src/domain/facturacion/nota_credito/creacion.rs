@@ -12,7 +12,7 @@ use crate::domain::{
     ContextoDecision, Rechazo,
     facturacion::factura::{Campo, DIAS_CADUCIDAD, DireccionRespuesta, credito::LineaNotaCredito},
     inventario::PoliticaRetorno,
-    reglas::Falla,
+    reglas::{Falla, Momentos},
     valores::Id,
 };
 
@@ -25,8 +25,8 @@ type Lineas = Vec<Arc<LineaNotaCredito>>;
 fn borrador(datos: &DatosNotaCredito, ctx: &ContextoDecision<'_>) -> Result<(Arc<CabeceraNota>, Lineas), Rechazo> {
     let mut fallas = Vec::new();
     let cabecera = cabecera(datos, ctx);
-    reglas::revisar_cabecera(&cabecera, ctx, &mut fallas);
-    reglas::no_mas_de_500(datos.lineas.len(), &mut fallas);
+    reglas::revisar_cabecera(&cabecera, Momentos::CREAR, ctx, &mut fallas);
+    reglas::revisar_cuantas(datos.lineas.len(), Momentos::CREAR, &mut fallas);
     let pedidas = datos.lineas.iter().take(LINEAS_MAX).enumerate();
     let lineas: Lineas = pedidas.filter_map(|(i, pedida)| reglas::revisar_linea(i, pedida, ctx, &mut fallas)).collect();
     if fallas.is_empty() { Ok((Arc::new(cabecera), lineas)) } else { Err(Rechazo::new(fallas)) }
@@ -102,7 +102,7 @@ pub fn crear_y_emitir(
 /// Every failure of the line at once.
 pub fn agregar_linea(nota: &NotaCredito, pedida: &LineaNotaPedida, ctx: &ContextoDecision<'_>) -> Result<DecisionNota, Rechazo> {
     let mut fallas = Vec::new();
-    reglas::no_mas_de_500(nota.lineas.len() + 1, &mut fallas);
+    reglas::revisar_cuantas(nota.lineas.len() + 1, Momentos::LINEA, &mut fallas);
     match reglas::revisar_linea(nota.lineas.len(), pedida, ctx, &mut fallas).filter(|_| fallas.is_empty()) {
         Some(linea) => Ok(DecisionNota::con_eventos(vec![EventoNotaCredito::LineaNotaCreditoAgregada {
             factura_id: nota.factura_id.clone(),
@@ -140,8 +140,8 @@ fn emision(
     ctx: &ContextoDecision<'_>,
 ) -> DecisionNota {
     let mut errores: Vec<Falla> = Vec::new();
-    reglas::revisar_cabecera(&cabecera, ctx, &mut errores);
-    reglas::tiene_lineas(lineas.len(), &mut errores);
+    reglas::revisar_cabecera(&cabecera, Momentos::EMITIR, ctx, &mut errores);
+    reglas::revisar_cuantas(lineas.len(), Momentos::EMITIR, &mut errores);
     let (factura_id, nota_id) = (factura_id.clone(), nota_id.clone());
     if !errores.is_empty() {
         let rechazada = EventoNotaCredito::NotaCreditoRechazada { factura_id, nota_id, intento, errores };

@@ -16,8 +16,18 @@ pub use decision::{decidir, reanudar, vencimiento};
 pub use estado::*;
 pub use plegado::{anotar, elidibles, evolucionar};
 
+use crate::domain::{
+    facturacion::factura::credito,
+    reglas::{Momentos, Regla},
+};
+
+/// The rules of a note, its own and those of its invoice, and their moments, for the catalogue of rules.
+pub fn momentos_de_reglas() -> impl Iterator<Item = (Regla, Momentos)> {
+    reglas::momentos().chain(credito::momentos_de_reglas())
+}
+
 /// Most lines of a note.
 pub const LINEAS_MAX: usize = 500;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

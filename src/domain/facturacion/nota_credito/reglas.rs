@@ -11,20 +11,59 @@ use super::{CabeceraNota, LINEAS_MAX, LineaNotaPedida};
 use crate::domain::{
     ContextoDecision,
     facturacion::factura::credito::{Acreditado, LineaNotaCredito},
-    reglas::{Falla, Regla, motivo_valido},
+    reglas::{Especificacion, Falla, Momentos, Regla, aplicables, motivo_valido},
     valores::{Cantidad, Decimal, Dinero, ErrorDecimal},
 };
 
 /// A rule over the head: adds its failures, if any.
-type ReglaCabecera = fn(&CabeceraNota, &ContextoDecision<'_>, &mut Vec<Falla>);
+type DeCabecera = fn(&CabeceraNota, &ContextoDecision<'_>, &mut Vec<Falla>);
+/// A rule over a line as the caller states it; `indice` from 0.
+type DeLinea = fn(usize, &LineaNotaPedida, &ContextoDecision<'_>, &mut Vec<Falla>);
+/// A rule over how many lines there are.
+type DeCuantas = fn(usize, &mut Vec<Falla>);
 
-/// Of the head; at its creation and at its issue.
-const DE_CABECERA: &[ReglaCabecera] =
-    &[motivo, sucursal_valida, fecha_emision_valida, max_dias_futuro_valido, fecha_autorizacion_valida, fecha_caducidad_valida];
+const CE: Momentos = Momentos::CREAR.y(Momentos::EMITIR);
+const L: Momentos = Momentos::LINEA;
+const E: Momentos = Momentos::EMITIR;
 
-/// Applies every rule of the head.
-pub fn revisar_cabecera(cabecera: &CabeceraNota, ctx: &ContextoDecision<'_>, fallas: &mut Vec<Falla>) {
-    DE_CABECERA.iter().for_each(|regla| regla(cabecera, ctx, fallas));
+/// Of the head.
+const CABECERA: &[Especificacion<DeCabecera>] = &[
+    Especificacion::new(Regla::MotivoValido, CE, motivo),
+    Especificacion::new(Regla::SucursalValida, CE, sucursal_valida),
+    Especificacion::new(Regla::FechaEmisionValida, CE, fecha_emision_valida),
+    Especificacion::new(Regla::MaxDiasFuturoValido, CE, max_dias_futuro_valido),
+    Especificacion::new(Regla::FechaAutorizacionValida, CE, fecha_autorizacion_valida),
+    Especificacion::new(Regla::FechaCaducidadValida, CE, fecha_caducidad_valida),
+];
+
+/// Of each line.
+const LINEA: &[Especificacion<DeLinea>] = &[
+    Especificacion::new(Regla::LineaValida, L, credito_valido),
+    Especificacion::new(Regla::LineaValida, L, devolucion_valida),
+    Especificacion::new(Regla::BodegaValida, L, bodega_valida),
+];
+
+/// Of how many lines there are.
+const CUANTAS: &[Especificacion<DeCuantas>] = &[
+    Especificacion::new(Regla::LineaValida, Momentos::DE_BORRADOR, no_mas_de_500),
+    Especificacion::new(Regla::NotaCreditoTieneLineas, E, tiene_lineas),
+];
+
+/// The rules that a note tells by itself and their moments, for the catalogue of rules.
+pub fn momentos() -> impl Iterator<Item = (Regla, Momentos)> {
+    let cabecera = CABECERA.iter().map(|e| (e.regla, e.cuando));
+    let lineas = LINEA.iter().map(|e| (e.regla, e.cuando));
+    cabecera.chain(lineas).chain(CUANTAS.iter().map(|e| (e.regla, e.cuando)))
+}
+
+/// Applies every rule of the head at a moment.
+pub fn revisar_cabecera(cabecera: &CabeceraNota, momento: Momentos, ctx: &ContextoDecision<'_>, fallas: &mut Vec<Falla>) {
+    aplicables(CABECERA, momento).for_each(|(evaluar, _)| evaluar(cabecera, ctx, fallas));
+}
+
+/// Applies every rule of the number of lines at a moment.
+pub fn revisar_cuantas(cuantas: usize, momento: Momentos, fallas: &mut Vec<Falla>) {
+    aplicables(CUANTAS, momento).for_each(|(evaluar, _)| evaluar(cuantas, fallas));
 }
 
 fn motivo(cabecera: &CabeceraNota, _: &ContextoDecision<'_>, fallas: &mut Vec<Falla>) {
@@ -79,8 +118,8 @@ fn fecha_caducidad_valida(cabecera: &CabeceraNota, _: &ContextoDecision<'_>, fal
     }
 }
 
-/// NotaCreditoTieneLineas, at its issue.
-pub fn tiene_lineas(cuantas: usize, fallas: &mut Vec<Falla>) {
+/// NotaCreditoTieneLineas: at least one.
+fn tiene_lineas(cuantas: usize, fallas: &mut Vec<Falla>) {
     if cuantas == 0 {
         let mensaje = "la nota no tiene líneas; indique qué líneas de la factura acredita";
         fallas.push(Falla::new(Regla::NotaCreditoTieneLineas, "/lineas", mensaje));
@@ -88,7 +127,7 @@ pub fn tiene_lineas(cuantas: usize, fallas: &mut Vec<Falla>) {
 }
 
 /// LineaValida, its bound: at most 500 lines.
-pub fn no_mas_de_500(cuantas: usize, fallas: &mut Vec<Falla>) {
+fn no_mas_de_500(cuantas: usize, fallas: &mut Vec<Falla>) {
     if cuantas > LINEAS_MAX {
         let mensaje = format!("la nota tiene {cuantas} líneas y el máximo es {LINEAS_MAX}; repártalas en varias notas");
         fallas.push(Falla::new(Regla::LineaValida, "/lineas", mensaje).con("lineas", cuantas));
@@ -103,64 +142,74 @@ pub fn revisar_linea(
     fallas: &mut Vec<Falla>,
 ) -> Option<Arc<LineaNotaCredito>> {
     let antes = fallas.len();
-    let campo = |nombre: &str| format!("/lineas/{indice}/{nombre}");
-    let acreditado = acreditado(pedida, &campo, fallas);
-    let por_cantidad = matches!(acreditado, Some(Acreditado::Cantidad { .. }));
-    let afecta_inventario = pedida.afecta_inventario.unwrap_or(por_cantidad);
-    if acreditado.is_some() && afecta_inventario && !por_cantidad {
-        let mensaje = "una línea por monto no devuelve inventario; indique cantidad o afecta_inventario false";
-        fallas.push(Falla::new(Regla::LineaValida, campo("afecta_inventario"), mensaje));
-    }
-    if let Some(id) = &pedida.bodega_id
-        && !ctx.catalogo.bodega(id).is_some_and(|b| b.activa)
-    {
-        let mensaje = format!("la bodega {id} no existe o está inactiva; indique otra");
-        fallas.push(Falla::new(Regla::BodegaValida, campo("bodega_id"), mensaje).con("bodega_id", id));
-    }
+    aplicables(LINEA, L).for_each(|(evaluar, _)| evaluar(indice, pedida, ctx, fallas));
     if fallas.len() > antes {
         return None;
     }
+    let acreditado = acreditado(pedida).ok()?;
     Some(Arc::new(LineaNotaCredito {
         numero: u16::try_from(indice + 1).ok()?,
         linea_factura: pedida.linea_factura,
-        acreditado: acreditado?,
-        afecta_inventario,
+        afecta_inventario: pedida.afecta_inventario.unwrap_or(matches!(acreditado, Acreditado::Cantidad { .. })),
+        acreditado,
         bodega_id: pedida.bodega_id.clone(),
     }))
 }
 
-/// LineaValida and PrecisionExcedida: a quantity or an amount, one of both, above zero, within its digits.
-fn acreditado(pedida: &LineaNotaPedida, campo: &dyn Fn(&str) -> String, fallas: &mut Vec<Falla>) -> Option<Acreditado> {
-    let mut fallar = |regla, nombre: &str, mensaje: &str, valor: Option<Decimal>| {
-        let falla = Falla::new(regla, campo(nombre), mensaje);
-        fallas.push(match valor {
-            Some(valor) => falla.con(nombre, valor),
-            None => falla,
-        });
-        None
-    };
+fn campo(indice: usize, nombre: &str) -> String {
+    format!("/lineas/{indice}/{nombre}")
+}
+
+/// LineaValida, or PrecisionExcedida: a quantity or an amount, one of both, above zero, within its digits.
+fn credito_valido(indice: usize, pedida: &LineaNotaPedida, _: &ContextoDecision<'_>, fallas: &mut Vec<Falla>) {
+    let Err((regla, nombre, mensaje)) = acreditado(pedida) else { return };
+    let falla = Falla::new(regla, campo(indice, nombre), mensaje);
+    let valor = if nombre == "cantidad" { pedida.cantidad } else { pedida.monto };
+    let uno_solo = pedida.cantidad.is_some() != pedida.monto.is_some();
+    fallas.push(match valor.filter(|_| uno_solo) {
+        Some(valor) => falla.con(nombre, valor),
+        None => falla,
+    });
+}
+
+/// LineaValida: only a quantity brings goods back.
+fn devolucion_valida(indice: usize, pedida: &LineaNotaPedida, _: &ContextoDecision<'_>, fallas: &mut Vec<Falla>) {
+    if pedida.afecta_inventario == Some(true) && matches!(acreditado(pedida), Ok(Acreditado::Monto { .. })) {
+        let mensaje = "una línea por monto no devuelve inventario; indique cantidad o afecta_inventario false";
+        fallas.push(Falla::new(Regla::LineaValida, campo(indice, "afecta_inventario"), mensaje));
+    }
+}
+
+/// BodegaValida, when one is stated: it exists and is active.
+fn bodega_valida(indice: usize, pedida: &LineaNotaPedida, ctx: &ContextoDecision<'_>, fallas: &mut Vec<Falla>) {
+    let Some(id) = &pedida.bodega_id else { return };
+    if !ctx.catalogo.bodega(id).is_some_and(|b| b.activa) {
+        let mensaje = format!("la bodega {id} no existe o está inactiva; indique otra");
+        fallas.push(Falla::new(Regla::BodegaValida, campo(indice, "bodega_id"), mensaje).con("bodega_id", id));
+    }
+}
+
+/// What a line credits.
+///
+/// # Errors
+/// The rule, the field and the message of what is wrong with it.
+fn acreditado(pedida: &LineaNotaPedida) -> Result<Acreditado, (Regla, &'static str, &'static str)> {
     match (pedida.cantidad, pedida.monto) {
         (Some(cantidad), None) => match Cantidad::nuevo(cantidad) {
-            Ok(valida) if !valida.es_cero() => Some(Acreditado::Cantidad { cantidad: valida }),
+            Ok(cantidad) if !cantidad.es_cero() => Ok(Acreditado::Cantidad { cantidad }),
             Ok(_) | Err(ErrorDecimal::Rango | ErrorDecimal::Formato) => {
-                fallar(Regla::LineaValida, "cantidad", "la cantidad debe ser mayor que cero", Some(cantidad))
+                Err((Regla::LineaValida, "cantidad", "la cantidad debe ser mayor que cero"))
             }
             Err(ErrorDecimal::Precision) => {
-                let mensaje = "la cantidad tiene como máximo 6 decimales y 14 dígitos";
-                fallar(Regla::PrecisionExcedida, "cantidad", mensaje, Some(cantidad))
+                Err((Regla::PrecisionExcedida, "cantidad", "la cantidad tiene como máximo 6 decimales y 14 dígitos"))
             }
         },
-        (None, Some(monto)) if monto <= Decimal::ZERO => {
-            fallar(Regla::LineaValida, "monto", "el monto debe ser mayor que cero", Some(monto))
-        }
+        (None, Some(monto)) if monto <= Decimal::ZERO => Err((Regla::LineaValida, "monto", "el monto debe ser mayor que cero")),
         (None, Some(monto)) => match Dinero::nuevo(monto) {
-            Ok(monto) => Some(Acreditado::Monto { monto }),
-            Err(_) => {
-                let mensaje = "el monto tiene como máximo 2 decimales y es menor que 10^15";
-                fallar(Regla::PrecisionExcedida, "monto", mensaje, Some(monto))
-            }
+            Ok(monto) => Ok(Acreditado::Monto { monto }),
+            Err(_) => Err((Regla::PrecisionExcedida, "monto", "el monto tiene como máximo 2 decimales y es menor que 10^15")),
         },
-        (Some(_), Some(_)) => fallar(Regla::LineaValida, "monto", "indique cantidad o monto, no ambos", None),
-        (None, None) => fallar(Regla::LineaValida, "cantidad", "indique cantidad o monto", None),
+        (Some(_), Some(_)) => Err((Regla::LineaValida, "monto", "indique cantidad o monto, no ambos")),
+        (None, None) => Err((Regla::LineaValida, "cantidad", "indique cantidad o monto")),
     }
 }

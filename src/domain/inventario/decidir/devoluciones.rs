@@ -71,15 +71,16 @@ fn lotes_nuevos(inventario: &Inventario, devolucion: &DevolucionPedida) -> (Vec<
     let mut origenes: Vec<&LoteConsumido> = devolucion.lotes.iter().collect();
     origenes.sort_by_key(|lote| (lote.fecha_ingreso, lote.secuencia));
     let nuevos: Vec<LoteConsumido> = (inventario.siguiente_secuencia..)
-        .zip(&origenes)
+        .zip(origenes)
         .map(|(secuencia, origen)| LoteConsumido {
             lote_id: Id::compuesto(&[&format!("L-{secuencia}")]),
             secuencia,
             fecha_ingreso: devolucion.fecha,
+            origen_lote_id: Some(origen.lote_id.clone()),
             ..(*origen).clone()
         })
         .collect();
-    let creados = nuevos.iter().zip(origenes).map(|(lote, origen)| EventoInventario::LoteCreado {
+    let creados = nuevos.iter().map(|lote| EventoInventario::LoteCreado {
         inventario_id: inventario.inventario_id.clone(),
         lote_id: lote.lote_id.clone(),
         secuencia: lote.secuencia,
@@ -87,7 +88,7 @@ fn lotes_nuevos(inventario: &Inventario, devolucion: &DevolucionPedida) -> (Vec<
         costo_unitario: lote.costo_unitario,
         fecha_ingreso: lote.fecha_ingreso,
         fecha_caducidad: lote.fecha_caducidad,
-        origen_lote_id: Some(origen.lote_id.clone()),
+        origen_lote_id: lote.origen_lote_id.clone(),
     });
     (creados.collect(), nuevos.into())
 }

@@ -85,6 +85,7 @@ fn eventos(inventario: &Inventario, entrada: &Entrada<'_>, cifras: &Cifras, ctx:
         fecha_caducidad: entrada.fecha_caducidad,
         cantidad: cifras.cantidad,
         costo_unitario: cifras.costo_unitario,
+        origen_lote_id: None,
     };
     let creado = EventoInventario::LoteCreado {
         inventario_id: inventario.inventario_id.clone(),

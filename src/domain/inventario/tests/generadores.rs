@@ -45,6 +45,17 @@ pub fn comandos() -> impl Strategy<Value = Vec<ComandoInventario>> {
     prop::collection::vec(comando(), 1..60)
 }
 
+/// The events of an Inventario that random commands made.
+pub fn historia() -> impl Strategy<Value = Vec<EventoInventario>> {
+    comandos().prop_map(|comandos| {
+        let mut mesa = Mesa::creada();
+        for comando in &comandos {
+            let _granted_or_refused = mesa.hacer(comando);
+        }
+        mesa.historia
+    })
+}
+
 /// Quantities of every size, extremes included.
 fn cantidad_cualquiera() -> impl Strategy<Value = Cantidad> {
     prop_oneof![0_i64..50, 0_i64..99_999_999_999_999]
@@ -70,6 +81,7 @@ fn lote_cualquiera() -> impl Strategy<Value = LoteConsumido> {
             fecha_caducidad: caduca.map(dia),
             cantidad,
             costo_unitario,
+            origen_lote_id: None,
         },
     )
 }

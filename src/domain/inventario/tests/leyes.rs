@@ -286,6 +286,7 @@ proptest! {
             fecha_caducidad: None,
             cantidad: Cantidad::nuevo(Decimal::new(*q, 3)).unwrap(),
             costo_unitario: costo_unitario("1.5"),
+            origen_lote_id: None,
         }).collect();
         let mut queda: i64 = partes.iter().map(|(q, _)| q).sum();
         let mut lineas: Vec<i64> = partes.iter().map(|(_, l)| { let l = (*l).min(queda); queda -= l; l }).collect();

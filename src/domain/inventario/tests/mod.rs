@@ -1,8 +1,9 @@
 //! Tests of Inventario: given / when / then scenarios, and laws.
 
+mod diez_mil_lotes;
 mod escenarios_fifo;
 mod escenarios_movimientos;
 mod escenarios_reservas;
-mod generadores;
+pub mod generadores;
 mod leyes;
-mod mesa;
+pub mod mesa;

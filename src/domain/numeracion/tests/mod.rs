@@ -2,7 +2,7 @@
 
 mod asignar;
 mod cambios;
-mod propiedades;
+pub mod propiedades;
 
 use std::sync::Arc;
 

@@ -48,6 +48,18 @@ fn comando(e: &Escenario, paso: &Paso) -> ComandoRango {
     }
 }
 
+/// The events of a range that random commands made.
+pub fn historia() -> impl Strategy<Value = Vec<EventoRango>> {
+    (0_u64..15, proptest::collection::vec(paso(), 0..80)).prop_map(|(largo, pasos)| {
+        let mut e = Escenario::con_rango(1, 1 + largo);
+        for paso in &pasos {
+            let comando = comando(&e, paso);
+            let _granted_or_refused = e.aplicar(&comando);
+        }
+        e.eventos
+    })
+}
+
 /// What the rules say in the plainest way: sets of everything ever given and voided.
 #[derive(Default)]
 struct Modelo {

@@ -1,5 +1,6 @@
 //! Random commands over 20 products and 3 warehouses through the core, against a model that decides one command after the other with
-//! integers and lists, and shares no code with the domain: stock, values, documents and numbers are compared as text, byte for byte.
+//! integers and lists, and shares no code with the domain: stock, values, documents (invoices, drafts, credit notes, annulments) and
+//! numbers are compared as text, byte for byte.
 //!
 //! `AZAR_COMANDOS` (5,000 when absent) and `AZAR_SEMILLA` say how many and which; `make noche` runs 100,000 in release.
 
@@ -9,17 +10,23 @@ use std::fmt::Write;
 
 use chrono::{Days, NaiveDate};
 
-use super::*;
+use super::{notas, *};
 use crate::domain::{
     catalogo::{descuento::ValorDeclarado, producto::Impuesto},
-    facturacion::factura::{DescuentoPedido, EstadoFactura, Factura},
-    inventario::MotivoSalida,
+    facturacion::{
+        factura::{DescuentoPedido, EstadoFactura, Factura},
+        nota_credito::{DatosNotaCredito, FechasNota, NotaCredito, clave_nota},
+    },
+    inventario::{MotivoSalida, PoliticaRetorno},
     valores::Porcentaje,
 };
-use modelo::{Descuento, Linea, Modelo, Orden};
+use modelo::{Descuento, Linea, Modelo, Orden, Parte};
 
 pub const PRODUCTOS: usize = 20;
 pub const BODEGAS: [&str; 3] = ["PRINCIPAL", "B2", "B3"];
+
+/// Days after the first of January of the issue day of notes: the day after that of the invoices.
+pub const DIA_DE_NOTAS: u64 = 322;
 
 /// splitmix64.
 struct Azar(u64);
@@ -75,18 +82,29 @@ impl Azar {
                 Orden::Salida { producto, bodega, cantidad: 1 + self.bajo(500) }
             }
             27..30 => Orden::Precio { producto: self.bajo(PRODUCTOS as u64) as usize, precio: 1 + self.bajo(50_000) },
-            30..70 => Orden::Factura { borrador: false, lineas: self.lineas(1), descuento: self.descuento() },
-            70..77 => Orden::Factura { borrador: true, lineas: self.lineas(0), descuento: None },
-            77..83 => Orden::AgregarLinea { factura: alguno(self), linea: self.linea() },
-            83..86 => Orden::QuitarLinea { factura: alguno(self), linea: 1 + self.bajo(4) as usize },
-            86..90 => {
+            30..64 => Orden::Factura { borrador: false, lineas: self.lineas(1), descuento: self.descuento() },
+            64..70 => Orden::Factura { borrador: true, lineas: self.lineas(0), descuento: None },
+            70..75 => Orden::AgregarLinea { factura: alguno(self), linea: self.linea() },
+            75..78 => Orden::QuitarLinea { factura: alguno(self), linea: 1 + self.bajo(4) as usize },
+            78..81 => {
                 let linea = if self.bajo(2) == 0 { Some(1 + self.bajo(3) as usize) } else { None };
                 let descuento = self.descuento().unwrap_or(Descuento::Porcentaje(0));
                 Orden::AplicarDescuento { factura: alguno(self), linea, descuento }
             }
-            90..98 => Orden::Emitir { factura: alguno(self) },
+            81..87 => Orden::Emitir { factura: alguno(self) },
+            87..97 => Orden::Nota { factura: alguno(self), lineas: self.partes(), reversa: self.bajo(3) == 0 },
+            97..99 => Orden::Anular { factura: alguno(self) },
             _ => Orden::Descartar { factura: alguno(self) },
         }
+    }
+
+    /// Lines of a note: of the first ones of its invoice, now and then of one that it has not.
+    fn partes(&mut self) -> Vec<(usize, Parte)> {
+        let parte = |azar: &mut Self| {
+            let parte = if azar.bajo(4) == 0 { Parte::Monto(1 + azar.bajo(40_000)) } else { Parte::Cantidad(1 + azar.bajo(400)) };
+            (1 + azar.bajo(4) as usize, parte)
+        };
+        (0..1 + self.bajo(2)).map(|_| parte(self)).collect()
     }
 
     fn lineas(&mut self, minimo: u64) -> Vec<Linea> {
@@ -100,6 +118,10 @@ fn producto_id(producto: usize) -> Id {
 
 fn factura_id(factura: usize) -> Id {
     id(&format!("f{factura}"))
+}
+
+pub fn nota_id(orden: usize) -> Id {
+    id(&format!("n{orden}"))
 }
 
 fn cien(valor: u64) -> Decimal {
@@ -185,13 +207,26 @@ fn comando(orden: &Orden, n: usize, documentos: usize) -> Comando {
             Comando::Factura(ComandoFactura::EmitirFactura { factura_id: factura_id(*factura), fechas: None })
         }
         Orden::Descartar { factura } => Comando::Factura(ComandoFactura::DescartarFactura { factura_id: factura_id(*factura) }),
+        Orden::Nota { factura, lineas, reversa } => nota(*factura, n, lineas, *reversa),
+        Orden::Anular { factura } => notas::annul(factura_id(*factura).as_str()),
     }
+}
+
+fn nota(factura: usize, n: usize, lineas: &[(usize, Parte)], reversa: bool) -> Comando {
+    let pedida = |(linea, parte): &(usize, Parte)| match parte {
+        Parte::Cantidad(cantidad) => notas::por_cantidad(*linea as u16, &cien(*cantidad).to_string()),
+        Parte::Monto(monto) => notas::por_monto(*linea as u16, &cien(*monto).to_string()),
+    };
+    let politica_retorno = Some(if reversa { PoliticaRetorno::ReversaFifo } else { PoliticaRetorno::LoteNuevo });
+    let fechas = FechasNota { fecha_emision: Some(dia(DIA_DE_NOTAS)), ..FechasNota::default() };
+    let datos = DatosNotaCredito { politica_retorno, fechas, ..notas::datos(lineas.iter().map(pedida).collect()) };
+    notas::crear(factura_id(factura).as_str(), nota_id(n).as_str(), datos)
 }
 
 /// A node with the catalogue of the run: products of IVA 19, IVA 5 and excluded, in turn, and an empty stock of each in each warehouse.
 fn nodo() -> Node {
     let mut node = Node::new(Ownership::all(PARTITIONS));
-    let mut semilla: Vec<Comando> = catalogue().into_iter().take(4).collect();
+    let mut semilla: Vec<Comando> = catalogue().into_iter().take(5).collect();
     for bodega in &BODEGAS[1..] {
         semilla.push(Comando::Bodega(ComandoBodega::CrearBodega {
             bodega_id: id(bodega),
@@ -234,7 +269,7 @@ fn surtido(producto: usize) -> Vec<Comando> {
 }
 
 /// Everything the core came to, as text.
-fn del_nucleo(node: &mut Node, documentos: usize) -> String {
+fn del_nucleo(node: &mut Node, documentos: usize, creditos: &[(usize, usize)]) -> String {
     let mut texto = String::new();
     for producto in 0..PRODUCTOS {
         for bodega in BODEGAS {
@@ -260,7 +295,33 @@ fn del_nucleo(node: &mut Node, documentos: usize) -> String {
         documento(estado, &mut texto);
         node.core.slots.remove(&target);
     }
+    for (factura, orden) in creditos {
+        let target = Direccionado::documento(clave_nota(&factura_id(*factura), &nota_id(*orden)));
+        let place = node.core.activate(&target).expect("activar");
+        let SlotState::NotaCredito(Some(estado)) = &node.core.slots[place].state else { panic!("no hay nota {}", target.id) };
+        credito(estado, &mut texto);
+        node.core.slots.remove(&target);
+    }
     texto
+}
+
+fn credito(estado: &NotaCredito, texto: &mut String) {
+    write!(texto, "{}:{} ", estado.factura_id, estado.nota_id).expect("texto");
+    let Some(emitida) = &estado.emitida else {
+        writeln!(texto, "{}", estado.estado.nombre()).expect("texto");
+        return;
+    };
+    let (total, costo) = (emitida.totales.total, emitida.costo_devuelto.valor().normalize());
+    writeln!(texto, "{} total {total} costo {costo}", emitida.numero).expect("texto");
+    for l in emitida.lineas.iter() {
+        writeln!(texto, "  {} {} {}", l.linea.linea_factura, l.subtotal, l.valor_impuesto).expect("texto");
+    }
+    for devuelto in &emitida.grupos {
+        let g = &devuelto.grupo;
+        let lotes: Vec<String> =
+            g.lotes.iter().map(|l| format!("{} {} a {}", l.fecha_ingreso, l.cantidad, l.costo_unitario)).collect();
+        writeln!(texto, "  vuelve {} a {}: [{}]", g.producto_id, g.bodega_id, lotes.join(", ")).expect("texto");
+    }
 }
 
 fn documento(estado: &Factura, texto: &mut String) {
@@ -295,6 +356,7 @@ fn miles_de_comandos_al_azar_dan_lo_que_da_un_modelo_secuencial() {
     let mut azar = Azar(semilla);
     let (mut node, mut modelo) = (nodo(), Modelo::new());
     let mut documentos = 0;
+    let mut creditos = Vec::new();
     let mut anterior: Option<(String, Comando)> = None;
     let mut repetidos = 0;
     for n in 0..cuantos as usize {
@@ -304,7 +366,10 @@ fn miles_de_comandos_al_azar_dan_lo_que_da_un_modelo_secuencial() {
         if matches!(orden, Orden::Factura { .. }) {
             documentos += 1;
         }
-        modelo.dar(&orden);
+        if let Orden::Nota { factura, .. } = orden {
+            creditos.push((factura, n));
+        }
+        modelo.dar(&orden, n);
         node.give(&command_id, comando.clone());
         // A command that comes twice is decided once.
         if azar.bajo(50) == 0
@@ -320,13 +385,13 @@ fn miles_de_comandos_al_azar_dan_lo_que_da_un_modelo_secuencial() {
     }
     node.end_epoch();
     assert_eq!(node.core.stats.duplicates, repetidos);
-    let (suyo, nuestro) = (modelo.texto(), del_nucleo(&mut node, documentos));
+    let (suyo, nuestro) = (modelo.texto(), del_nucleo(&mut node, documentos, &creditos));
     if let Some((linea, (a, b))) = suyo.lines().zip(nuestro.lines()).enumerate().find(|(_, (a, b))| a != b) {
         panic!("semilla {semilla}, línea {linea}:\n modelo {a}\n núcleo {b}");
     }
     assert_eq!(suyo.len(), nuestro.len());
     // The run met every ending there is.
-    for estado in ["BORRADOR", "EMITIDA", "RECHAZADA", "DESCARTADA"] {
-        assert!(nuestro.contains(estado), "ninguna factura quedó {estado}");
+    for estado in ["BORRADOR", "EMITIDA", "RECHAZADA", "DESCARTADA", "ANULADA", "NC1 ", "NC9 "] {
+        assert!(nuestro.contains(estado), "ningún documento quedó {estado}");
     }
 }

@@ -7,7 +7,7 @@ use super::{
 use crate::domain::facturacion::factura::{EstadoDian, EstadoFactura};
 
 /// Both nodes with the catalogue.
-fn preparados() -> (Node, Node) {
+pub fn preparados() -> (Node, Node) {
     let (mut a, mut b) = two_nodes();
     for (n, comando) in catalogue().into_iter().enumerate() {
         let target = comando.destino();
@@ -22,11 +22,11 @@ fn preparados() -> (Node, Node) {
     (a, b)
 }
 
-fn es_de_catalogo(target: &Direccionado) -> bool {
+pub fn es_de_catalogo(target: &Direccionado) -> bool {
     matches!(target.tipo.contexto(), crate::domain::Contexto::Catalogo | crate::domain::Contexto::Numeracion)
 }
 
-fn dar(a: &mut Node, b: &mut Node, command_id: &str, comando: Comando) {
+pub fn dar(a: &mut Node, b: &mut Node, command_id: &str, comando: Comando) {
     let node = if a.core.ownership.is_local(&comando.destino()) { &mut *a } else { &mut *b };
     node.give(command_id, comando);
     a.end_epoch();
@@ -34,7 +34,7 @@ fn dar(a: &mut Node, b: &mut Node, command_id: &str, comando: Comando) {
 }
 
 /// Delivers the messages that wait, once: how many there were.
-fn un_turno(a: &mut Node, b: &mut Node) -> usize {
+pub fn un_turno(a: &mut Node, b: &mut Node) -> usize {
     let messages: Vec<_> = a.remote.drain(..).chain(b.remote.drain(..)).collect();
     let cuantos = messages.len();
     for (to, key, envelope) in messages {
@@ -47,7 +47,12 @@ fn un_turno(a: &mut Node, b: &mut Node) -> usize {
 }
 
 /// The process dies: what it knows is what it recorded. Its open sagas are driven again.
-fn morir(node: &mut Node, es_b: bool) {
+pub fn morir(node: &mut Node, es_b: bool) {
+    morir_hasta(node, es_b, NOW);
+}
+
+/// The same; it comes back at an instant.
+pub fn morir_hasta(node: &mut Node, es_b: bool, vuelve: Instante) {
     let mut again = Node::new(node.core.ownership.clone());
     if es_b {
         catalogue().iter().filter(|c| es_de_catalogo(&c.destino())).for_each(|c| again.core.adopt_replica(c));
@@ -68,7 +73,7 @@ fn morir(node: &mut Node, es_b: bool) {
     again.core.arm_open_sagas(abiertas).expect("armar");
     node.core = again.core;
     node.store = again.store;
-    node.core.fire(NOW).expect("vencer");
+    node.core.fire(vuelve).expect("vencer");
     node.end_epoch();
 }
 
@@ -82,7 +87,7 @@ fn todas_emitidas(a: &Node, b: &Node) -> Vec<String> {
     notas
 }
 
-fn stock(a: &Node, b: &Node, producto: &str) -> String {
+pub fn stock(a: &Node, b: &Node, producto: &str) -> String {
     inventario_de(a, producto).or_else(|| inventario_de(b, producto)).expect("inventario").stock.to_string()
 }
 
@@ -149,7 +154,7 @@ fn whoever_dies_wherever_the_note_is_it_ends_once() {
 }
 
 /// An invoice of these products whose stock is not where the invoice is.
-fn vendida_lejos() -> (Node, Node, String) {
+pub fn vendida_lejos() -> (Node, Node, String) {
     let (mut a, mut b) = preparados();
     let producto = Direccionado::new(TipoAgregado::Inventario, inventario_id(&id("p1"), &id("PRINCIPAL")));
     let en_a = a.core.ownership.is_local(&producto);
@@ -163,14 +168,14 @@ fn vendida_lejos() -> (Node, Node, String) {
     (a, b, factura)
 }
 
-fn estado_de(a: &mut Node, b: &mut Node, factura: &str) -> EstadoFactura {
+pub fn estado_de(a: &mut Node, b: &mut Node, factura: &str) -> EstadoFactura {
     let target = Direccionado::documento(id(factura));
     let node = if a.core.ownership.is_local(&target) { a } else { b };
     let place = node.core.activate(&target).expect("activar");
     node.core.slots[place].factura().expect("factura").estado
 }
 
-fn respuesta<'a>(a: &'a Node, b: &'a Node, factura: &str) -> &'a Node {
+pub fn respuesta<'a>(a: &'a Node, b: &'a Node, factura: &str) -> &'a Node {
     if a.core.ownership.is_local(&Direccionado::documento(id(factura))) { a } else { b }
 }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::{
     CreditoConcedido, CreditoFactura, CreditoNota, EstadoCredito, FacturaModificada, NOTAS_MAX, SolicitudCredito,
-    calculo::Acreditacion, reglas,
+    calculo::Acreditacion,
+    reglas::{self, Peticion},
 };
 use crate::domain::{
     ContextoDecision, Rechazo, ResultadoPaso,
@@ -18,7 +19,8 @@ use crate::domain::{
 ///
 /// # Errors
 /// FacturaExiste; else everything at once of FacturaAcreditable, FechaEmisionPosteriorFactura, PlazoNotaCreditoValido,
-/// LineasValidasContraFactura, PoliticaRetornoValida, SucursalValida, NumeracionDisponible, DocumentoDemasiadoGrande.
+/// LineasValidasContraFactura, PoliticaRetornoValida, SucursalValida, NumeracionDisponible, MontoPositivo,
+/// DocumentoDemasiadoGrande.
 pub fn reservar(
     estado: Option<&Factura>,
     factura_id: &Id,
@@ -33,12 +35,11 @@ pub fn reservar(
     let Some(documento) = factura.emitida.as_deref() else {
         return Err(Rechazo::new(reglas::factura_acreditable(factura).into_iter().collect()));
     };
-    let mut fallas: Vec<Falla> = reglas::factura_acreditable(factura).into_iter().collect();
-    fallas.extend(intento_cerrado(credito, solicitud));
-    reglas::fechas(documento, solicitud, ctx, &mut fallas);
-    let (sucursal_id, rangos) = reglas::numeracion(documento, solicitud, ctx, &mut fallas);
     let mut acreditacion = Acreditacion::new(documento, credito, &ctx.emisor.redondeo);
-    reglas::lineas(documento, solicitud, &mut acreditacion, &mut fallas);
+    let peticion = Peticion::new(factura, documento, solicitud, ctx);
+    let mut fallas = peticion.revisar(&mut acreditacion);
+    fallas.extend(intento_cerrado(credito, solicitud));
+    let Peticion { sucursal_id, rangos, .. } = peticion;
     if !fallas.is_empty() {
         return Err(Rechazo::new(fallas));
     }

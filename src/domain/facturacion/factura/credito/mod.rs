@@ -10,6 +10,7 @@ mod reglas;
 pub use contrato::*;
 pub use decision::{aplicar, liberar, reservar};
 pub use estado::*;
+pub use reglas::momentos_de_reglas;
 
 /// Notes that one invoice remembers, refused ones included.
 pub const NOTAS_MAX: usize = 1_000;
@@ -17,4 +18,4 @@ pub const NOTAS_MAX: usize = 1_000;
 pub const LOTES_POR_NOTA_MAX: usize = 8_000;
 
 #[cfg(test)]
-mod tests;
+pub(in crate::domain::facturacion) mod tests;

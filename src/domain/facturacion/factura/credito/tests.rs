@@ -40,6 +40,7 @@ fn lotes(grupo: &GrupoEmision, partes: &[(u32, u32)]) -> Arc<[LoteConsumido]> {
             fecha_caducidad: None,
             cantidad: Cantidad::nuevo(cantidad).expect("cantidad"),
             costo_unitario: CostoUnitario::nuevo(Decimal::new(i64::from(costo), 3)).expect("costo"),
+            origen_lote_id: None,
         });
     }
     lotes.into()
@@ -50,7 +51,7 @@ fn costo_de(lotes: &[LoteConsumido]) -> Decimal {
 }
 
 /// An issued invoice with these lines, whose goods left these lots.
-fn emitida(mundo: &Mundo, lineas: Vec<LineaPedida>, partes: &[(u32, u32)]) -> Factura {
+pub fn emitida(mundo: &Mundo, lineas: Vec<LineaPedida>, partes: &[(u32, u32)]) -> Factura {
     let decision = mundo.crear(pedido(lineas)).expect("borrador");
     let mut estado = None;
     decision.eventos.iter().for_each(|e| evolucionar(&mut estado, e));

@@ -2,6 +2,6 @@
 
 mod borradores;
 mod emision;
-pub(super) mod mundo;
-mod propiedades;
+pub mod mundo;
+pub mod propiedades;
 mod validacion;

@@ -315,6 +315,7 @@ pub fn conceder(envio: &Envio) -> ResultadoPaso {
                 fecha_caducidad: None,
                 cantidad: Cantidad::nuevo(Decimal::ONE).expect("cantidad"),
                 costo_unitario: CostoUnitario::nuevo(dec("10.000001")).expect("costo"),
+                origen_lote_id: None,
             };
             ResultadoPaso::ReservaConfirmada {
                 lotes: vec![lote].into(),

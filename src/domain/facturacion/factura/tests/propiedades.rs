@@ -9,7 +9,7 @@ use crate::domain::{ResultadoPaso, facturacion::factura::*};
 
 /// One turn of the world: which waiting message is attended, and how.
 #[derive(Debug, Clone, Copy)]
-struct Turno {
+pub struct Turno {
     cual: prop::sample::Index,
     /// Refuse, when the step may be refused.
     negar: bool,
@@ -21,14 +21,14 @@ struct Turno {
 }
 
 prop_compose! {
-    fn turno()(cual: prop::sample::Index, negar in prop::bool::weighted(0.1), repetir in prop::bool::weighted(0.3),
+    pub fn turno()(cual: prop::sample::Index, negar in prop::bool::weighted(0.1), repetir in prop::bool::weighted(0.3),
         reinicio in prop::bool::weighted(0.1), plazo in prop::bool::weighted(0.03)) -> Turno {
         Turno { cual, negar, repetir, reinicio, plazo }
     }
 }
 
 prop_compose! {
-    fn lineas()(elegidas in prop::collection::vec((0_usize..4, 1_u32..9), 1..7)) -> Vec<LineaPedida> {
+    pub fn lineas()(elegidas in prop::collection::vec((0_usize..4, 1_u32..9), 1..7)) -> Vec<LineaPedida> {
         elegidas.into_iter().map(|(p, c)| linea(["P1", "P2", "P3", "S1"][p], &c.to_string())).collect()
     }
 }
@@ -48,7 +48,7 @@ impl Respuestas {
     }
 }
 
-fn jugar(caso: &mut Caso<'_>, turnos: &[Turno]) {
+pub fn jugar(caso: &mut Caso<'_>, turnos: &[Turno]) {
     let mut cola: Vec<Envio> = caso.enviados.clone();
     let mut respuestas = Respuestas::default();
     for turno in turnos {

@@ -1,7 +1,12 @@
 //! The sequential model: integers of hundredths, lists of lots, one command after the other. It knows the specification and nothing of
 //! the code that is tested.
 
+mod notas;
+
 use std::{collections::BTreeMap, fmt::Write};
+
+pub use notas::Parte;
+use notas::{Cargo, Nota};
 
 use super::{BODEGAS, PRODUCTOS, dia, factura_id, producto_id};
 
@@ -65,6 +70,15 @@ pub enum Orden {
     Descartar {
         factura: usize,
     },
+    /// Lines of the invoice from 1; back into the original lots, or into new ones.
+    Nota {
+        factura: usize,
+        lineas: Vec<(usize, Parte)>,
+        reversa: bool,
+    },
+    Anular {
+        factura: usize,
+    },
 }
 
 /// Percent of IVA; `None` = excluded.
@@ -79,6 +93,8 @@ pub fn precio_inicial(producto: usize) -> u64 {
 
 struct Lote {
     dia: u64,
+    /// Among those of its stock, from 1.
+    llegada: u64,
     cantidad: u64,
     costo: u64,
 }
@@ -97,8 +113,8 @@ struct Salio {
     producto: usize,
     bodega: usize,
     cantidad: u64,
-    /// Day, quantity, cost.
-    lotes: Vec<(u64, u64, u64)>,
+    /// Day, arrival, quantity, cost.
+    lotes: Vec<(u64, u64, u64, u64)>,
 }
 
 struct Factura {
@@ -108,14 +124,21 @@ struct Factura {
     descuento: Option<Descuento>,
     numero: Option<u64>,
     salidas: Vec<Salio>,
+    /// By line, from 1.
+    cargos: BTreeMap<usize, Cargo>,
+    con_notas: bool,
 }
 
 pub struct Modelo {
     precios: Vec<u64>,
     lotes: BTreeMap<(usize, usize), Vec<Lote>>,
+    /// Lots that each stock has had.
+    llegadas: BTreeMap<(usize, usize), u64>,
     facturas: BTreeMap<usize, Factura>,
+    notas: Vec<Nota>,
     pedidas: usize,
     siguiente: u64,
+    siguiente_nota: u64,
 }
 
 /// Half to even.
@@ -184,19 +207,31 @@ impl Modelo {
         Self {
             precios: (0..PRODUCTOS).map(precio_inicial).collect(),
             lotes: BTreeMap::new(),
+            llegadas: BTreeMap::new(),
             facturas: BTreeMap::new(),
+            notas: Vec::new(),
             pedidas: 0,
             siguiente: 1,
+            siguiente_nota: 1,
         }
     }
 
-    pub fn dar(&mut self, orden: &Orden) {
+    /// Arrival of the next lot of a stock.
+    fn llegada(&mut self, producto: usize, bodega: usize) -> u64 {
+        let ultima = self.llegadas.entry((producto, bodega)).or_default();
+        *ultima += 1;
+        *ultima
+    }
+
+    /// The order with number `n`.
+    pub fn dar(&mut self, orden: &Orden, n: usize) {
         match orden {
             Orden::Entrada { producto, bodega, cantidad, costo, dia } => {
+                let llegada = self.llegada(*producto, *bodega);
                 let lotes = self.lotes.entry((*producto, *bodega)).or_default();
                 // Behind those of its day and before.
                 let lugar = lotes.iter().position(|l| l.dia > *dia).unwrap_or(lotes.len());
-                lotes.insert(lugar, Lote { dia: *dia, cantidad: *cantidad, costo: *costo });
+                lotes.insert(lugar, Lote { dia: *dia, llegada, cantidad: *cantidad, costo: *costo });
             }
             Orden::Salida { producto, bodega, cantidad } => {
                 if self.stock(*producto, *bodega) >= *cantidad {
@@ -233,6 +268,8 @@ impl Modelo {
                 esta
             }),
             Orden::Emitir { factura } => self.emitir(*factura),
+            Orden::Nota { factura, lineas, reversa } => self.acreditar(*factura, n, lineas, *reversa),
+            Orden::Anular { factura } => self.anular(*factura),
             Orden::Descartar { factura } => {
                 if let Some(f) = self.facturas.get_mut(factura).filter(|f| matches!(f.estado, "BORRADOR" | "RECHAZADA")) {
                     f.estado = "DESCARTADA";
@@ -252,7 +289,16 @@ impl Modelo {
         if importes(&renglones, descuento).is_none() {
             return;
         }
-        let nueva = Factura { estado: "BORRADOR", intento: 0, renglones, descuento, numero: None, salidas: Vec::new() };
+        let nueva = Factura {
+            estado: "BORRADOR",
+            intento: 0,
+            renglones,
+            descuento,
+            numero: None,
+            salidas: Vec::new(),
+            cargos: BTreeMap::new(),
+            con_notas: false,
+        };
         self.facturas.insert(factura, nueva);
         if !borrador {
             self.emitir(factura);
@@ -297,13 +343,13 @@ impl Modelo {
         self.lotes.get(&(producto, bodega)).map_or(0, |lotes| lotes.iter().map(|l| l.cantidad).sum())
     }
 
-    fn sacar(&mut self, producto: usize, bodega: usize, mut falta: u64) -> Vec<(u64, u64, u64)> {
+    fn sacar(&mut self, producto: usize, bodega: usize, mut falta: u64) -> Vec<(u64, u64, u64, u64)> {
         let lotes = self.lotes.entry((producto, bodega)).or_default();
         let mut tomados = Vec::new();
         for lote in lotes.iter_mut() {
             let toma = lote.cantidad.min(falta);
             if toma > 0 {
-                tomados.push((lote.dia, toma, lote.costo));
+                tomados.push((lote.dia, lote.llegada, toma, lote.costo));
                 lote.cantidad -= toma;
                 falta -= toma;
             }
@@ -328,6 +374,7 @@ impl Modelo {
         for (n, f) in &self.facturas {
             escribir(*n, f, &mut texto);
         }
+        self.escribir_notas(&mut texto);
         texto
     }
 }
@@ -380,8 +427,8 @@ fn escribir(n: usize, f: &Factura, texto: &mut String) {
         }
     }
     writeln!(texto, " total {}", dinero(total(&importes))).expect("texto");
-    let Some(numero) = f.numero else { return };
-    let costo: u128 = f.salidas.iter().flat_map(|s| &s.lotes).map(|(_, c, costo)| u128::from(*c) * u128::from(*costo)).sum();
+    let Some(numero) = f.numero.filter(|_| f.estado == "EMITIDA") else { return };
+    let costo: u128 = f.salidas.iter().flat_map(|s| &s.lotes).map(|(_, _, c, costo)| u128::from(*c) * u128::from(*costo)).sum();
     writeln!(texto, "  F{numero} costo {}", cifra(costo, 5)).expect("texto");
     for (i, (r, importe)) in f.renglones.iter().zip(&importes).enumerate() {
         let (cantidad, precio) = (cifra(r.linea.cantidad.into(), 2), cifra(r.precio.into(), 2));
@@ -389,7 +436,7 @@ fn escribir(n: usize, f: &Factura, texto: &mut String) {
         writeln!(texto, "  {} {} {cantidad} x {precio} {importe}", i + 1, producto_id(r.linea.producto)).expect("texto");
     }
     for s in &f.salidas {
-        let lotes: Vec<String> = s.lotes.iter().map(|(dia, cantidad, costo)| lote(*dia, *cantidad, *costo)).collect();
+        let lotes: Vec<String> = s.lotes.iter().map(|(dia, _, cantidad, costo)| lote(*dia, *cantidad, *costo)).collect();
         let cantidad = cifra(s.cantidad.into(), 2);
         writeln!(texto, "  {} de {}: {cantidad} [{}]", producto_id(s.producto), BODEGAS[s.bodega], lotes.join(", "))
             .expect("texto");

@@ -11,10 +11,7 @@ use crate::{
     contracts::{RecordedEvent, Resultado},
     domain::{
         Contexto, Evento,
-        facturacion::{
-            factura::EventoFactura,
-            nota_credito::{EventoNotaCredito, clave_nota},
-        },
+        facturacion::factura::EventoFactura,
         valores::{Dinero, Id},
     },
     log::{Log, Topic, TopicPartition, simulated::SimulatedLog},
@@ -74,41 +71,33 @@ fn protocol(log: &SimulatedLog) -> Vec<String> {
     rules.into_iter().filter(|(times, _)| *times > 0).map(|(times, what)| format!("{what} ({times})")).collect()
 }
 
-/// What clients were told of their invoices and notes is what the log has.
+/// What clients were told of their invoices is what the log has.
 fn ledger(issued: &Issued, clients: &Clients) -> Vec<String> {
     let mut findings = Vec::new();
     for (command_id, resultado) in clients.ledger() {
-        let (id, told_numero, told_total) = match resultado {
-            Resultado::Aceptado { factura: Some(told) } => (told.factura_id.clone(), &told.numero, told.total),
-            Resultado::NotaAceptada { nota } => (clave_nota(&nota.factura_id, &nota.nota_id), &nota.numero, nota.total),
-            _ => continue,
-        };
-        let found = issued.get(&id);
-        if found.is_none_or(|(numero, total)| **numero != **told_numero || *total != told_total) {
-            findings.push(format!("I1: a {command_id} se le dijo {told_numero} por {told_total}, y en el registro está {found:?}"));
+        let Resultado::Aceptado { factura: Some(told) } = resultado else { continue };
+        let found = issued.get(&told.factura_id);
+        if found.is_none_or(|(numero, total)| **numero != *told.numero || *total != told.total) {
+            findings
+                .push(format!("I1: a {command_id} se le dijo {} por {}, y en el registro está {found:?}", told.numero, told.total));
         }
     }
     findings
 }
 
-/// Number and total of each invoice and note on the log, by its id.
+/// Number and total of each invoice on the log, by its id.
 pub type Issued = BTreeMap<Id, (String, Dinero)>;
 
-/// The invoices and notes on the log.
+/// The invoices on the log.
 pub fn issued(shared: &Shared) -> Issued {
     let topic = Topic::Eventos(Contexto::Facturacion);
     let of = |partition| shared.log.read(TopicPartition::new(topic, partition), 0, usize::MAX).unwrap_or_default();
     let mut issued = Issued::new();
     for stored in (0..shared.log.partitions(topic)).flat_map(of) {
-        let Ok(RecordedEvent { evento, .. }) = shared.codec.decode_event(&stored.record.value) else { continue };
-        match evento {
-            Evento::Factura(EventoFactura::FacturaEmitida(f)) => {
-                issued.insert(f.factura_id.clone(), (f.numero.to_string(), f.totales.total));
-            }
-            Evento::NotaCredito(EventoNotaCredito::NotaCreditoEmitida(n)) => {
-                issued.insert(clave_nota(&n.factura_id, &n.nota_id), (n.numero.to_string(), n.totales.total));
-            }
-            _ => {}
+        if let Ok(RecordedEvent { evento: Evento::Factura(EventoFactura::FacturaEmitida(f)), .. }) =
+            shared.codec.decode_event(&stored.record.value)
+        {
+            issued.insert(f.factura_id.clone(), (f.numero.to_string(), f.totales.total));
         }
     }
     issued

@@ -35,8 +35,6 @@ const POLL_BYTES: usize = 64 << 10;
 pub struct Shared {
     pub log: SimulatedLog,
     pub codec: Arc<Codec>,
-    /// Writes as a program of the first version of the contract did.
-    pub older: Arc<Codec>,
     pub emisor: Arc<Emisor>,
     pub weather: Weather,
     pub plan: Plan,
@@ -234,12 +232,6 @@ impl Node {
         Ok(false)
     }
 
-    /// The program that the process runs: in an upgrade, either, at each start.
-    fn version(&mut self, shared: &Shared) -> Arc<Codec> {
-        let older = shared.plan.upgrade && self.rng.below(2) == 0;
-        Arc::clone(if older { &shared.older } else { &shared.codec })
-    }
-
     fn step_client(&mut self, process: &mut Process, shared: &Shared, trace: &mut Trace) -> Result<bool, ProcessorError> {
         match process.client.step() {
             Step::Idle => Ok(false),
@@ -249,7 +241,7 @@ impl Node {
                 trace.say(|| format!("{} tomó su lugar, época {}", self.name, token.epoch));
                 let core = CoreParts {
                     emisor: Arc::clone(&shared.emisor),
-                    codec: self.version(shared),
+                    codec: Arc::clone(&shared.codec),
                     store: Arc::clone(&self.store) as Arc<dyn StateStore>,
                     limits: CoreLimits {
                         snapshot_every: shared.plan.snapshot_every,

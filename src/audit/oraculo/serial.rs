@@ -7,7 +7,7 @@ use crate::{
     audit::invariantes::{Fechas, ModeloLotes},
     contracts::CommandEnvelope,
     domain::{
-        Comando, ContextoDecision, Direccionado, Evento, Rechazo, ResultadoPaso,
+        Comando, ContextoDecision, Direccionado, Evento, Rechazo, ResultadoPaso, TipoAgregado,
         catalogo::{bodega, cliente, descuento, producto, sucursal},
         emisor::Emisor,
         facturacion::{

@@ -55,7 +55,6 @@ impl EventBody<'_> {
 }
 
 /// Knows the id of every schema; share it behind an `Arc`.
-#[derive(Clone)]
 pub struct Codec {
     /// By the number of the record type.
     ids: Vec<u32>,
@@ -63,10 +62,6 @@ pub struct Codec {
     named: Vec<bool>,
     /// What each id is the schema of, and the last version of the contract that writes with it.
     registros: HashMap<u32, (Registro, u16)>,
-    /// The id of each record type in each version.
-    de_version: HashMap<(Registro, u16), u32>,
-    /// The version that it writes.
-    escribe: u16,
 }
 
 impl Codec {
@@ -84,15 +79,7 @@ impl Codec {
         let first = |registro| owners.iter().position(|owner| *owner == (registro, VERSION)).and_then(|i| given.get(i).copied());
         let ids = Registro::TODOS.iter().copied().filter_map(first).collect();
         let named = Registro::TODOS.iter().copied().map(names_itself).collect();
-        let de_version = owners.iter().copied().zip(given.iter().copied()).collect();
-        Ok(Self { ids, named, registros, de_version, escribe: VERSION })
-    }
-
-    /// A codec that writes as the program of an older version did, and reads everything. What that version could not say is written
-    /// as today. For simulations and tests of upgrades, where programs of two versions run side by side.
-    #[must_use]
-    pub fn as_older(&self, version: u16) -> Self {
-        Self { escribe: version.min(VERSION), ..self.clone() }
+        Ok(Self { ids, named, registros })
     }
 
     /// # Errors
@@ -118,22 +105,16 @@ impl Codec {
         Ok(DecodedCommand { envelope, huella })
     }
 
-    /// Whether some version of the contract gives this command that fingerprint: the same command asked again after an upgrade, or through
-    /// a program that was not upgraded yet, has other bytes and is still the same command.
-    pub fn is_fingerprint_of(&self, huella: &Huella, comando: &Comando) -> bool {
-        self.fingerprints(comando).contains(huella)
-    }
-
-    /// The fingerprint of a command in each version of the contract that can say it.
-    pub fn fingerprints(&self, comando: &Comando) -> Vec<Huella> {
-        let Some(registro) = registro_de_comando(comando) else { return Vec::new() };
+    /// Whether an older version of the contract gave this command that fingerprint: the same command asked again after an upgrade
+    /// has other bytes and is still the same command.
+    pub fn is_fingerprint_of_older(&self, huella: &Huella, comando: &Comando) -> bool {
+        let Some(registro) = registro_de_comando(comando) else { return false };
         WRITER.with_borrow_mut(|w| {
-            let of = |version| {
+            (1..VERSION).any(|version| {
                 w.clear_for(version);
                 write_comando(comando, w);
-                w.take_error().is_none().then(|| self.fingerprint(registro, &w.bytes))
-            };
-            (1..=VERSION).filter_map(of).collect()
+                w.take_error().is_none() && self.fingerprint(registro, &w.bytes) == *huella
+            })
         })
     }
 
@@ -142,10 +123,7 @@ impl Codec {
     pub fn encode_event(&self, sobre: &EventEnvelope, evento: &Evento) -> Result<Bytes, CodecError> {
         let registro = registro_de_evento(evento).ok_or(CodecError::NotOnWire(evento.tipo()))?;
         self.encode(registro, |w| {
-            match w.knows(sobre.version_esquema) {
-                true => sobre.write(w),
-                false => EventEnvelope { version_esquema: self.escribe, ..sobre.clone() }.write(w),
-            }
+            sobre.write(w);
             write_evento(evento, w);
         })
     }
@@ -191,11 +169,7 @@ impl Codec {
             return Err(CodecError::OutOfDomain { what: "tipo de la instantánea", value: snapshot.aggregate_tipo.to_string() });
         }
         self.encode(Registro::instantanea(tipo), |w| {
-            let mut sobre = wire::SobreInstantanea::from(snapshot);
-            if !w.knows(sobre.version_esquema) {
-                sobre.version_esquema = self.escribe;
-            }
-            sobre.write(w);
+            wire::SobreInstantanea::from(snapshot).write(w);
             wire::write_estado(&snapshot.estado, w);
         })
     }
@@ -254,15 +228,19 @@ impl Codec {
         self.decode(bytes, Registro::RegistroDlq)
     }
 
-    fn encode(&self, registro: Registro, write: impl Fn(&mut Writer)) -> Result<Bytes, CodecError> {
-        if self.escribe < VERSION
-            && let Some(id) = self.de_version.get(&(registro, self.escribe))
-            && let Ok(older) = encode_as(self.escribe, *id, &write)
-        {
-            return Ok(older);
-        }
+    fn encode(&self, registro: Registro, write: impl FnOnce(&mut Writer)) -> Result<Bytes, CodecError> {
         let id = self.ids.get(registro as usize).copied().ok_or(CodecError::NotOnWire(registro.nombre()))?;
-        encode_as(VERSION, id, write)
+        WRITER.with_borrow_mut(|w| {
+            w.clear();
+            w.bytes.push(0);
+            w.bytes.extend_from_slice(&id.to_be_bytes());
+            write(w);
+            if let Some(error) = w.take_error() {
+                return Err(error);
+            }
+            check_size(w.bytes.len())?;
+            Ok(Bytes::copy_from_slice(&w.bytes))
+        })
     }
 
     fn decode<T: Wire>(&self, bytes: &[u8], expected: Registro) -> Result<T, CodecError> {
@@ -303,20 +281,6 @@ impl Codec {
         let (registro, version) = self.registros.get(&id).copied().ok_or(CodecError::UnknownSchema(id))?;
         Ok((registro, version, rest))
     }
-}
-
-fn encode_as(version: u16, id: u32, write: impl Fn(&mut Writer)) -> Result<Bytes, CodecError> {
-    WRITER.with_borrow_mut(|w| {
-        w.clear_for(version);
-        w.bytes.push(0);
-        w.bytes.extend_from_slice(&id.to_be_bytes());
-        write(w);
-        if let Some(error) = w.take_error() {
-            return Err(error);
-        }
-        check_size(w.bytes.len())?;
-        Ok(Bytes::copy_from_slice(&w.bytes))
-    })
 }
 
 /// Whether a command's fingerprint covers its name: commands of one aggregate may have bodies of the same bytes (EmitirFactura and

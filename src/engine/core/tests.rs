@@ -14,7 +14,7 @@ use bytes::Bytes;
 
 use super::*;
 use crate::{
-    contracts::{ComandoRechazado, CommandEnvelope, EmbeddedRegistry, RegistroAuditoria, Respuesta, Resultado},
+    contracts::{CommandEnvelope, EmbeddedRegistry, Respuesta, Resultado},
     domain::{
         Evento,
         catalogo::{
@@ -73,7 +73,6 @@ struct Node {
     remote: Vec<(TopicPartition, Id, CommandEnvelope)>,
     rejections: usize,
     dead: Vec<RegistroDlq>,
-    refused: Vec<ComandoRechazado>,
 }
 
 impl Node {
@@ -99,7 +98,6 @@ impl Node {
             remote: Vec::new(),
             rejections: 0,
             dead: Vec::new(),
-            refused: Vec::new(),
         }
     }
 
@@ -172,7 +170,6 @@ impl Node {
         self.remote.extend(epoch.remote);
         self.rejections += epoch.rejections.len();
         self.dead.extend(epoch.dead.into_iter().map(|(_, letter)| letter));
-        self.refused.extend(epoch.rejections.into_iter().map(|(_, refusal)| refusal));
         names
     }
 

@@ -108,11 +108,10 @@ pub fn anotar(estado: &mut NotaCredito, nota: NotaSagaCredito) {
 pub fn elidibles(posterior: &EventoNotaCredito, anterior: &EventoNotaCredito) -> bool {
     use EventoNotaCredito as E;
     match anterior {
-        // A refused attempt leaves its draft with the dates that its start carries.
-        E::NotaCreditoCreada { .. }
-        | E::LineaNotaCreditoAgregada { .. }
-        | E::EmisionNotaCreditoIniciada(_)
-        | E::NumeracionNotaCreditoRecibida { .. } => matches!(posterior, E::NotaCreditoEmitida(_)),
+        E::NotaCreditoCreada { .. } | E::LineaNotaCreditoAgregada { .. } | E::NumeracionNotaCreditoRecibida { .. } => {
+            matches!(posterior, E::NotaCreditoEmitida(_))
+        }
+        E::EmisionNotaCreditoIniciada(_) => matches!(posterior, E::NotaCreditoEmitida(_) | E::NotaCreditoRechazada { .. }),
         E::NotaCreditoEmitida(_) | E::NotaCreditoRechazada { .. } => false,
     }
 }

@@ -192,6 +192,9 @@ impl Core {
             // `auditoria` has the refusals of every context; this one's partition is another node's.
             return Ok(());
         }
+        if refold.waiting.contains(&target) {
+            self.write_refolded(refold)?;
+        }
         let place = self.activate(&target)?;
         let slot = &mut self.slots[place];
         if slot.version == 0 && !slot.stored {

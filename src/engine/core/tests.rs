@@ -14,7 +14,7 @@ use bytes::Bytes;
 
 use super::*;
 use crate::{
-    contracts::{CommandEnvelope, EmbeddedRegistry, Respuesta, Resultado},
+    contracts::{ComandoRechazado, CommandEnvelope, EmbeddedRegistry, RegistroAuditoria, Respuesta, Resultado},
     domain::{
         Evento,
         catalogo::{
@@ -72,6 +72,7 @@ struct Node {
     replies: Vec<Respuesta>,
     remote: Vec<(TopicPartition, Id, CommandEnvelope)>,
     rejections: usize,
+    refused: Vec<ComandoRechazado>,
     dead: Vec<RegistroDlq>,
 }
 
@@ -97,6 +98,7 @@ impl Node {
             replies: Vec::new(),
             remote: Vec::new(),
             rejections: 0,
+            refused: Vec::new(),
             dead: Vec::new(),
         }
     }
@@ -169,6 +171,7 @@ impl Node {
         self.replies.extend(epoch.replies);
         self.remote.extend(epoch.remote);
         self.rejections += epoch.rejections.len();
+        self.refused.extend(epoch.rejections.into_iter().map(|(_, refusal)| refusal));
         self.dead.extend(epoch.dead.into_iter().map(|(_, letter)| letter));
         names
     }

@@ -51,12 +51,16 @@ fn entry(producto: &str, cantidad: i64) -> Comando {
 }
 
 /// A node that has folded everything that another one recorded.
-fn refolded(node: &Node) -> Node {
+pub(super) fn refolded(node: &Node) -> Node {
     let mut again = Node::new(Ownership::all(PARTITIONS));
     let mut refold = Refold::since(NOW.mas_milis(-1));
     for event in &node.events {
         let value = node.codec.encode_event(&event.record.sobre, &event.record.evento).expect("evento");
         again.core.refold(&mut refold, &value).expect("plegar");
+    }
+    for refusal in &node.refused {
+        let value = node.codec.encode_audit(&RegistroAuditoria::Rechazo(refusal.clone())).expect("rechazo");
+        again.core.refold_audit(&mut refold, &value).expect("rechazo");
     }
     again.core.finish_refold(refold).expect("fin");
     again
@@ -257,4 +261,18 @@ fn epochs_of_any_size_leave_the_same_drafts() {
     for size in [2, 5, 60] {
         assert_eq!(run(size), one_by_one, "épocas de {size}");
     }
+}
+
+/// Somebody annuls an invoice that does not exist yet; then it is issued. (The row that remembers the refusal took the place of the document's.)
+#[test]
+fn a_refusal_from_before_the_document_does_not_take_its_row() {
+    let mut node = Node::alone();
+    node.give("antes", Comando::Factura(ComandoFactura::AnularFactura { factura_id: id("f1"), motivo: "Equivocada".into() }));
+    assert!(node.end_epoch().is_empty());
+    assert_eq!(refused(&node), [Regla::FacturaExiste]);
+    node.give("c1", invoice("f1", &[("p1", 1)]));
+    node.end_epoch();
+    let emitida = state(&mut node, "f1");
+    assert!(emitida.0.is_some());
+    assert_eq!(state(&mut refolded(&node), "f1"), emitida);
 }

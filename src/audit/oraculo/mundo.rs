@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 
 use crate::domain::{
-    Evento, TipoAgregado,
+    Comando, ContextoDecision, Evento, Rechazo, ResultadoPaso, TipoAgregado,
     catalogo::{
         Catalogo,
         bodega::{self, Bodega},
@@ -54,6 +54,31 @@ impl Mundo {
         }
     }
 
+    /// Decides a command of an aggregate that needs no saga: its events, and the answer when it is a saga's step. Nothing is folded. For
+    /// documents and quarantines, which decide elsewhere, nothing.
+    ///
+    /// # Errors
+    /// The domain's refusal.
+    pub fn decidir(&self, comando: &Comando, ctx: &ContextoDecision<'_>) -> Result<(Vec<Evento>, Option<ResultadoPaso>), Rechazo> {
+        let id = comando.destino().id;
+        match comando {
+            Comando::Cliente(c) => sin_respuesta(cliente::decidir(self.clientes.get(&id), c, ctx), Evento::Cliente),
+            Comando::Producto(c) => sin_respuesta(producto::decidir(self.productos.get(&id), c, ctx), Evento::Producto),
+            Comando::Descuento(c) => sin_respuesta(descuento::decidir(self.descuentos.get(&id), c, ctx), Evento::Descuento),
+            Comando::Sucursal(c) => sin_respuesta(sucursal::decidir(self.sucursales.get(&id), c, ctx), Evento::Sucursal),
+            Comando::Bodega(c) => sin_respuesta(bodega::decidir(self.bodegas.get(&id), c, ctx), Evento::Bodega),
+            Comando::Inventario(c) => {
+                let decision = inventario::decidir(self.inventarios.get(&id), c, ctx)?;
+                Ok((decision.eventos.into_iter().map(Evento::Inventario).collect(), decision.resultado))
+            }
+            Comando::Rango(c) => {
+                let decision = numeracion::decidir(self.rangos.get(&id), c, ctx)?;
+                Ok((decision.eventos.into_iter().map(Evento::Rango).collect(), decision.resultado))
+            }
+            Comando::Factura(_) | Comando::NotaCredito(_) | Comando::Cuarentena(_) => Ok((Vec::new(), None)),
+        }
+    }
+
     pub fn existe(&self, tipo: TipoAgregado, id: &Id) -> bool {
         match tipo {
             TipoAgregado::Cliente => self.clientes.contains_key(id),
@@ -67,6 +92,13 @@ impl Mundo {
             TipoAgregado::NotaCredito => self.notas.contains_key(id),
         }
     }
+}
+
+fn sin_respuesta<E>(
+    decididos: Result<Vec<E>, Rechazo>,
+    en: fn(E) -> Evento,
+) -> Result<(Vec<Evento>, Option<ResultadoPaso>), Rechazo> {
+    Ok((decididos?.into_iter().map(en).collect(), None))
 }
 
 fn plegar_en<S, E>(mapa: &mut BTreeMap<Id, S>, id: &Id, evento: &E, evolucionar: fn(&mut Option<S>, &E)) {

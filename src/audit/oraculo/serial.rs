@@ -8,14 +8,13 @@ use crate::{
     contracts::CommandEnvelope,
     domain::{
         Comando, ContextoDecision, Direccionado, Evento, Rechazo, ResultadoPaso, TipoAgregado,
-        catalogo::{bodega, cliente, descuento, producto, sucursal},
         emisor::Emisor,
         facturacion::{
             factura::{self, DireccionRespuesta, Envio, EventoFactura, NotaSaga, Paso, PasoSaga},
             nota_credito::{self, NotaSagaCredito},
         },
-        inventario::{self, EventoInventario, MotivoSalida},
-        numeracion::{self, EventoRango},
+        inventario::{EventoInventario, MotivoSalida},
+        numeracion::EventoRango,
         reglas::{Falla, Regla, version_esperada},
         valores::{Id, Instante},
     },
@@ -145,19 +144,6 @@ impl OraculoSerial {
         match &mensaje.comando {
             // Nothing waits here: see above.
             Comando::Cuarentena(_) => Err(Rechazo::de(Falla::simple(Regla::ApartadoPorResolver, ""))),
-            Comando::Cliente(c) => simple(cliente::decidir(mundo.clientes.get(&destino), c, &ctx), Evento::Cliente),
-            Comando::Producto(c) => simple(producto::decidir(mundo.productos.get(&destino), c, &ctx), Evento::Producto),
-            Comando::Descuento(c) => simple(descuento::decidir(mundo.descuentos.get(&destino), c, &ctx), Evento::Descuento),
-            Comando::Sucursal(c) => simple(sucursal::decidir(mundo.sucursales.get(&destino), c, &ctx), Evento::Sucursal),
-            Comando::Bodega(c) => simple(bodega::decidir(mundo.bodegas.get(&destino), c, &ctx), Evento::Bodega),
-            Comando::Inventario(c) => {
-                let d = inventario::decidir(mundo.inventarios.get(&destino), c, &ctx)?;
-                Ok(Decision { eventos: envolver(d.eventos, Evento::Inventario), resultado: d.resultado, ..Decision::default() })
-            }
-            Comando::Rango(c) => {
-                let d = numeracion::decidir(mundo.rangos.get(&destino), c, &ctx)?;
-                Ok(Decision { eventos: envolver(d.eventos, Evento::Rango), resultado: d.resultado, ..Decision::default() })
-            }
             Comando::Factura(c) => {
                 let d = factura::decidir(mundo.facturas.get(&destino), c, responder_a, &ctx)?;
                 let eventos = envolver(d.eventos, Evento::Factura);
@@ -167,6 +153,10 @@ impl OraculoSerial {
                 let d = nota_credito::decidir(mundo.notas.get(&destino), c, responder_a, &ctx)?;
                 let eventos = envolver(d.eventos, Evento::NotaCredito);
                 Ok(Decision { eventos, notas_credito: d.notas, envios: d.envios, ..Decision::default() })
+            }
+            otro => {
+                let (eventos, resultado) = mundo.decidir(otro, &ctx)?;
+                Ok(Decision { eventos, resultado, ..Decision::default() })
             }
         }
     }
@@ -212,10 +202,6 @@ impl OraculoSerial {
 
 fn envolver<E>(eventos: Vec<E>, en: fn(E) -> Evento) -> Vec<Evento> {
     eventos.into_iter().map(en).collect()
-}
-
-fn simple<E>(decididos: Result<Vec<E>, Rechazo>, en: fn(E) -> Evento) -> Result<Decision, Rechazo> {
-    Ok(Decision { eventos: envolver(decididos?, en), ..Decision::default() })
 }
 
 /// The answer to a step; nobody waits for that of a release.

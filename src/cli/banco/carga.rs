@@ -14,6 +14,7 @@ use crate::{
         valores::{Decimal, Direccion, Id, Identificacion, Porcentaje, PrecioUnitario, TipoIdentificacion},
     },
     engine::gateway::NewCommand,
+    sim::splitmix64,
 };
 
 /// Number of clients that orders come from.
@@ -42,11 +43,7 @@ impl Azar {
     }
 
     pub fn entero(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        splitmix64(&mut self.0)
     }
 
     /// Uniform in `[0, tope)`; `tope` > 0.

@@ -1,31 +1,30 @@
 //! A small shop that decides with the domain's own code: what the examples of the rules are made with.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    sync::Arc,
-};
+use std::{collections::VecDeque, sync::Arc};
 
 use chrono::NaiveDate;
 
-use crate::domain::{
-    Comando, ContextoDecision, Rechazo, ResultadoPaso,
-    catalogo::{
-        Catalogo,
-        bodega::{self, Bodega, ComandoBodega, DatosBodega},
-        cliente::{self, Cliente, ComandoCliente},
-        descuento::{self, ComandoDescuento, Descuento},
-        producto::{self, ComandoProducto, Producto},
-        sucursal::{self, ComandoSucursal, DatosSucursal, Sucursal},
+use crate::{
+    audit::oraculo::Mundo,
+    domain::{
+        Comando, ContextoDecision, Rechazo, ResultadoPaso,
+        catalogo::{
+            bodega::{ComandoBodega, DatosBodega},
+            cliente::ComandoCliente,
+            descuento::ComandoDescuento,
+            producto::ComandoProducto,
+            sucursal::{ComandoSucursal, DatosSucursal},
+        },
+        emisor::Emisor,
+        facturacion::{
+            factura::{self, ComandoFactura, Envio, EventoFactura, Factura, Paso, PasoSaga},
+            nota_credito::{self, ComandoNotaCredito, EventoNotaCredito, NotaCredito},
+        },
+        inventario::{ComandoInventario, MotivoEntrada, inventario_id},
+        numeracion::{Autorizacion, ComandoRango, TipoDocumento, rango_id},
+        reglas::Falla,
+        valores::{Decimal, Id, Instante, fecha_iso},
     },
-    emisor::Emisor,
-    facturacion::{
-        factura::{self, ComandoFactura, Envio, EventoFactura, Factura, Paso, PasoSaga},
-        nota_credito::{self, ComandoNotaCredito, EventoNotaCredito, NotaCredito},
-    },
-    inventario::{self, ComandoInventario, Inventario, MotivoEntrada, inventario_id},
-    numeracion::{self, Autorizacion, ComandoRango, RangoNumeracion, TipoDocumento, rango_id},
-    reglas::Falla,
-    valores::{Decimal, Id, Instante, fecha_iso},
 };
 
 /// 2026-11-23 at noon in Bogotá: the day of every example, but of those that come later.
@@ -35,47 +34,7 @@ pub const AHORA: Instante = Instante(1_795_453_200_000_000);
 pub struct Tienda {
     pub emisor: Emisor,
     pub ahora: Instante,
-    clientes: BTreeMap<Id, Cliente>,
-    productos: BTreeMap<Id, Producto>,
-    descuentos: BTreeMap<Id, Descuento>,
-    sucursales: BTreeMap<Id, Sucursal>,
-    bodegas: BTreeMap<Id, Bodega>,
-    inventarios: BTreeMap<Id, Inventario>,
-    rangos: BTreeMap<Id, RangoNumeracion>,
-}
-
-impl Catalogo for Tienda {
-    fn cliente(&self, id: &Id) -> Option<&Cliente> {
-        self.clientes.get(id)
-    }
-
-    fn producto(&self, id: &Id) -> Option<&Producto> {
-        self.productos.get(id)
-    }
-
-    fn descuento(&self, id: &Id) -> Option<&Descuento> {
-        self.descuentos.get(id)
-    }
-
-    fn sucursal(&self, id: &Id) -> Option<&Sucursal> {
-        self.sucursales.get(id)
-    }
-
-    fn bodega(&self, id: &Id) -> Option<&Bodega> {
-        self.bodegas.get(id)
-    }
-
-    fn bodega_de(&self, sucursal: &Id) -> Option<Id> {
-        self.bodegas.values().find(|b| b.datos.sucursal_id == *sucursal).map(|b| b.bodega_id.clone())
-    }
-
-    fn rangos_vigentes(&self, sucursal: &Id, tipo: TipoDocumento, fecha: NaiveDate) -> Vec<Id> {
-        let sirve = |r: &&RangoNumeracion| {
-            let a = &r.autorizacion;
-            r.sucursal_id == *sucursal && r.tipo_documento == tipo && a.vigente_desde <= fecha && fecha <= a.vigente_hasta
-        };
-        self.rangos.values().filter(sirve).map(|r| r.rango_id.clone()).collect()
-    }
+    mundo: Mundo,
 }
 
 fn id(texto: &str) -> Id {
@@ -87,27 +46,10 @@ fn dia(texto: &str) -> NaiveDate {
     fecha_iso(texto).unwrap_or_default()
 }
 
-/// Folds the events of a command that the shop itself gives: it is always right, and the page's test sees it if it is not.
-fn plegar<S, E>(estado: &mut Option<S>, decidido: Result<Vec<E>, Rechazo>, evolucionar: fn(&mut Option<S>, &E)) {
-    for evento in decidido.unwrap_or_default() {
-        evolucionar(estado, &evento);
-    }
-}
-
 impl Tienda {
     /// The shop as every example finds it.
     pub fn abrir() -> Self {
-        let mut tienda = Self {
-            emisor: Emisor::co(),
-            ahora: AHORA,
-            clientes: BTreeMap::new(),
-            productos: BTreeMap::new(),
-            descuentos: BTreeMap::new(),
-            sucursales: BTreeMap::new(),
-            bodegas: BTreeMap::new(),
-            inventarios: BTreeMap::new(),
-            rangos: BTreeMap::new(),
-        };
+        let mut tienda = Self { emisor: Emisor::co(), ahora: AHORA, mundo: Mundo::default() };
         let datos = DatosSucursal { nombre: Arc::from("Principal"), direccion: None };
         tienda.dar(&Comando::Sucursal(ComandoSucursal::CrearSucursal { sucursal_id: id("PRINCIPAL"), datos }));
         tienda.abrir_bodega("PRINCIPAL");
@@ -162,7 +104,7 @@ impl Tienda {
     }
 
     fn con_contexto<R>(&self, decidir: impl FnOnce(&ContextoDecision<'_>) -> R) -> R {
-        decidir(&ContextoDecision::new(self.ahora, &self.emisor, self))
+        decidir(&ContextoDecision::new(self.ahora, &self.emisor, &self.mundo))
     }
 
     /// Decides a command, folds what it leaves, and gives the failures of its refusal: those of the command, or of the invoice's
@@ -176,58 +118,9 @@ impl Tienda {
 
     fn dar_a_otro(&mut self, comando: &Comando) -> Result<Option<ResultadoPaso>, Rechazo> {
         let clave = comando.destino().id;
-        match comando {
-            Comando::Cliente(c) => {
-                let mut estado = self.clientes.remove(&clave);
-                let decidido = self.con_contexto(|ctx| cliente::decidir(estado.as_ref(), c, ctx));
-                plegar(&mut estado, decidido.clone(), cliente::evolucionar);
-                self.clientes.extend(estado.map(|e| (clave, e)));
-                decidido.map(|_| None)
-            }
-            Comando::Producto(c) => {
-                let mut estado = self.productos.remove(&clave);
-                let decidido = self.con_contexto(|ctx| producto::decidir(estado.as_ref(), c, ctx));
-                plegar(&mut estado, decidido.clone(), producto::evolucionar);
-                self.productos.extend(estado.map(|e| (clave, e)));
-                decidido.map(|_| None)
-            }
-            Comando::Descuento(c) => {
-                let mut estado = self.descuentos.remove(&clave);
-                let decidido = self.con_contexto(|ctx| descuento::decidir(estado.as_ref(), c, ctx));
-                plegar(&mut estado, decidido.clone(), descuento::evolucionar);
-                self.descuentos.extend(estado.map(|e| (clave, e)));
-                decidido.map(|_| None)
-            }
-            Comando::Sucursal(c) => {
-                let mut estado = self.sucursales.remove(&clave);
-                let decidido = self.con_contexto(|ctx| sucursal::decidir(estado.as_ref(), c, ctx));
-                plegar(&mut estado, decidido.clone(), sucursal::evolucionar);
-                self.sucursales.extend(estado.map(|e| (clave, e)));
-                decidido.map(|_| None)
-            }
-            Comando::Bodega(c) => {
-                let mut estado = self.bodegas.remove(&clave);
-                let decidido = self.con_contexto(|ctx| bodega::decidir(estado.as_ref(), c, ctx));
-                plegar(&mut estado, decidido.clone(), bodega::evolucionar);
-                self.bodegas.extend(estado.map(|e| (clave, e)));
-                decidido.map(|_| None)
-            }
-            Comando::Inventario(c) => {
-                let mut estado = self.inventarios.remove(&clave);
-                let decidido = self.con_contexto(|ctx| inventario::decidir(estado.as_ref(), c, ctx));
-                plegar(&mut estado, decidido.clone().map(|d| d.eventos), inventario::evolucionar);
-                self.inventarios.extend(estado.map(|e| (clave, e)));
-                decidido.map(|d| d.resultado)
-            }
-            Comando::Rango(c) => {
-                let mut estado = self.rangos.remove(&clave);
-                let decidido = self.con_contexto(|ctx| numeracion::decidir(estado.as_ref(), c, ctx));
-                plegar(&mut estado, decidido.clone().map(|d| d.eventos), numeracion::evolucionar);
-                self.rangos.extend(estado.map(|e| (clave, e)));
-                decidido.map(|d| d.resultado)
-            }
-            Comando::Factura(_) | Comando::NotaCredito(_) | Comando::Cuarentena(_) => Ok(None),
-        }
+        let (eventos, resultado) = self.con_contexto(|ctx| self.mundo.decidir(comando, ctx))?;
+        eventos.iter().for_each(|evento| self.mundo.plegar(&clave, evento));
+        Ok(resultado)
     }
 
     /// A command of an invoice with its whole saga; the invoice and the failures.

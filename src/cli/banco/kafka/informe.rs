@@ -20,7 +20,7 @@ pub struct Informe {
     pub confirmacion_ms: u32,
 }
 
-/// A row: name, unit, our figure, the peer's name of it with the factor that brings it to the unit.
+/// A row: its name with the unit, our figure and the peer's; `None` where one has none.
 struct Fila {
     nombre: &'static str,
     nuestro: Option<f64>,

@@ -88,12 +88,12 @@ impl Banco<'_> {
         self.salida.nota("Creando clientes, productos y existencias…");
         corrida::preparar(&gateway, carga.catalogos()).map_err(|e| fallo(self.api, &e))?;
         let cerrada = Ritmo { facturas: self.plan.facturas, tasa: None, ventana: args.ventana };
-        let (fria, _) = self.tanda(&gateway, &mut carga, cerrada)?;
+        let (_, fria, _) = self.tanda(&gateway, &mut carga, cerrada)?;
         let mut calientes = Vec::new();
         let mut hilos = BTreeMap::new();
         let antes = self.procesador.metricas()?;
         for _ in 0..self.plan.tandas {
-            let (tanda, gastado) = self.tanda(&gateway, &mut carga, cerrada)?;
+            let (_, tanda, gastado) = self.tanda(&gateway, &mut carga, cerrada)?;
             calientes.push(tanda);
             hilos = gastado.0.iter().map(|(hilo, tiempo)| (hilo.clone(), por_factura(*tiempo, cerrada.facturas))).collect();
         }
@@ -119,7 +119,8 @@ impl Banco<'_> {
         resultados.map_err(|e| fallo(self.api, &e))
     }
 
-    fn tanda(&self, gateway: &Arc<dyn Gateway>, carga: &mut Carga, ritmo: Ritmo) -> Result<(Tanda, Cpu), Fallo> {
+    /// Runs a load: what came of it, how fast, what an invoice cost, and the processor's CPU by thread.
+    fn tanda(&self, gateway: &Arc<dyn Gateway>, carga: &mut Carga, ritmo: Ritmo) -> Result<(Resultados, Tanda, Cpu), Fallo> {
         let antes = self.corte()?;
         let resultados = self.correr(gateway, carga, ritmo)?;
         let despues = self.corte()?;
@@ -129,21 +130,14 @@ impl Banco<'_> {
             procesador_us: por_factura(gastado.total(), ritmo.facturas),
             broker_us: por_factura(despues.broker.desde(&antes.broker).total(), ritmo.facturas),
         };
-        Ok((tanda, gastado))
+        Ok((resultados, tanda, gastado))
     }
 
     fn fija(&self, gateway: &Arc<dyn Gateway>, carga: &mut Carga, tasa: u32) -> Result<Fija, Fallo> {
         let facturas = u64::from(tasa) * u64::from(self.plan.segundos);
         let ritmo = Ritmo { facturas, tasa: Some(f64::from(tasa)), ventana: 1 };
         let metricas = self.procesador.metricas()?;
-        let antes = self.corte()?;
-        let resultados = self.correr(gateway, carga, ritmo)?;
-        let despues = self.corte()?;
-        let costo = Tanda {
-            por_segundo: facturas as f64 / resultados.duracion.as_secs_f64(),
-            procesador_us: por_factura(despues.procesador.desde(&antes.procesador).total(), facturas),
-            broker_us: por_factura(despues.broker.desde(&antes.broker).total(), facturas),
-        };
+        let (resultados, costo, _) = self.tanda(gateway, carga, ritmo)?;
         let confirmacion_p50_ms = mediana_de_confirmacion(&metricas, &self.procesador.metricas()?);
         Ok(Fija { p50_ms: resultados.ms(0.5), p99_ms: resultados.ms(0.99), confirmacion_p50_ms, costo })
     }

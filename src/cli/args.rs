@@ -537,7 +537,7 @@ pub struct ResolverArgs {
 
 #[derive(Debug, Args)]
 #[command(
-    override_usage = "factumarket esquemas aplicar|verificar|diff [OPCIONES]",
+    override_usage = "factumarket esquemas aplicar|verificar|diff|versiones [OPCIONES]",
     after_help = "El registro de esquemas: esquemas.url y los demás ajustes de [esquemas].\n\n\
                   Ejemplo:\n  factumarket esquemas aplicar --set esquemas.url=http://127.0.0.1:8081/apis/ccompat/v7"
 )]
@@ -567,6 +567,12 @@ pub enum EsquemasAccion {
         after_help = "Salida: 0 sin diferencias · 1 con ellas\n\nEjemplo:\n  factumarket esquemas diff --json"
     )]
     Diff,
+    /// Lista qué trajo cada versión del contrato y qué vale en lo que escribieron las anteriores
+    #[command(
+        override_usage = "factumarket esquemas versiones [OPCIONES]",
+        after_help = "No consulta ningún registro.\n\nEjemplo:\n  factumarket esquemas versiones"
+    )]
+    Versiones,
 }
 
 #[derive(Debug, Args)]

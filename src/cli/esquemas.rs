@@ -1,10 +1,15 @@
 //! `esquemas`: the Avro schemas of the program, on the registry of an installation.
 
-use super::{args::EsquemasAccion, contexto::Contexto, fallo::Fallo};
+use super::{args::EsquemasAccion, contexto::Contexto, fallo::Fallo, versiones};
 
 /// # Errors
 /// A registry that does not answer or refuses; for `verificar` and `diff`, one that differs from the program.
 pub fn ejecutar(contexto: &Contexto, accion: EsquemasAccion) -> Result<(), Fallo> {
+    if let EsquemasAccion::Versiones = accion {
+        contexto.salida.linea(versiones::pagina().trim_end());
+        contexto.salida.resultado(&versiones::en_json());
+        return Ok(());
+    }
     registro::ejecutar(contexto, accion)
 }
 
@@ -55,6 +60,7 @@ mod registro {
             EsquemasAccion::Aplicar => aplicar(contexto, &registro, &esquemas),
             EsquemasAccion::Verificar => verificar(contexto, &registro, &esquemas),
             EsquemasAccion::Diff => diff(contexto, &registro, &esquemas),
+            EsquemasAccion::Versiones => Ok(()),
         }
     }
 

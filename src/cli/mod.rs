@@ -35,6 +35,7 @@ mod servir;
 mod sim;
 mod topologia;
 mod verificar;
+mod versiones;
 mod vista;
 
 use std::{net::SocketAddr, process::ExitCode};

@@ -1,10 +1,10 @@
 //! Every schema this system ever wrote, by version of the contract: what was written stays readable for ever.
 //!
 //! A version is the whole contract at one release. Records are upcast while they are read: [`Reader`](super::wire::Reader) knows the
-//! version that wrote them, and a field marked `desde N` in `wire` takes its default in a record of an older version. So an old
-//! record costs what a new one costs, and nothing is rewritten on the log. The schemas of a closed version are files of
-//! `schemas/historia/vN`, and a record of each of its types is in `tests/golden/vN`; neither changes any more
-//! (`tests/contratos/versiones.rs` holds them to it, and holds the current schemas to BACKWARD_TRANSITIVE).
+//! version that wrote them, and a field marked `desde PASO` in `wire` takes from that step of [`ASCENSOS`](super::ASCENSOS) what it
+//! holds in a record of an older version. So an old record costs what a new one costs, and nothing is rewritten on the log. The schemas
+//! of a closed version are files of `schemas/historia/vN`, and a record of each of its types is in `tests/golden/vN`; neither changes
+//! any more (`tests/contratos/versiones.rs` holds them to it, and holds the current schemas to BACKWARD_TRANSITIVE).
 
 use super::tipos::Registro;
 

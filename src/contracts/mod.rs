@@ -1,5 +1,6 @@
 //! Commands and events on the wire: envelopes, Avro, Confluent framing, the registry of schemas.
 
+mod ascensos;
 mod codec;
 mod error;
 mod esquemas;
@@ -12,6 +13,7 @@ mod sobres;
 mod tipos;
 mod wire;
 
+pub use ascensos::{ASCENSOS, Ascenso};
 pub use codec::{Codec, DecodedCommand, EventBody};
 pub use error::CodecError;
 pub use esquemas::{SubjectSchema, self_contained, subjects};

@@ -3,11 +3,15 @@
 //! Closing the open version N is `CONGELAR_ESQUEMAS=1 cargo test --test contratos`, which writes `schemas/historia/vN` and
 //! `tests/golden/vN`; then its records go to `contracts::historia`, `VERSION` grows, and [`SUMAS`] gets the sum that the test asks for.
 
-use std::{collections::BTreeSet, fs, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::PathBuf,
+};
 
 use apache_avro::{Schema, schema_compatibility::SchemaCompatibility, types::Value};
 use factumarket::{
-    contracts::{CONGELADOS, EsquemaCongelado, NAMESPACE, Registro, Registry, VERSION, self_contained},
+    contracts::{ASCENSOS, CONGELADOS, EsquemaCongelado, NAMESPACE, Registro, Registry, VERSION, self_contained},
     domain::{
         Comando,
         facturacion::factura::{ComandoFactura, DescuentoPedido},
@@ -162,6 +166,107 @@ fn la_revision_de_compatibilidad_ve_un_campo_sin_defecto() {
     json["fields"].as_array_mut().unwrap().push(serde_json::json!({"name": "nuevo", "type": "string"}));
     let con_campo = parse(&json.to_string());
     assert!(SchemaCompatibility::can_read(&esquema(Registro::LineaAgregada), &con_campo).is_err());
+}
+
+/// What a type of the schemas is made of, in its order.
+#[derive(Debug, Clone, PartialEq)]
+enum Partes {
+    Campos(Vec<String>),
+    Simbolos(Vec<String>),
+}
+
+impl Partes {
+    fn nombres(&self) -> &[String] {
+        let (Self::Campos(nombres) | Self::Simbolos(nombres)) = self;
+        nombres
+    }
+}
+
+/// The parts of each type that a schema defines.
+fn partes(esquema: &serde_json::Value, tipos: &mut BTreeMap<String, Partes>) {
+    match esquema {
+        serde_json::Value::Array(ramas) => ramas.iter().for_each(|rama| partes(rama, tipos)),
+        serde_json::Value::Object(objeto) => {
+            let nombres = |lista: &serde_json::Value| -> Vec<String> {
+                let nombre = |v: &serde_json::Value| v.get("name").unwrap_or(v).as_str().unwrap().to_owned();
+                lista.as_array().unwrap().iter().map(nombre).collect()
+            };
+            let campos = objeto.get("fields").map(|lista| Partes::Campos(nombres(lista)));
+            let suyas = campos.or_else(|| objeto.get("symbols").map(|lista| Partes::Simbolos(nombres(lista))));
+            if let (Some(nombre), Some(suyas)) = (objeto.get("name"), suyas) {
+                let completo = nombre.as_str().unwrap();
+                tipos.insert(completo.rsplit('.').next().unwrap().to_owned(), suyas);
+            }
+            for parte in ["type", "items", "fields"] {
+                objeto.get(parte).into_iter().for_each(|dentro| partes(dentro, tipos));
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The types of a whole version, the open one included.
+fn tipos_de(version: u16) -> BTreeMap<String, Partes> {
+    let mut tipos = BTreeMap::new();
+    let esquemas: Vec<String> = match version {
+        VERSION => Registro::TODOS.iter().map(|r| self_contained(*r).unwrap()).collect(),
+        cerrada => CONGELADOS.iter().filter(|e| e.version == cerrada).map(|e| e.json().to_owned()).collect(),
+    };
+    esquemas.iter().for_each(|json| partes(&serde_json::from_str(json).unwrap(), &mut tipos));
+    tipos
+}
+
+/// The registry of upcasters against the schemas: a field that a version brought to a type of the one before has its step, and no step is
+/// of anything else. What was there stays, in its place: nothing else needs one.
+#[test]
+fn cada_campo_que_trajo_una_version_tiene_su_ascenso_y_ningun_ascenso_sobra() {
+    let mut traidos = BTreeSet::new();
+    for version in 1..VERSION {
+        let (antes, despues) = (tipos_de(version), tipos_de(version + 1));
+        assert!(!antes.is_empty(), "versión {version}");
+        for (tipo, viejas) in &antes {
+            let Some(nuevas) = despues.get(tipo) else { continue };
+            let (antes, ahora) = (viejas.nombres(), nuevas.nombres());
+            assert!(ahora.starts_with(antes), "{tipo} de la versión {}: lo que había no se quita ni se mueve", version + 1);
+            // A new symbol of an enumeration is in no older record.
+            if let Partes::Campos(campos) = nuevas {
+                traidos.extend(campos[antes.len()..].iter().map(|campo| (tipo.clone(), campo.clone(), version + 1)));
+            }
+        }
+    }
+    let registrados: BTreeSet<(String, String, u16)> =
+        ASCENSOS.iter().map(|a| (a.tipo.to_owned(), a.campo.to_owned(), a.a)).collect();
+    assert_eq!(registrados.len(), ASCENSOS.len(), "un ascenso repetido");
+    assert_eq!(registrados, traidos);
+    assert!(ASCENSOS.iter().all(|a| a.de() + 1 == a.a && !a.vale.is_empty()));
+}
+
+/// Every step is taken by the corpus: some golden record of an older version is of a type that has it.
+#[test]
+fn cada_ascenso_lo_recorre_algun_dorado() {
+    for ascenso in ASCENSOS {
+        let lo_recorre = |congelado: &&EsquemaCongelado| {
+            let mut tipos = BTreeMap::new();
+            partes(&serde_json::from_str(congelado.json()).unwrap(), &mut tipos);
+            congelado.version < ascenso.a && tipos.contains_key(ascenso.tipo)
+        };
+        let congelado = CONGELADOS.iter().find(lo_recorre).unwrap_or_else(|| panic!("{ascenso:?} no tiene dorado"));
+        assert!(!dorado(congelado).is_empty());
+    }
+}
+
+#[test]
+fn las_partes_de_un_esquema_se_leen_hasta_el_fondo() {
+    let json = serde_json::json!({"type": "record", "name": "co.x.A", "fields": [
+        {"name": "b", "type": ["null", {"type": "array", "items": {"type": "record", "name": "B", "fields": [{"name": "c", "type": "int"}]}}]},
+        {"name": "e", "type": {"type": "enum", "name": "E", "symbols": ["X", "Y"]}}
+    ]});
+    let mut tipos = BTreeMap::new();
+    partes(&json, &mut tipos);
+    let nombres = |nombres: &[&str]| nombres.iter().map(|n| (*n).to_owned()).collect();
+    assert_eq!(tipos["A"], Partes::Campos(nombres(&["b", "e"])));
+    assert_eq!(tipos["B"], Partes::Campos(nombres(&["c"])));
+    assert_eq!(tipos["E"], Partes::Simbolos(nombres(&["X", "Y"])));
 }
 
 /// A command asked again after an upgrade has other bytes; it is the same as long as it says what the old version could say.

@@ -30,7 +30,8 @@ const CABEZA: &str = "# Reglas\n\n\
 Cada comando se revisa con todas las reglas que le tocan y se niega con todas sus fallas a la vez. Cada falla dice la regla, el campo (JSON\n\
 Pointer en el cuerpo de la petición), qué pasa y qué hacer, y sus cifras.\n\n\
 Cuándo se revisan: **C** al crear el documento, **L** al indicar una línea, **E** al emitir. Lo que falla en C o en L no crea ni cambia nada\n\
-(la respuesta es 422); lo que sólo falla en E deja la factura o la nota RECHAZADA, lista para corregirla y volver a emitir.\n\n\
+(la respuesta es 422); lo que sólo falla en E deja la factura o la nota RECHAZADA, lista para corregirla y volver a emitir. Todas las que llevan\n\
+E juntas son `FacturaValidaParaEmision`: no falla por sí misma, se dicen sus partes.\n\n\
 Los ejemplos son de una tienda con hoy = 2026-11-23: cliente `acme`, cinco unidades de `cafe` a 1000 con IVA 19, un rango de facturas y otro de\n\
 notas, los dos de 2026. Las notas y las anulaciones son de una factura de tres unidades emitida ese día. Esta página la escribe `factumarket dominio reglas` con el código que decide.\n\n\
 | Regla | Cuándo | Condición |\n| --- | --- | --- |\n";

@@ -66,8 +66,8 @@ wire_family!(EventoRango {
     NumeroInutilizado { rango_id, consecutivo, motivo },
 });
 wire_family!(EventoFactura {
-    FacturaCreada { factura_id, cabecera, totales desde 2 },
-    LineaAgregada { factura_id, linea, totales desde 2 },
+    FacturaCreada { factura_id, cabecera, totales desde CREADA_SIN_TOTALES },
+    LineaAgregada { factura_id, linea, totales desde LINEA_SIN_TOTALES },
     LineaQuitada { factura_id, linea, totales },
     DescuentoAplicado(descuento),
     FormasPagoDefinidas { factura_id, formas_pago },
@@ -96,7 +96,7 @@ wire_family!(EventoNotaCredito {
     NotaCreditoRechazada { factura_id, nota_id, intento, errores },
 });
 wire_family!(EventoCuarentena {
-    AgregadoEnCuarentena { causa, apartado desde 2 },
+    AgregadoEnCuarentena { causa, apartado desde CUARENTENA_SIN_CARTA },
     CuarentenaLevantada { motivo },
     ComandoReproducido { apartado, motivo },
     ComandoDescartado { apartado, comando, command_id, motivo },

@@ -38,7 +38,7 @@ wire_record!(Inventario {
     confirmadas,
     liberadas,
     bajo_minimo,
-    devueltas desde 2,
+    devueltas desde INVENTARIO_SIN_DEVUELTAS,
 } derivado resumen = resumen(lotes, confirmadas, liberadas, devueltas));
 
 wire_record!(Factura {
@@ -50,8 +50,8 @@ wire_record!(Factura {
     emision,
     emitida,
     errores,
-    totales_borrador desde 2,
-    posterior desde 2,
+    totales_borrador desde BORRADOR_SIN_TOTALES,
+    posterior desde FACTURA_SIN_POSTERIOR,
 });
 
 /// A sorted map: an array of records, key fields first.

@@ -1,9 +1,9 @@
 //! The four shapes of the wire: record, enumeration, union of records, family of records.
 
 /// A record: its fields in schema order. `campo: modulo` encodes the field through `modulo::write` and `modulo::read`;
-/// `campo desde 2` is in the contract since version 2 and has its default in older records.
+/// `campo desde PASO` came with the version of that step of `ascensos`, which says what older records hold there.
 macro_rules! wire_record {
-    ($tipo:ty { $($campo:ident $(: $via:ident)? $(desde $desde:literal)?),* $(,)? }) => {
+    ($tipo:ty { $($campo:ident $(: $via:ident)? $(desde $desde:ident)?),* $(,)? }) => {
         impl $crate::contracts::wire::Wire for $tipo {
             #[inline]
             fn write(&self, w: &mut $crate::contracts::wire::Writer) {
@@ -17,7 +17,7 @@ macro_rules! wire_record {
         }
     };
     // With a field that is not on the wire: a function of the fields that were read rebuilds it.
-    ($tipo:ty { $($campo:ident $(: $via:ident)? $(desde $desde:literal)?),* $(,)? } derivado $derivado:ident = $de:ident($($fuente:ident),*)) => {
+    ($tipo:ty { $($campo:ident $(: $via:ident)? $(desde $desde:ident)?),* $(,)? } derivado $derivado:ident = $de:ident($($fuente:ident),*)) => {
         impl $crate::contracts::wire::Wire for $tipo {
             #[inline]
             fn write(&self, w: &mut $crate::contracts::wire::Writer) {
@@ -38,18 +38,22 @@ macro_rules! wire_write {
     ($w:expr, $valor:expr) => {
         $crate::contracts::wire::Wire::write($valor, $w)
     };
-    ($w:expr, $valor:expr, desde $desde:literal) => {
-        if $w.knows($desde) {
+    ($w:expr, $valor:expr, desde $desde:ident) => {
+        if $w.knows($crate::contracts::ascensos::$desde.a()) {
             $crate::contracts::wire::Wire::write($valor, $w)
         } else {
-            $crate::contracts::wire::unsaid($w, $valor)
+            $crate::contracts::wire::unsaid($w, $valor, &$crate::contracts::ascensos::$desde.subir())
         }
     };
     ($w:expr, $valor:expr, $via:ident) => {
         $via::write($valor, $w)
     };
-    ($w:expr, $valor:expr, $via:ident, desde $desde:literal) => {
-        if $w.knows($desde) { $via::write($valor, $w) } else { $crate::contracts::wire::unsaid($w, $valor) }
+    ($w:expr, $valor:expr, $via:ident, desde $desde:ident) => {
+        if $w.knows($crate::contracts::ascensos::$desde.a()) {
+            $via::write($valor, $w)
+        } else {
+            $crate::contracts::wire::unsaid($w, $valor, &$crate::contracts::ascensos::$desde.subir())
+        }
     };
 }
 
@@ -57,14 +61,22 @@ macro_rules! wire_read {
     ($r:expr) => {
         $crate::contracts::wire::Wire::read($r)?
     };
-    ($r:expr, desde $desde:literal) => {
-        if $r.knows($desde) { $crate::contracts::wire::Wire::read($r)? } else { Default::default() }
+    ($r:expr, desde $desde:ident) => {
+        if $r.knows($crate::contracts::ascensos::$desde.a()) {
+            $crate::contracts::wire::Wire::read($r)?
+        } else {
+            $crate::contracts::ascensos::$desde.subir()
+        }
     };
     ($r:expr, $via:ident) => {
         $via::read($r)?
     };
-    ($r:expr, $via:ident, desde $desde:literal) => {
-        if $r.knows($desde) { $via::read($r)? } else { Default::default() }
+    ($r:expr, $via:ident, desde $desde:ident) => {
+        if $r.knows($crate::contracts::ascensos::$desde.a()) {
+            $via::read($r)?
+        } else {
+            $crate::contracts::ascensos::$desde.subir()
+        }
     };
 }
 
@@ -114,7 +126,7 @@ macro_rules! wire_union {
 /// A family: each variant is a record of its own, named like it.
 macro_rules! wire_family {
     ($tipo:ty {
-        $($variante:ident $({ $($campo:ident $(: $via:ident)? $(desde $desde:literal)?),* $(,)? })? $(($dentro:ident))?),* $(,)?
+        $($variante:ident $({ $($campo:ident $(: $via:ident)? $(desde $desde:ident)?),* $(,)? })? $(($dentro:ident))?),* $(,)?
     } $(internal: $interno:ident)?) => {
         impl $crate::contracts::wire::Body for $tipo {
             fn registro(&self) -> Option<$crate::contracts::tipos::Registro> {

@@ -84,8 +84,8 @@ impl Writer {
 
 /// A value that the version being written has no place for: it must be the one that records of that version are read with.
 #[inline]
-pub(super) fn unsaid<T: Default + PartialEq>(w: &mut Writer, value: &T) {
-    if *value != T::default() {
+pub(super) fn unsaid<T: PartialEq>(w: &mut Writer, value: &T, read_with: &T) {
+    if value != read_with {
         w.fail(CodecError::OutOfDomain { what: "campo de una versión posterior", value: w.version.to_string() });
     }
 }

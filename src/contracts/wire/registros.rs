@@ -60,12 +60,12 @@ wire_record!(DatosBodega { sucursal_id, nombre, direccion });
 wire_record!(CambiosBodega { nombre, direccion });
 
 wire_record!(Referencia { tipo, id, numero });
-wire_record!(LoteConsumido { lote_id, secuencia, fecha_ingreso, fecha_caducidad, cantidad, costo_unitario, origen_lote_id desde 2 });
+wire_record!(LoteConsumido { lote_id, secuencia, fecha_ingreso, fecha_caducidad, cantidad, costo_unitario, origen_lote_id desde LOTE_SIN_ORIGEN });
 wire_record!(NumeroDocumento { rango_id, prefijo, consecutivo, resolucion });
 wire_record!(Autorizacion { desde, hasta, vigente_desde, vigente_hasta, resolucion, fecha_resolucion });
 
 wire_record!(FormaPago { forma, medio, monto, fecha_vencimiento });
-wire_record!(LineaPedida { producto_id, bodega_id, descripcion, cantidad, precio_unitario, impuesto, descuento desde 2 });
+wire_record!(LineaPedida { producto_id, bodega_id, descripcion, cantidad, precio_unitario, impuesto, descuento desde LINEA_PEDIDA_SIN_DESCUENTO });
 wire_record!(DatosFactura {
     cliente_id,
     sucursal_id,
@@ -81,7 +81,7 @@ wire_record!(DatosFactura {
     formas_pago,
     total,
     lineas,
-    descuento desde 2,
+    descuento desde PEDIDO_SIN_DESCUENTO,
 });
 wire_record!(DescuentoPedido { valor, descuento_id });
 wire_record!(DescuentoFactura { descuento_id, valor });
@@ -89,7 +89,7 @@ wire_record!(DescuentoAplicado { factura_id, ambito, linea, descuento, totales }
 wire_record!(CambioFechas { fecha_emision, fecha_autorizacion, fecha_caducidad });
 wire_record!(DireccionRespuesta { particion, peticion });
 wire_record!(PasoSaga { documento_id, intento, grupo, paso });
-wire_record!(LineaFactura { numero, producto_id, bodega_id, descripcion, cantidad, precio_unitario, impuesto, descuento desde 2 });
+wire_record!(LineaFactura { numero, producto_id, bodega_id, descripcion, cantidad, precio_unitario, impuesto, descuento desde LINEA_SIN_DESCUENTO });
 wire_record!(LineaEmitida { linea, bruto, descuento, descuento_documento, subtotal, impuesto });
 wire_record!(TotalImpuesto { impuesto, base, valor });
 wire_record!(TotalesFactura { bruto, descuentos, subtotal, impuestos, total });
@@ -109,7 +109,7 @@ wire_record!(CabeceraFactura {
     orden_compra,
     formas_pago,
     total_declarado,
-    descuento desde 2,
+    descuento desde CABECERA_SIN_DESCUENTO,
 });
 wire_record!(FacturaEmitida {
     factura_id,

@@ -113,8 +113,8 @@ wire_record!(RegistroDlq {
     intentos,
     primera_vez,
     version_procesador,
-    apartado desde 2,
-    resolucion desde 2,
+    apartado desde CARTA_SIN_ID,
+    resolucion desde CARTA_SIN_RESOLVER,
 });
 wire_record!(ResolucionApartado { descartado, motivo, usuario, en });
 

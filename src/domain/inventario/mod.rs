@@ -32,12 +32,12 @@ fn restar(a: Cantidad, b: Cantidad) -> Option<Cantidad> {
 }
 
 /// `cantidad x costo_unitario`: at most 28 digits, so exact in 96 bits. `None` from 10^16 on.
-fn costo(cantidad: Cantidad, costo_unitario: CostoUnitario) -> Option<CostoTotal> {
+pub fn costo(cantidad: Cantidad, costo_unitario: CostoUnitario) -> Option<CostoTotal> {
     CostoTotal::nuevo(cantidad.valor().checked_mul(costo_unitario.valor())?).ok()
 }
 
 /// Both are below 10^16 with 12 decimals, so the sum is exact in 96 bits. `None` from 10^16 on.
-fn sumar_costo(a: CostoTotal, b: CostoTotal) -> Option<CostoTotal> {
+pub fn sumar_costo(a: CostoTotal, b: CostoTotal) -> Option<CostoTotal> {
     CostoTotal::nuevo(a.valor().checked_add(b.valor())?).ok()
 }
 

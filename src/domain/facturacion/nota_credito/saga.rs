@@ -48,7 +48,7 @@ fn siguientes(emision: &EmisionNota, concedido: &CreditoConcedido) -> Vec<Envio>
 /// The answer to a step. Late, repeated or foreign answers decide nothing.
 ///
 /// # Errors
-/// `PrecisionExcedida` when the cost of what came back reaches 10^16; its saga stays open and is reported.
+/// `PrecisionExcedida` when the cost of what came back reaches 10^16: the invoice refuses such a credit before it holds it.
 pub fn responder(
     nota: &NotaCredito,
     intento: u32,

@@ -6,7 +6,10 @@ use proptest::prelude::*;
 
 use super::mesa::*;
 use crate::domain::{
-    inventario::{ComandoInventario, EventoInventario, LoteConsumido, MotivoEntrada, MotivoSalida, Movimiento},
+    inventario::{
+        ComandoInventario, DevolucionPedida, EventoInventario, LoteConsumido, MotivoEntrada, MotivoSalida, Movimiento,
+        PoliticaRetorno, Referencia,
+    },
     valores::{Cantidad, CostoTotal, CostoUnitario, Decimal, Id},
 };
 
@@ -41,8 +44,104 @@ pub fn comando() -> impl Strategy<Value = ComandoInventario> {
     ]
 }
 
+/// A return in the making: which sale comes back, and how.
+#[derive(Debug, Clone)]
+struct Devolucion {
+    venta: prop::sample::Index,
+    /// Thousandths; no more than what is left of the sale.
+    tanto: i64,
+    politica: PoliticaRetorno,
+    /// Few, so that steps repeat.
+    movimiento: u32,
+    dia: u32,
+}
+
+fn devolucion() -> impl Strategy<Value = Devolucion> {
+    let politica = prop_oneof![Just(PoliticaRetorno::ReversaFifo), Just(PoliticaRetorno::LoteNuevo)];
+    (any::<prop::sample::Index>(), 1_i64..30_000, politica, 0_u32..8, HOY..HOY + 5)
+        .prop_map(|(venta, tanto, politica, movimiento, dia)| Devolucion { venta, tanto, politica, movimiento, dia })
+}
+
+#[derive(Debug, Clone)]
+enum Accion {
+    Comando(ComandoInventario),
+    Devolver(Devolucion),
+}
+
+/// What is left of each sale of a story: its lots, the first consumed first.
+#[derive(Default)]
+struct Ventas {
+    vistos: usize,
+    quedan: Vec<Vec<LoteConsumido>>,
+}
+
+impl Ventas {
+    /// Takes note of the sales that the bench made since.
+    fn mirar(&mut self, historia: &[EventoInventario]) {
+        let nuevas = historia[self.vistos..].iter().filter_map(|evento| match evento {
+            EventoInventario::StockReducido(m) if m.motivo == MotivoSalida::Venta => Some(m.lotes.to_vec()),
+            _ => None,
+        });
+        self.quedan.extend(nuevas);
+        self.vistos = historia.len();
+    }
+
+    /// The last consumed of a sale, and what then is left of it; `None` when nothing is.
+    fn tomar(&self, devolucion: &Devolucion) -> Option<(usize, Vec<LoteConsumido>, Vec<LoteConsumido>)> {
+        let con_algo: Vec<usize> = (0..self.quedan.len()).filter(|i| !self.quedan[*i].is_empty()).collect();
+        let venta = *con_algo.get(devolucion.venta.index(con_algo.len().max(1)))?;
+        let mut falta = Decimal::new(devolucion.tanto, 3);
+        let (mut vuelven, mut quedan) = (Vec::new(), Vec::new());
+        for lote in self.quedan[venta].iter().rev() {
+            let parte = falta.min(lote.cantidad.valor());
+            falta -= parte;
+            let de = |cantidad| LoteConsumido { cantidad: Cantidad::nuevo(cantidad).unwrap(), ..lote.clone() };
+            vuelven.extend(Some(parte).filter(|p| !p.is_zero()).map(de));
+            quedan.extend(Some(lote.cantidad.valor() - parte).filter(|p| !p.is_zero()).map(de));
+        }
+        vuelven.reverse();
+        quedan.reverse();
+        Some((venta, vuelven, quedan))
+    }
+}
+
+/// Commands for a bench just created. Returns are of sales that the commands before them made, and never more than was sold.
 pub fn comandos() -> impl Strategy<Value = Vec<ComandoInventario>> {
-    prop::collection::vec(comando(), 1..60)
+    let accion = prop_oneof![5 => comando().prop_map(Accion::Comando), 1 => devolucion().prop_map(Accion::Devolver)];
+    prop::collection::vec(accion, 1..60).prop_map(|acciones| {
+        let (mut mesa, mut ventas, mut comandos) = (Mesa::creada(), Ventas::default(), Vec::new());
+        for accion in acciones {
+            ventas.mirar(&mesa.historia);
+            let (comando, devuelta) = match accion {
+                Accion::Comando(comando) => (comando, None),
+                Accion::Devolver(devolucion) => match ventas.tomar(&devolucion) {
+                    Some((venta, vuelven, quedan)) => (devolver(&devolucion, vuelven), Some((venta, quedan))),
+                    None => continue,
+                },
+            };
+            let hecho = mesa.hacer(&comando);
+            // A return with the id of another was that one: nothing came back.
+            if let (Ok(hecho), Some((venta, quedan))) = (hecho, devuelta)
+                && !hecho.eventos.is_empty()
+            {
+                ventas.quedan[venta] = quedan;
+            }
+            comandos.push(comando);
+        }
+        comandos
+    })
+}
+
+fn devolver(devolucion: &Devolucion, lotes: Vec<LoteConsumido>) -> ComandoInventario {
+    ComandoInventario::DevolverStock(Box::new(DevolucionPedida {
+        inventario_id: clave(),
+        movimiento_id: id(&format!("d{}", devolucion.movimiento)),
+        motivo: MotivoEntrada::DevolucionCliente,
+        politica: devolucion.politica,
+        lotes: lotes.into(),
+        fecha: dia(devolucion.dia),
+        referencia: Referencia { tipo: Arc::from("NOTA_CREDITO"), id: Arc::from("f1:n1"), numero: Some(Arc::from("NC1")) },
+    }))
 }
 
 /// The events of an Inventario that random commands made.

@@ -11,8 +11,8 @@ use crate::domain::{
         factura::{FacturaEmitida, GrupoEmitido, LineaEmitida, TotalImpuesto, TotalesFactura},
         proporcion::proporcion,
     },
-    inventario::{LoteConsumido, atribuir},
-    valores::{Cantidad, CostoTotal, Decimal, Dinero, Id},
+    inventario::{LoteConsumido, atribuir, costo, sumar_costo},
+    valores::{Cantidad, CostoTotal, Dinero, Id},
 };
 
 /// What is left of a line, when a note asks for more.
@@ -130,12 +130,16 @@ impl<'a> Acreditacion<'a> {
         self.grupos.iter().map(|g| g.lotes.len()).sum()
     }
 
-    /// The goods that come back, each group with its exact cost.
+    /// Exact cost of all the goods that come back; `None` when it reaches 10^16. What is granted here is what the note is issued with,
+    /// so a note whose credit was granted is never short of digits.
+    pub fn costo(&self) -> Option<CostoTotal> {
+        self.grupos.iter().try_fold(CostoTotal::CERO, |suma, grupo| sumar_costo(suma, costo_de(grupo)?))
+    }
+
+    /// The goods that come back, each group with its exact cost. Those of a credit whose [`Self::costo`] fits.
     pub fn grupos(&self) -> Vec<Arc<GrupoDevolucion>> {
         let con_costo = |grupo: &GrupoDevolucion| {
-            let costo: Decimal = grupo.lotes.iter().map(|l| l.cantidad.valor() * l.costo_unitario.valor()).sum();
-            // Part of the exit's cost, which was a cost total.
-            Arc::new(GrupoDevolucion { costo_total: CostoTotal::nuevo(costo).unwrap_or_default(), ..grupo.clone() })
+            Arc::new(GrupoDevolucion { costo_total: costo_de(grupo).unwrap_or_default(), ..grupo.clone() })
         };
         self.grupos.iter().map(con_costo).collect()
     }
@@ -161,6 +165,10 @@ impl<'a> Acreditacion<'a> {
         impuestos.sort_by(|a, b| (&a.impuesto.codigo, a.impuesto.tarifa).cmp(&(&b.impuesto.codigo, b.impuesto.tarifa)));
         TotalesFactura { bruto: subtotal, descuentos: Dinero::CERO, subtotal, impuestos, total }
     }
+}
+
+fn costo_de(grupo: &GrupoDevolucion) -> Option<CostoTotal> {
+    grupo.lotes.iter().try_fold(CostoTotal::CERO, |suma, lote| sumar_costo(suma, costo(lote.cantidad, lote.costo_unitario)?))
 }
 
 fn sumar(a: Dinero, b: Dinero) -> Dinero {

@@ -20,7 +20,7 @@ use crate::domain::{
 /// # Errors
 /// FacturaExiste; else everything at once of FacturaAcreditable, FechaEmisionPosteriorFactura, PlazoNotaCreditoValido,
 /// LineasValidasContraFactura, PoliticaRetornoValida, SucursalValida, NumeracionDisponible, MontoPositivo,
-/// DocumentoDemasiadoGrande.
+/// DocumentoDemasiadoGrande, PrecisionExcedida.
 pub fn reservar(
     estado: Option<&Factura>,
     factura_id: &Id,

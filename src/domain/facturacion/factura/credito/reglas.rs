@@ -51,7 +51,10 @@ const LINEA: &[Especificacion<DeLinea>] = &[
     Especificacion::new(Regla::LineasValidasContraFactura, E, linea_valida_contra_factura),
 ];
 
-const TAMANO: &[Especificacion<DeCredito>] = &[Especificacion::new(Regla::DocumentoDemasiadoGrande, E, lotes_con_limite)];
+const TAMANO: &[Especificacion<DeCredito>] = &[
+    Especificacion::new(Regla::DocumentoDemasiadoGrande, E, lotes_con_limite),
+    Especificacion::new(Regla::PrecisionExcedida, E, costo_con_limite),
+];
 
 /// Only when every line is valid.
 const IMPORTES: &[Especificacion<DeCredito>] = &[Especificacion::new(Regla::MontoPositivo, E, monto_positivo)];
@@ -186,6 +189,14 @@ fn lotes_con_limite(acreditacion: &Acreditacion<'_>, fallas: &mut Vec<Falla>) {
     if lotes > LOTES_POR_NOTA_MAX {
         let mensaje = format!("la nota devolvería {lotes} partes de lotes; el máximo es {LOTES_POR_NOTA_MAX}: divídala en varias");
         fallas.push(Falla::new(Regla::DocumentoDemasiadoGrande, "/lineas", mensaje).con("lotes", lotes));
+    }
+}
+
+/// PrecisionExcedida: the cost of what comes back. Asked before the credit is held: past its number a note cannot be refused.
+fn costo_con_limite(acreditacion: &Acreditacion<'_>, fallas: &mut Vec<Falla>) {
+    if acreditacion.costo().is_none() {
+        let mensaje = "el costo de lo que la nota devuelve llega a 10^16; divídala en varias";
+        fallas.push(Falla::new(Regla::PrecisionExcedida, "/lineas", mensaje));
     }
 }
 

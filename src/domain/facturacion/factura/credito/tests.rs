@@ -125,6 +125,27 @@ fn cerrar(factura: &mut Factura, nota: &str, emitir: bool) {
     plegar_en(factura, &decision.eventos);
 }
 
+/// Past its number a note cannot be refused: what it could be short of is asked before its credit is held.
+#[test]
+fn un_costo_que_no_cabe_en_la_nota_se_niega_antes_de_reservar_el_credito() {
+    let mundo = Mundo::nuevo();
+    let mut factura = emitida(&mundo, vec![linea("P1", "90"), linea("P2", "90")], &[]);
+    let documento = Arc::make_mut(factura.emitida.as_mut().expect("documento"));
+    let caro = CostoUnitario::nuevo(Decimal::from(99_999_999_999_999_u64)).expect("costo");
+    for grupo in &mut documento.grupos {
+        grupo.lotes = grupo.lotes.iter().map(|l| LoteConsumido { costo_unitario: caro, ..l.clone() }).collect();
+    }
+    let noventa = |numero| de_linea(numero, numero, cantidad(90_000));
+    let las_dos = reservar_en(&mundo, &mut factura, &solicitud("n1", vec![noventa(1), noventa(2)])).expect_err("1,8 x 10^16");
+    assert_eq!(las_dos.errores.iter().map(|f| f.regla).collect::<Vec<_>>(), [Regla::PrecisionExcedida]);
+    assert!(factura.credito().is_none());
+    for (nota, numero) in [("n2", 1), ("n3", 2)] {
+        let credito = reservar_en(&mundo, &mut factura, &solicitud(nota, vec![noventa(numero)])).expect("9 x 10^15");
+        assert_eq!(credito.grupos[0].costo_total.valor(), caro.valor() * Decimal::from(90));
+        cerrar(&mut factura, nota, true);
+    }
+}
+
 /// One note of the world: of a line, in thousandths or in cents; issued or refused after it was granted.
 #[derive(Debug, Clone, Copy)]
 struct Nota {

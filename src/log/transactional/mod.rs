@@ -4,7 +4,7 @@
 //!  claim ─▶ Init ─▶ ready ◀───────────────────── committed at the first try
 //!                     │ begin(transaction)                 ▲
 //!                     ▼                                    │
-//!                   Begin ─▶ Send* ─▶ SendOffsets ─▶ Commit ┤
+//!                   Begin ─▶ SendOffsets ─▶ Send* ─▶ Commit ┤
 //!                              │           │               ├─▶ committed, not at the first try: Init before the next Begin
 //!                              └── Abort ◀─┘               └─▶ unknown: spent until the next claim
 //!                                    └─▶ aborted: spent until the next claim

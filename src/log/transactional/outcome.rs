@@ -7,10 +7,10 @@ pub enum Call {
     Init,
     /// Starts a transaction; nothing is sent.
     Begin,
-    /// Sends the batch at this place, all of one partition, and waits for the acknowledgement.
-    Send(usize),
     /// Sends the positions with the group's metadata.
     SendOffsets,
+    /// Sends the batch at this place, all of one partition, and waits for the acknowledgement.
+    Send(usize),
     /// Asks for the commit.
     Commit,
     /// Asks for the abort.

@@ -230,12 +230,12 @@ impl Producer {
         course.repeats = 0;
         match course.stage {
             Call::Init => course.stage = Call::Begin,
-            Call::Begin => course.stage = course.after_batch(0),
+            Call::Begin => course.stage = course.after_begin(),
             Call::Send(place) => {
                 course.batches[place].end = number;
                 course.stage = course.after_batch(place + 1);
             }
-            Call::SendOffsets => course.stage = Call::Commit,
+            Call::SendOffsets => course.stage = course.after_batch(0),
             Call::Commit => return self.committed(membership),
             Call::Abort => return self.aborted(),
         }
@@ -308,14 +308,14 @@ impl Producer {
 }
 
 impl Course {
+    /// Positions go first: a stale generation is refused before anything is written, and from here on whoever takes the partitions over waits
+    /// for the end of this transaction.
+    fn after_begin(&self) -> Call {
+        if self.positions.is_empty() { self.after_batch(0) } else { Call::SendOffsets }
+    }
+
     fn after_batch(&self, next: usize) -> Call {
-        if next < self.batches.len() {
-            Call::Send(next)
-        } else if self.positions.is_empty() {
-            Call::Commit
-        } else {
-            Call::SendOffsets
-        }
+        if next < self.batches.len() { Call::Send(next) } else { Call::Commit }
     }
 
     fn abort(&mut self, cause: String) {

@@ -76,7 +76,7 @@ fn an_abort_without_an_answer_is_an_abort() {
     let mut node = world.node(1);
     node.assigned();
     node.begin(&[(events(0), "x")], &[(commands(0), 1)]).expect("empieza");
-    node.steps(BEGIN + 2);
+    node.steps(BEGIN + 1);
     // Out of the group meanwhile: the positions are refused.
     world.log.shared.lock().leave(0, 1);
     (0..40).for_each(|_| world.script.next(Api::EndTxn, Fate::LoseRequest));
@@ -110,8 +110,8 @@ fn a_broker_that_does_not_come_back_makes_the_commit_unknown() {
     let mut node = world.node(1);
     node.assigned();
     node.begin(&[(events(0), "x")], &[(commands(0), 1)]).expect("empieza");
-    // Begin, AddPartitions, Produce, AddOffsets, TxnOffsetCommit.
-    node.steps(BEGIN + 4);
+    // Begin, AddOffsets, TxnOffsetCommit, AddPartitions, Produce.
+    node.steps(WRITTEN);
     world.log.take_down(world.log.now() + 300 * SECOND);
     assert!(matches!(node.finish(), Err(LogError::OutcomeUnknown { .. })));
 }
@@ -123,7 +123,7 @@ fn partitions_are_added_as_the_client_comes_to_them() {
     let mut node = world.node(1);
     node.assigned();
     node.begin(&[(events(0), "a"), (events(1), "b")], &[(commands(0), 1)]).expect("empieza");
-    node.steps(BEGIN + 2);
+    node.steps(WRITTEN);
     // An end that comes late now tears it: only the first partition is in it.
     let mut cluster = world.log.shared.lock();
     let producer = cluster.txns[0].producer;

@@ -130,7 +130,7 @@ fn an_epoch_that_learns_too_late_of_a_rebalance_is_aborted() {
     let mut first = world.node(1);
     first.assigned();
     first.begin(&[(events(0), "a")], &[(commands(0), 1)]).expect("empieza");
-    first.steps(BEGIN + 2);
+    first.steps(BEGIN);
     // The round is over without the first having heard of it: its heartbeats are lost meanwhile.
     let mut cluster = world.log.shared.lock();
     let topics = [Topic::Comandos(Contexto::Facturacion)];
@@ -142,6 +142,27 @@ fn an_epoch_that_learns_too_late_of_a_rebalance_is_aborted() {
     let told = first.finish();
     assert!(matches!(&told, Err(LogError::Aborted { what, .. }) if what == "ILLEGAL_GENERATION"), "{told:?}");
     assert!(world.values(events(0)).is_empty());
+}
+
+#[test]
+fn an_epoch_whose_positions_were_accepted_commits_though_the_group_went_on_and_whoever_follows_waits() {
+    let world = World::new();
+    let mut first = world.node(1);
+    first.assigned();
+    first.begin(&[(events(0), "a")], &[(commands(0), 1)]).expect("empieza");
+    first.steps(BEGIN + 2);
+    // Out of its group between its positions and its records, and it has not heard of it.
+    world.log.shared.lock().leave(0, 1);
+    let mut heir = world.node(2);
+    for _ in 0..20 {
+        assert!(matches!(heir.client.poll(1, 1).expect("poll"), Delivery::Idle), "la posición no es estable");
+    }
+    assert!(world.log.stats().unstable_fetches > 0);
+    (0..50).for_each(|_| world.script.next(Api::Heartbeat, Fate::LoseRequest));
+    first.finish().expect("sus posiciones valían");
+    assert_eq!((world.values(events(0)), world.position(commands(0))), (vec!["a".to_owned()], Some(1)));
+    world.wait(SECOND);
+    assert_eq!(heir.assigned().len(), 4);
 }
 
 #[test]
@@ -216,8 +237,8 @@ fn positions_are_taken_over_only_when_no_transaction_holds_them_back() {
     let mut first = world.node(1);
     first.assigned();
     first.begin(&[(events(0), "x")], &[(commands(0), 2)]).expect("empieza");
-    // Begin, AddPartitions, Produce, AddOffsets, TxnOffsetCommit: the commit is not asked for.
-    first.steps(BEGIN + 4);
+    // Begin, AddOffsets, TxnOffsetCommit, AddPartitions, Produce: the commit is not asked for.
+    first.steps(WRITTEN);
     drop(first);
     let mut heir = world.node(2);
     heir.client.poll(1, 1).expect("poll");
@@ -239,7 +260,7 @@ fn reading_goes_over_markers_and_aborted_records() {
     node.assigned();
     node.commit(&[(commands(0), "a")], &[]).expect("confirma");
     node.begin(&[(commands(0), "abortado")], &[]).expect("empieza");
-    node.steps(BEGIN + 2);
+    node.steps(WRITTEN);
     node.claim();
     node.commit(&[(commands(0), "b")], &[]).expect("confirma");
     // a 0, marker 1, aborted 2, marker 3, b 4, marker 5.

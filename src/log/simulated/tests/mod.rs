@@ -228,5 +228,7 @@ impl Node<'_> {
     }
 }
 
-/// Steps of a commit: Begin takes one; each partition a produce; one more adds them all, or one each.
+/// Steps of a commit: Begin takes one, the positions two; one more adds all partitions, or one each; each partition a produce.
 const BEGIN: usize = 1;
+/// Steps until the first partition is written.
+const WRITTEN: usize = BEGIN + 4;

@@ -25,7 +25,7 @@ fn an_open_transaction_holds_the_stable_offset_back_until_the_coordinator_aborts
     let mut node = world.node(1);
     node.assigned();
     node.begin(&[(events(0), "perdido")], &[(commands(0), 1)]).expect("empieza");
-    node.steps(BEGIN + 2);
+    node.steps(WRITTEN);
     drop(node);
     world.fill(events(0), &["suelto"]);
     let marks = world.log.watermarks(events(0)).expect("marcas");
@@ -45,7 +45,7 @@ fn the_owner_of_an_expired_transaction_is_fenced() {
     let world = World::new();
     let mut node = world.node(1);
     node.assigned();
-    for steps in [BEGIN + 2, BEGIN + 4] {
+    for steps in [BEGIN + 2, WRITTEN] {
         node.begin(&[(events(0), "perdido")], &[(commands(0), 1)]).expect("empieza");
         node.steps(steps);
         assert!(world.log.expire_transaction("nodo-1"));
@@ -63,7 +63,7 @@ fn whoever_takes_the_id_aborts_what_its_holder_had_open() {
     let mut old = world.node(1);
     old.assigned();
     old.begin(&[(events(0), "viejo")], &[(commands(0), 1)]).expect("empieza");
-    old.steps(BEGIN + 2);
+    old.steps(WRITTEN);
     let mut new = world.node(1);
     let marks = world.log.watermarks(events(0)).expect("marcas");
     assert_eq!(marks.stable, marks.end, "al reclamar, lo abierto quedó decidido");
@@ -196,7 +196,7 @@ fn markers_reach_the_partitions_one_after_the_other() {
     node.assigned();
     world.script.edit(|script| script.markers.extend([100, 200, 300]));
     node.begin(&[(events(0), "a"), (events(1), "b")], &[(commands(0), 1)]).expect("empieza");
-    // Begin, AddPartitions, two produces, AddOffsets, TxnOffsetCommit; then EndTxn.
+    // Begin, AddOffsets, TxnOffsetCommit, AddPartitions, two produces; then EndTxn.
     node.steps(BEGIN + 5);
     let start = world.log.now();
     assert!(matches!(node.client.step(), Step::Done(Ok(_))), "decidida está desde que el coordinador la anota");
@@ -234,7 +234,7 @@ fn a_fail_over_loses_only_what_was_not_acknowledged() {
     node.commit(&[(events(0), "uno")], &[(commands(0), 1)]).expect("confirma");
     world.script.edit(|script| script.replication.push_back(50_000));
     node.begin(&[(events(0), "dos")], &[(commands(0), 2)]).expect("empieza");
-    node.steps(BEGIN + 2);
+    node.steps(WRITTEN);
     assert_eq!(world.log.watermarks(events(0)).expect("marcas").end, 2, "sin réplica no hay marca de agua");
     world.log.fail_over(events(0)).expect("partición");
     assert_eq!(world.log.stats().truncated_records, 1);
@@ -251,7 +251,7 @@ fn the_age_of_a_transaction_is_by_the_coordinators_wall_clock() {
     let mut node = world.node(1);
     node.assigned();
     node.begin(&[(events(0), "x")], &[(commands(0), 1)]).expect("empieza");
-    node.steps(BEGIN + 2);
+    node.steps(WRITTEN);
     world.log.jump_clock(-(5 * SECOND as i64));
     world.wait(12 * SECOND);
     assert_eq!(world.log.stats().expired, 0, "para el coordinador pasaron 7 s");

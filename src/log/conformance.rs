@@ -52,6 +52,7 @@ pub const LAWS: &[Law] = &[
     ("two_members_share_the_partitions", two_members_share_the_partitions),
     ("a_member_that_leaves_gives_its_partitions_back", a_member_that_leaves_gives_its_partitions_back),
     ("wait_stable_wakes_and_times_out", wait_stable_wakes_and_times_out),
+    ("whoever_follows_the_end_is_woken_and_goes_on", whoever_follows_the_end_is_woken_and_goes_on),
     ("limits_are_kept", limits_are_kept),
     ("unknown_partitions_are_refused", unknown_partitions_are_refused),
     ("retention_spares_what_was_not_consumed", retention_spares_what_was_not_consumed),
@@ -470,6 +471,33 @@ pub fn wait_stable_wakes_and_times_out(make: Make<'_>) {
     let thread = std::thread::spawn(move || append(&*writer, vec![(at(EVENTS, 0), record("k", "v0"))]));
     assert_ne!(log.wait_stable(seen, LONG), seen);
     thread.join().expect("hilo");
+}
+
+pub fn whoever_follows_the_end_is_woken_and_goes_on(make: Make<'_>) {
+    let log = make();
+    let from = |next: Position, timeout| log.read_or_wait(at(EVENTS, 0), next, ALL, timeout).expect("read_or_wait");
+    assert!(from(0, SHORT).is_empty(), "sin nada se acaba el tiempo");
+    append(&*log, vec![(at(EVENTS, 0), record("k", "v0")), (at(EVENTS, 1), record("k", "de otra"))]);
+    assert_eq!(values(&from(0, LONG)), ["v0"], "lo que ya estaba no espera");
+    assert_eq!(values(&from(0, LONG)), ["v0"], "y se lee otra vez desde donde se pida");
+    let writer = log.clone();
+    let thread = std::thread::spawn(move || append(&*writer, vec![(at(EVENTS, 0), record("k", "v1"))]));
+    assert_eq!(values(&from(1, LONG)), ["v1"]);
+    thread.join().expect("hilo");
+    // A transaction is read when it is decided, and marks of it are no records.
+    let token = log.claim("nodo").expect("claim");
+    let committed = log.commit(transaction(&token, vec![(at(EVENTS, 0), record("k", "v2"))], Vec::new())).expect("commit");
+    let read = from(2, LONG);
+    assert_eq!(values(&read), ["v2"]);
+    let next = read[0].position + 1;
+    assert!(committed.ends.iter().any(|(partition, end)| *partition == at(EVENTS, 0) && *end == next));
+    assert!(from(next, SHORT).is_empty());
+    append(&*log, vec![(at(EVENTS, 0), record("k", "v3"))]);
+    let mut read = from(next, LONG);
+    if read.is_empty() {
+        read = from(next, LONG);
+    }
+    assert_eq!(values(&read), ["v3"]);
 }
 
 pub fn limits_are_kept(make: Make<'_>) {

@@ -18,7 +18,10 @@ pub mod simulated;
 pub mod topology;
 pub mod transactional;
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 
@@ -260,6 +263,30 @@ pub trait Log: Send + Sync + 'static {
     /// # Errors
     /// `PositionGone`, `Corrupt`, `Unreachable`, `Storage`.
     fn read(&self, partition: TopicPartition, from: Position, max_bytes: usize) -> Result<Vec<StoredRecord>, LogError>;
+    /// As [`Log::read`], but waits at most `timeout` until there is something: for whoever follows the end of a partition. One at a time
+    /// for each partition.
+    ///
+    /// # Errors
+    /// As [`Log::read`].
+    fn read_or_wait(
+        &self,
+        partition: TopicPartition,
+        from: Position,
+        max_bytes: usize,
+        timeout: Duration,
+    ) -> Result<Vec<StoredRecord>, LogError> {
+        let deadline = Instant::now() + timeout;
+        // No counter has come that far: it is told at once.
+        let mut seen = self.wait_stable(u64::MAX, Duration::ZERO);
+        loop {
+            let found = self.read(partition, from, max_bytes)?;
+            let left = deadline.saturating_duration_since(Instant::now());
+            if !found.is_empty() || left.is_zero() {
+                return Ok(found);
+            }
+            seen = self.wait_stable(seen, left);
+        }
+    }
     /// # Errors
     /// `UnknownPartition`, `Storage`.
     fn watermarks(&self, partition: TopicPartition) -> Result<Watermarks, LogError>;

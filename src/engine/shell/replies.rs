@@ -5,6 +5,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    thread,
     time::Duration,
 };
 
@@ -21,7 +22,7 @@ use crate::{
 
 const PATIENCE: Duration = Duration::from_millis(200);
 /// How long an absent log is given before it is asked again.
-const ABSENCE: Duration = Duration::from_secs(1);
+const ABSENCE: Duration = Duration::from_millis(500);
 const CHUNK_BYTES: usize = 1 << 20;
 /// Requests are spread over this many locks.
 const SHARDS: usize = 16;
@@ -140,24 +141,18 @@ pub fn run(
 ) -> Result<(), LogError> {
     let tp = TopicPartition::new(Topic::Respuestas, partition);
     let mut next = from;
-    let mut seen = 0;
-    log.watch(&[tp])?;
     while !stop.load(Ordering::Acquire) {
-        let chunk = match log.read(tp, next, CHUNK_BYTES) {
+        let chunk = match log.read_or_wait(tp, next, CHUNK_BYTES, PATIENCE) {
             // Whoever stops reading leaves everybody without an answer: only what another try cannot change ends it.
             Err(error @ (LogError::Unreachable(_) | LogError::Storage(_))) => {
                 tracing::warn!(evento = "respuestas_en_espera", causa = %error, "no se pueden leer las respuestas: se vuelve a intentar");
-                log.wait_stable(seen, ABSENCE);
+                thread::sleep(ABSENCE);
                 continue;
             }
             chunk => chunk?,
         };
         if chunk.is_empty() {
-            let before = seen;
-            seen = log.wait_stable(seen, PATIENCE);
-            if seen == before {
-                waiters.sweep();
-            }
+            waiters.sweep();
             continue;
         }
         for stored in chunk {

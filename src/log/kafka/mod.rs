@@ -227,6 +227,17 @@ impl Log for KafkaLog {
         self.readers.read(partition, from, max_bytes)
     }
 
+    fn read_or_wait(
+        &self,
+        partition: TopicPartition,
+        from: Position,
+        max_bytes: usize,
+        timeout: Duration,
+    ) -> Result<Vec<StoredRecord>, LogError> {
+        self.check(partition)?;
+        self.readers.read_or_wait(partition, from, max_bytes, timeout)
+    }
+
     fn watermarks(&self, partition: TopicPartition) -> Result<Watermarks, LogError> {
         self.check(partition)?;
         self.readers.watermarks(partition)

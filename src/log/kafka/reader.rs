@@ -2,13 +2,13 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, Instant},
 };
 
 use rdkafka::{
-    Offset, TopicPartitionList,
+    ClientConfig, Offset, TopicPartitionList,
     config::FromClientConfigAndContext,
     consumer::{BaseConsumer, Consumer},
     error::KafkaError,
@@ -36,6 +36,8 @@ pub struct Readers {
     uncommitted: BaseConsumer<Context>,
     pool: Mutex<Pool>,
     returned: Condvar,
+    /// Readers that stand at the end of a partition and wait there, never lent for anything else.
+    followers: Mutex<BTreeMap<TopicPartition, Arc<Mutex<Reader>>>>,
     /// Ends of what this process committed: a commit is decided some milliseconds before its marks let readers pass.
     decided: Mutex<BTreeMap<TopicPartition, Position>>,
 }
@@ -82,8 +84,11 @@ impl Place {
 }
 
 fn consumer(options: &KafkaOptions, committed: bool) -> Result<BaseConsumer<Context>, LogError> {
-    BaseConsumer::from_config_and_context(&options.reader(committed), Context::default())
-        .map_err(|e| LogError::Storage(explain(&e)))
+    client(&options.reader(committed))
+}
+
+fn client(config: &ClientConfig) -> Result<BaseConsumer<Context>, LogError> {
+    BaseConsumer::from_config_and_context(config, Context::default()).map_err(|e| LogError::Storage(explain(&e)))
 }
 
 fn offset(position: Position) -> Offset {
@@ -100,6 +105,7 @@ impl Readers {
             uncommitted: consumer(options, false)?,
             pool: Mutex::default(),
             returned: Condvar::new(),
+            followers: Mutex::default(),
             decided: Mutex::default(),
         })
     }
@@ -249,6 +255,47 @@ impl Readers {
         drop(pool);
         self.returned.notify_one();
         result
+    }
+
+    /// Committed records from a position on, as soon as the broker lets them through; empty after `timeout`. One fetch is always waiting at
+    /// the broker, and nothing is asked besides.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn read_or_wait(
+        &self,
+        partition: TopicPartition,
+        from: Position,
+        max_bytes: usize,
+        timeout: Duration,
+    ) -> Result<Vec<StoredRecord>, LogError> {
+        let follower = self.follower(partition)?;
+        let mut follower = follower.lock().unwrap_or_else(PoisonError::into_inner);
+        if !follower.at.as_ref().is_some_and(|at| at.continues(partition, from)) {
+            // A position that is gone is an error here, and not the consumer's later.
+            self.nothing_from(partition, from)?;
+            self.move_to(&mut follower, partition, from)?;
+        }
+        let Reader { consumer, at, .. } = &mut *follower;
+        let Some(place) = at.as_mut() else { return Ok(Vec::new()) };
+        match self.fill(consumer, place, from, timeout) {
+            Ok(()) => Ok(take_held(place, max_bytes)),
+            Err(error) => {
+                *at = None;
+                Err(error)
+            }
+        }
+    }
+
+    fn follower(&self, partition: TopicPartition) -> Result<Arc<Mutex<Reader>>, LogError> {
+        let mut followers = self.followers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(follower) = followers.get(&partition) {
+            return Ok(Arc::clone(follower));
+        }
+        let reader = Reader { consumer: client(&self.options.follower())?, at: None, used: Instant::now() };
+        let follower = Arc::new(Mutex::new(reader));
+        followers.insert(partition, Arc::clone(&follower));
+        Ok(follower)
     }
 
     /// Lets readers that nobody uses stop fetching.

@@ -82,6 +82,13 @@ impl KafkaOptions {
         self.with_extra(config)
     }
 
+    /// A reader that stays at the end of a partition: its fetches wait there.
+    pub fn follower(&self) -> ClientConfig {
+        let mut config = self.reader(true);
+        config.set("fetch.wait.max.ms", "500");
+        self.with_extra(config)
+    }
+
     /// A consumer that only notices that something came.
     pub fn tail(&self) -> ClientConfig {
         let mut config = self.base("vigia");

@@ -113,6 +113,7 @@ impl Writer {
     }
 
     fn make(&mut self, call: Call, standing: Option<&Standing>) -> Heard {
+        let start = Instant::now();
         let result = match call {
             Call::Init => self.init(),
             Call::Begin => self.with(|client| raw::begin(client.client())),
@@ -121,6 +122,7 @@ impl Writer {
             Call::Commit => self.with(|client| raw::commit(client.client(), self.options.transaction)),
             Call::Abort => self.abort(),
         };
+        tracing::trace!(evento = "llamada", llamada = ?call, micros = start.elapsed().as_micros(), exito = result.is_ok(), "transacción");
         // Any trouble since this client began may have left a request on its way.
         let smooth = self.client.as_ref().is_some_and(|client| client.context().troubles.count() == 0);
         Heard { result, smooth }

@@ -84,13 +84,40 @@ pub fn correr(
     ritmo: Ritmo,
     avance: &mut dyn FnMut(u64),
 ) -> Result<Resultados, ErrorCorrida> {
-    let latencia = Histogram::new_with_bounds(1, 600_000_000, 3).map_err(|e| ErrorCorrida::Preparacion(e.to_string()))?;
-    let resultados =
-        Resultados { emitidas: 0, rechazadas: 0, otras: 0, duracion: Duration::ZERO, latencia, retraso_max: Duration::ZERO };
+    let resultados = Resultados::ninguno()?;
     match ritmo.tasa {
         None => cerrada(gateway, carga, ritmo, resultados, avance),
         Some(tasa) => abierta(gateway, carga, ritmo.facturas, tasa, resultados, avance),
     }
+}
+
+/// Sends a load and comes back when all of it is on the log; its outcomes are waited for apart.
+///
+/// # Errors
+/// When the engine stops taking orders.
+pub fn precargar(gateway: &Arc<dyn Gateway>, carga: &mut Carga, facturas: u64) -> Result<Vec<Waiter>, ErrorCorrida> {
+    let mut esperas = Vec::new();
+    while (esperas.len() as u64) < facturas {
+        let cuantas = LOTE.min(usize::try_from(facturas).unwrap_or(LOTE) - esperas.len());
+        esperas.extend(gateway.send((0..cuantas).map(|_| carga.factura()).collect())?);
+    }
+    gateway.sync()?;
+    Ok(esperas)
+}
+
+/// Waits for every outcome, timed from now; `avance` hears how many have come.
+///
+/// # Errors
+/// When the engine stops answering.
+pub fn esperar(esperas: Vec<Waiter>, avance: &mut dyn FnMut(u64)) -> Result<Resultados, ErrorCorrida> {
+    let inicio = Instant::now();
+    let mut resultados = Resultados::ninguno()?;
+    for espera in esperas {
+        resultados.anotar(inicio, espera)?;
+        avance(resultados.total());
+    }
+    resultados.duracion = inicio.elapsed();
+    Ok(resultados)
 }
 
 fn cerrada(
@@ -159,6 +186,11 @@ fn abierta(
 }
 
 impl Resultados {
+    fn ninguno() -> Result<Self, ErrorCorrida> {
+        let latencia = Histogram::new_with_bounds(1, 600_000_000, 3).map_err(|e| ErrorCorrida::Preparacion(e.to_string()))?;
+        Ok(Self { emitidas: 0, rechazadas: 0, otras: 0, duracion: Duration::ZERO, latencia, retraso_max: Duration::ZERO })
+    }
+
     pub fn total(&self) -> u64 {
         self.emitidas + self.rechazadas + self.otras
     }

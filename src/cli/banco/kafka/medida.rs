@@ -19,7 +19,7 @@ use crate::{
         fallo::Fallo,
         salida::Salida,
     },
-    engine::gateway::Gateway,
+    engine::gateway::{Gateway, Waiter},
     node::Node,
 };
 
@@ -87,22 +87,21 @@ impl Banco<'_> {
         let gateway = self.api.gateway();
         self.salida.nota("Creando clientes, productos y existencias…");
         corrida::preparar(&gateway, carga.catalogos()).map_err(|e| fallo(self.api, &e))?;
-        let cerrada = Ritmo { facturas: self.plan.facturas, tasa: None, ventana: args.ventana };
-        let (_, fria, _) = self.tanda(&gateway, &mut carga, cerrada)?;
+        let (fria, _) = self.tanda(&gateway, &mut carga)?;
         let mut calientes = Vec::new();
         let mut hilos = BTreeMap::new();
         let antes = self.procesador.metricas()?;
         for _ in 0..self.plan.tandas {
-            let (_, tanda, gastado) = self.tanda(&gateway, &mut carga, cerrada)?;
+            let (tanda, gastado) = self.tanda(&gateway, &mut carga)?;
             calientes.push(tanda);
-            hilos = gastado.0.iter().map(|(hilo, tiempo)| (hilo.clone(), por_factura(*tiempo, cerrada.facturas))).collect();
+            hilos = gastado.0.iter().map(|(hilo, tiempo)| (hilo.clone(), por_factura(*tiempo, self.plan.facturas))).collect();
         }
         let confirmacion_carga_p50_ms = mediana_de_confirmacion(&antes, &self.procesador.metricas()?);
         let fija = self.fija(&gateway, &mut carga, self.plan.tasa)?;
         let lenta = self.fija(&gateway, &mut carga, 50)?;
         // Before the kill: the process that comes after it is another.
         let rss_max = Proceso::del_proceso(self.procesador.pid()).map_err(sin_proc)?.rss_max_bytes;
-        let caida = self.caida(&gateway, &mut carga, cerrada)?;
+        let caida = self.caida(&gateway, &mut carga)?;
         let rss_broker = Proceso::del_proceso(self.broker.pid).map_err(sin_proc)?.rss_max_bytes;
         Ok(Medida { fria, calientes, hilos, confirmacion_carga_p50_ms, fija, lenta, caida, rss_max, rss_broker })
     }
@@ -112,41 +111,57 @@ impl Banco<'_> {
         Ok(Corte { procesador: de(self.procesador.pid())?, broker: de(self.broker.pid)? })
     }
 
-    fn correr(&self, gateway: &Arc<dyn Gateway>, carga: &mut Carga, ritmo: Ritmo) -> Result<Resultados, Fallo> {
-        let barra = barra(self.salida, ritmo.facturas);
-        let resultados = corrida::correr(gateway, carga, ritmo, &mut |hechas| barra.set_position(hechas));
+    /// Puts a round on the log while the processor stands still, as the peer's bench does, and lets it work: how fast, what an invoice
+    /// cost, and the processor's CPU by thread.
+    fn tanda(&self, gateway: &Arc<dyn Gateway>, carga: &mut Carga) -> Result<(Tanda, Cpu), Fallo> {
+        let esperas = self.precargar(gateway, carga)?;
+        let antes = self.corte()?;
+        self.procesador.congelar(false)?;
+        let barra = barra(self.salida, self.plan.facturas);
+        let resultados = corrida::esperar(esperas, &mut |hechas| barra.set_position(hechas));
         barra.finish_and_clear();
-        resultados.map_err(|e| fallo(self.api, &e))
+        let resultados = resultados.map_err(|e| fallo(self.api, &e))?;
+        self.costo(&antes, self.plan.facturas, &resultados)
     }
 
-    /// Runs a load: what came of it, how fast, what an invoice cost, and the processor's CPU by thread.
-    fn tanda(&self, gateway: &Arc<dyn Gateway>, carga: &mut Carga, ritmo: Ritmo) -> Result<(Resultados, Tanda, Cpu), Fallo> {
-        let antes = self.corte()?;
-        let resultados = self.correr(gateway, carga, ritmo)?;
+    /// A round on the log, and the processor standing still.
+    fn precargar(&self, gateway: &Arc<dyn Gateway>, carga: &mut Carga) -> Result<Vec<Waiter>, Fallo> {
+        self.procesador.congelar(true)?;
+        corrida::precargar(gateway, carga, self.plan.facturas).map_err(|e| fallo(self.api, &e))
+    }
+
+    fn costo(&self, antes: &Corte, facturas: u64, resultados: &Resultados) -> Result<(Tanda, Cpu), Fallo> {
         let despues = self.corte()?;
         let gastado = despues.procesador.desde(&antes.procesador);
         let tanda = Tanda {
-            por_segundo: ritmo.facturas as f64 / resultados.duracion.as_secs_f64(),
-            procesador_us: por_factura(gastado.total(), ritmo.facturas),
-            broker_us: por_factura(despues.broker.desde(&antes.broker).total(), ritmo.facturas),
+            por_segundo: facturas as f64 / resultados.duracion.as_secs_f64(),
+            procesador_us: por_factura(gastado.total(), facturas),
+            broker_us: por_factura(despues.broker.desde(&antes.broker).total(), facturas),
         };
-        Ok((resultados, tanda, gastado))
+        Ok((tanda, gastado))
     }
 
     fn fija(&self, gateway: &Arc<dyn Gateway>, carga: &mut Carga, tasa: u32) -> Result<Fija, Fallo> {
         let facturas = u64::from(tasa) * u64::from(self.plan.segundos);
         let ritmo = Ritmo { facturas, tasa: Some(f64::from(tasa)), ventana: 1 };
         let metricas = self.procesador.metricas()?;
-        let (resultados, costo, _) = self.tanda(gateway, carga, ritmo)?;
+        let antes = self.corte()?;
+        let barra = barra(self.salida, facturas);
+        let resultados = corrida::correr(gateway, carga, ritmo, &mut |hechas| barra.set_position(hechas));
+        barra.finish_and_clear();
+        let resultados = resultados.map_err(|e| fallo(self.api, &e))?;
+        let (costo, _) = self.costo(&antes, facturas, &resultados)?;
         let confirmacion_p50_ms = mediana_de_confirmacion(&metricas, &self.procesador.metricas()?);
         Ok(Fija { p50_ms: resultados.ms(0.5), p99_ms: resultados.ms(0.99), confirmacion_p50_ms, costo })
     }
 
     /// Kills the processor when two fifths of a round are done, starts it again, and waits for the rest.
-    fn caida(&mut self, gateway: &Arc<dyn Gateway>, carga: &mut Carga, ritmo: Ritmo) -> Result<Caida, Fallo> {
+    fn caida(&mut self, gateway: &Arc<dyn Gateway>, carga: &mut Carga) -> Result<Caida, Fallo> {
+        let esperas = self.precargar(gateway, carga)?;
+        self.procesador.congelar(false)?;
         let (mut relanzado, mut primera, mut problema) = (None, None, None);
-        let (procesador, limite) = (&mut *self.procesador, ritmo.facturas * 2 / 5);
-        let resultados = corrida::correr(gateway, carga, ritmo, &mut |hechas| match relanzado {
+        let (procesador, limite) = (&mut *self.procesador, self.plan.facturas * 2 / 5);
+        let resultados = corrida::esperar(esperas, &mut |hechas| match relanzado {
             None if hechas >= limite => {
                 problema = procesador.matar().and_then(|()| procesador.relanzar()).err();
                 relanzado = Some(Instant::now());

@@ -1,8 +1,8 @@
 //! `banco --kafka`: what an invoice costs on Kafka. One broker, our processor as a process of its own, and after it, on the same broker and
 //! on topics of its own, the peer: a Kafka Streams application that does the same job.
 //!
-//! Each is measured alike: a cold round, warm rounds (their median counts), latency at a fixed rate, a kill -9 in the middle of a round. CPU is
-//! that of the process, from `/proc`; walls on a shared machine are noise.
+//! Each is measured alike: a cold round, warm rounds (their median counts), latency at a fixed rate, a kill -9 in the middle of a round. The
+//! orders of a round are all on the log before it begins. CPU is that of the process, from `/proc`; walls on a shared machine are noise.
 
 mod broker;
 mod informe;
@@ -22,6 +22,8 @@ use crate::{
 
 /// Prefix of our topics: the peer's are on the same broker.
 const PREFIJO: &str = "banco.";
+/// Partitions of each topic: as many as the peer gives its own.
+const PARTICIONES: u16 = 4;
 
 /// What is run.
 #[derive(Debug, Clone)]
@@ -90,6 +92,7 @@ fn configuracion(base: &Configuracion, broker: &Broker, carpeta: &Path) -> Confi
     configuracion.registro.tipo = TipoRegistro::Kafka;
     configuracion.kafka.brokers = broker.direccion();
     configuracion.kafka.prefijo = PREFIJO.to_owned();
+    configuracion.motor.particiones = PARTICIONES;
     (configuracion.kafka.replicas, configuracion.kafka.min_en_sincronia) = (1, 1);
     configuracion.esquemas.urls = vec![broker.esquemas()];
     configuracion

@@ -8,6 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use super::broker::puerto_libre;
 use crate::cli::fallo::{Clase, Fallo};
 
@@ -42,6 +44,15 @@ impl Procesador {
 
     pub fn pid(&self) -> u32 {
         self.hijo.id()
+    }
+
+    /// Stops it in its tracks, or lets it go on: what it is to do is put on the log meanwhile.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn congelar(&self, quieto: bool) -> Result<(), Fallo> {
+        let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw).ok_or_else(|| self.fallo("sin pid".to_owned()))?;
+        kill_process(pid, if quieto { Signal::STOP } else { Signal::CONT }).map_err(|e| self.fallo(e.to_string()))
     }
 
     /// kill -9.

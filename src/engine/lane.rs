@@ -147,11 +147,13 @@ impl Lane {
         if restore.is_none() {
             *restore = Some(Restore::aim(log, &self.parts.group, self.ownership.clone())?);
         }
-        let reachable = match restore {
-            Some(restore) => restore.is_reachable(log)?,
-            None => false,
-        };
-        let Some(restore) = restore.take_if(|_| reachable) else { return Ok(None) };
+        if let Some(restore) = restore
+            && let Some((tp, stable)) = restore.undecided(log)?
+        {
+            tracing::debug!(evento = "por_decidir", particion = %tp, estable = stable, "una transacción abierta retiene la recuperación");
+            return Ok(None);
+        }
+        let Some(restore) = restore.take() else { return Ok(None) };
         let (core, followed, report) = restore.fold(log, self.parts.core.clone(), now, progress)?;
         self.followed = followed;
         self.state = State::Deciding(Box::new(core));

@@ -6,7 +6,7 @@
 //!
 //! The order matters (`architecture.md` section 4): the assignment brings the stable committed positions; then the high watermark of
 //! each partition to fold is taken ([`Restore::aim`]); then the log is read up to *that*, not up to what happens to be stable
-//! ([`Restore::is_reachable`] waits for it). Whatever a predecessor left undecided ends below that watermark, in or out.
+//! ([`Restore::undecided`] waits for it). Whatever a predecessor left undecided ends below that watermark, in or out.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ use crate::{
         emisor::Emisor,
         valores::{Id, Instante},
     },
-    log::{Log, LogError, Topic, TopicPartition, Watermarks},
+    log::{Log, LogError, Position, Topic, TopicPartition, Watermarks},
 };
 
 /// Bytes asked of the log at a time.
@@ -113,13 +113,14 @@ impl Restore {
         Ok(Self { ownership, ends, followed, consumed })
     }
 
-    /// Whether everything below the watermarks is decided, committed or not.
+    /// The first partition in which something below its watermark is not decided yet, committed or not, with its stable end.
     ///
     /// # Errors
     /// Those of the log.
-    pub fn is_reachable(&self, log: &dyn Log) -> Result<bool, LogError> {
+    pub fn undecided(&self, log: &dyn Log) -> Result<Option<(TopicPartition, Position)>, LogError> {
         let (partitions, wanted): (Vec<_>, Vec<_>) = self.ends.iter().chain(&self.followed).map(|(tp, end)| (*tp, *end)).unzip();
-        Ok(log.stable_ends(&partitions)?.iter().zip(wanted).all(|(stable, end)| *stable >= end))
+        let stable = log.stable_ends(&partitions)?;
+        Ok(partitions.into_iter().zip(stable).zip(wanted).find(|((_, stable), end)| stable < end).map(|(found, _)| found))
     }
 
     /// Builds the core. With it, the next positions to follow of other nodes' catalogues.
@@ -218,9 +219,6 @@ pub(super) fn read_range(
     to: u64,
     visit: &mut dyn FnMut(&Bytes) -> Result<(), RecoveryError>,
 ) -> Result<(), RecoveryError> {
-    if from >= to {
-        return Ok(());
-    }
     if from >= to {
         return Ok(());
     }

@@ -245,6 +245,7 @@ impl Node {
                     store: Arc::clone(&self.store) as Arc<dyn StateStore>,
                     limits: CoreLimits {
                         snapshot_every: shared.plan.snapshot_every,
+                        snapshots_together: (shared.plan.snapshot_every / 2) as usize,
                         max_active: shared.plan.max_active,
                         trap: Some(super::clients::panic_if_poisoned),
                         ..CoreLimits::default()

@@ -68,7 +68,7 @@ impl Nodos {
         let store = Arc::new(MemoryStore::default());
         let (emisor, codec) = (Arc::clone(&self.emisor), Arc::clone(&self.codec));
         let trap = Some(crate::engine::core::tests::panic_if_asked as fn(&Id));
-        let limites = CoreLimits { snapshot_every: 3, trap, ..CoreLimits::default() };
+        let limites = CoreLimits { snapshot_every: 3, snapshots_together: 1, trap, ..CoreLimits::default() };
         let token = OwnerToken { owner: "prueba".to_owned(), epoch: 1 };
         let encoder = Encoder { codec: Arc::clone(&codec), token, group: GRUPO.to_owned() };
         let comandos = propias.owned().map(|(contexto, p)| TopicPartition::new(Topic::Comandos(contexto), p)).collect();

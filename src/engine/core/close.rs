@@ -32,8 +32,10 @@ use crate::{
 
 /// At least this many dirty actors go to the local store with each epoch, so that a checkpoint always ends.
 const FLUSH_MIN: usize = 16;
-/// One dirty actor for each so many events, beyond the minimum.
-const FLUSH_EVENTS: usize = 16;
+/// Events within which a round of the checkpoint ends: after a crash at most twice as many are folded.
+const ROUND_EVENTS: usize = 32_768;
+/// But no more than one dirty actor for each so many events.
+const FLUSH_EVENTS: usize = 3;
 
 /// Progress of the rolling checkpoint: a round flushes every actor that was dirty when it began; then the positions of that
 /// moment are those from which recovery folds.
@@ -53,6 +55,8 @@ pub struct Checkpoint {
 #[derive(Debug)]
 struct Round {
     began_with: u64,
+    /// Dirty actors when it began, and those of them to flush yet.
+    size: usize,
     remaining: usize,
     /// Known once the epoch it began with is committed.
     ends: Option<Positions>,
@@ -93,14 +97,14 @@ impl Core {
         }
         rows.extend(memories.drain(..).map(ClosedRow::Ready));
         issued_documents(&closed, &mut documents);
-        let mut snapshots = Vec::new();
         for place in &touched {
-            self.settle_slot(*place, &documents, &mut rows, &mut snapshots)?;
+            self.settle_slot(*place, &documents, &mut rows)?;
         }
+        let snapshots = self.take_snapshots(&mut rows)?;
         self.stats.events += closed.len() as u64;
         self.checkpoint.behind |= !closed.is_empty() || !rejections.is_empty();
         self.checkpoint.consumed.extend(positions.iter().map(|(tp, position)| (*tp, *position)));
-        let quota = FLUSH_MIN.max(closed.len() / FLUSH_EVENTS);
+        let quota = self.flush_quota(closed.len());
         rows.extend(self.checkpoint_step(number, quota)?.into_iter().map(ClosedRow::Ready));
         self.passivate(touched.len() + FLUSH_MIN);
         self.number += 1;
@@ -181,13 +185,7 @@ impl Core {
     }
 
     /// What an actor that changed leaves behind at the end of the epoch.
-    fn settle_slot(
-        &mut self,
-        place: Place,
-        documents: &HashMap<Id, u32>,
-        rows: &mut Vec<ClosedRow>,
-        snapshots: &mut Vec<ClosedSnapshot>,
-    ) -> Result<(), CoreError> {
+    fn settle_slot(&mut self, place: Place, documents: &HashMap<Id, u32>, rows: &mut Vec<ClosedRow>) -> Result<(), CoreError> {
         let slot = &mut self.slots[place];
         assert!(slot.kept == 0, "al cerrar la época cada evento que queda tiene su versión");
         slot.elidable.clear();
@@ -198,7 +196,8 @@ impl Core {
             slot.dirty = true;
             self.dirty.push_back(slot.target.clone());
         }
-        self.snapshot_if_due(place, rows, snapshots)
+        self.note_due_snapshot(place);
+        Ok(())
     }
 
     fn settle_document(&mut self, place: Place, documents: &HashMap<Id, u32>, rows: &mut Vec<ClosedRow>) -> Result<(), CoreError> {
@@ -224,28 +223,40 @@ impl Core {
         Ok(())
     }
 
-    /// Snapshot for the topic: every so many events, and not before they weigh as much as the snapshot.
-    fn snapshot_if_due(
-        &mut self,
-        place: Place,
-        rows: &mut Vec<ClosedRow>,
-        snapshots: &mut Vec<ClosedSnapshot>,
-    ) -> Result<(), CoreError> {
-        let slot = &self.slots[place];
-        let due = slot.events_since_snapshot >= self.limits.snapshot_every && slot.bytes_since_snapshot >= slot.snapshot_bytes;
-        if !due || slot.quarantined() {
-            return Ok(());
-        }
-        let (write, snapshot) = self.row_of(place)?;
-        rows.push(ClosedRow::Ready(write));
+    /// A snapshot for the topic is due every so many events, and not before they weigh as much as the snapshot.
+    fn note_due_snapshot(&mut self, place: Place) {
         let slot = &mut self.slots[place];
-        slot.events_since_snapshot = 0;
-        slot.bytes_since_snapshot = 0;
-        if let Some(value) = snapshot {
-            let to = TopicPartition::new(Topic::Instantaneas(slot.target.tipo.contexto()), slot.partition);
-            snapshots.push(ClosedSnapshot { to, key: slot.target.id.clone(), value });
+        let due = slot.events_since_snapshot >= self.limits.snapshot_every && slot.bytes_since_snapshot >= slot.snapshot_bytes;
+        if due && !slot.snapshot_due {
+            slot.snapshot_due = true;
+            self.due_snapshots.push_back(slot.target.clone());
         }
-        Ok(())
+    }
+
+    /// Snapshots travel together: most epochs then leave the partitions of their topics alone, each of which costs the broker a request and a
+    /// mark. One that waits is none until then, and what left memory meanwhile has its row in the local store.
+    fn take_snapshots(&mut self, rows: &mut Vec<ClosedRow>) -> Result<Vec<ClosedSnapshot>, CoreError> {
+        let mut snapshots = Vec::new();
+        if self.due_snapshots.len() < self.limits.snapshots_together {
+            return Ok(snapshots);
+        }
+        while let Some(target) = self.due_snapshots.pop_front() {
+            let Some(place) = self.slots.place(&target) else { continue };
+            self.slots[place].snapshot_due = false;
+            if self.slots[place].quarantined() {
+                continue;
+            }
+            let (write, snapshot) = self.row_of(place)?;
+            rows.push(ClosedRow::Ready(write));
+            let slot = &mut self.slots[place];
+            slot.events_since_snapshot = 0;
+            slot.bytes_since_snapshot = 0;
+            if let Some(value) = snapshot {
+                let to = TopicPartition::new(Topic::Instantaneas(target.tipo.contexto()), slot.partition);
+                snapshots.push(ClosedSnapshot { to, key: target.id, value });
+            }
+        }
+        Ok(snapshots)
     }
 
     /// The row of an actor as it is now, and its encoded snapshot if it has a state.
@@ -277,11 +288,19 @@ impl Core {
         Ok(((store::aggregate_key(&slot.target), Some(row.encode())), snapshot))
     }
 
+    /// Dirty actors to flush with an epoch of so many events, for the round to end in time.
+    fn flush_quota(&self, events: usize) -> usize {
+        let round = self.checkpoint.round.as_ref().map_or(self.dirty.len(), |round| round.size);
+        let in_time = (round * events).div_ceil(ROUND_EVENTS);
+        in_time.min(events / FLUSH_EVENTS).max(FLUSH_MIN)
+    }
+
     /// Flushes up to `quota` dirty actors and, when a round is complete, its positions.
     fn checkpoint_step(&mut self, number: u64, quota: usize) -> Result<Vec<StoreWrite>, CoreError> {
         if self.checkpoint.round.is_none() && self.checkpoint.behind {
             self.checkpoint.behind = false;
-            self.checkpoint.round = Some(Round { began_with: number, remaining: self.dirty.len(), ends: None });
+            self.checkpoint.round =
+                Some(Round { began_with: number, size: self.dirty.len(), remaining: self.dirty.len(), ends: None });
         }
         let mut rows = Vec::new();
         let mut flushed = 0;

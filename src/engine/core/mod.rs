@@ -63,6 +63,8 @@ use slots::{Place, Slots};
 pub struct CoreLimits {
     /// Events of an aggregate between two of its snapshots, at least. Default 10.
     pub snapshot_every: u32,
+    /// Snapshots that wait for each other before an epoch carries them. Default 256.
+    pub snapshots_together: usize,
     /// Actors kept in memory besides products, branches, warehouses and ranges. Default 150,000.
     pub max_active: usize,
     /// Messages one input may lead to. Default 16,384: above the 500 groups of the largest invoice, four steps each and their answers.
@@ -75,7 +77,7 @@ pub struct CoreLimits {
 
 impl Default for CoreLimits {
     fn default() -> Self {
-        Self { snapshot_every: 10, max_active: 150_000, max_hops: 16_384, memory_days: 7, trap: None }
+        Self { snapshot_every: 10, snapshots_together: 256, max_active: 150_000, max_hops: 16_384, memory_days: 7, trap: None }
     }
 }
 
@@ -148,6 +150,8 @@ pub struct Core {
     ordinal: u32,
     /// Dirty actors in order of becoming so.
     dirty: VecDeque<Direccionado>,
+    /// Actors whose snapshot is due.
+    due_snapshots: VecDeque<Direccionado>,
     /// Actors that passivation looks at, in turn.
     residents: VecDeque<Direccionado>,
     checkpoint: Checkpoint,
@@ -192,6 +196,7 @@ impl Core {
             number: 1,
             ordinal: 0,
             dirty: VecDeque::new(),
+            due_snapshots: VecDeque::new(),
             residents: VecDeque::new(),
             checkpoint,
             leaving: VecDeque::new(),

@@ -60,6 +60,8 @@ pub struct Slot {
     pub dirty: bool,
     /// The local store has rows of it, or will with this epoch: its own or of outcomes. Without, nothing is looked up.
     pub stored: bool,
+    /// Waits in the queue of snapshots.
+    pub snapshot_due: bool,
     pub events_since_snapshot: u32,
     pub bytes_since_snapshot: u32,
     /// Size of its last snapshot; 0 before the first.
@@ -94,6 +96,7 @@ impl Slot {
             timer: None,
             dirty: false,
             stored: false,
+            snapshot_due: false,
             events_since_snapshot: 0,
             bytes_since_snapshot: 0,
             snapshot_bytes: 0,

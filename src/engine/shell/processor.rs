@@ -223,9 +223,18 @@ impl Processor<'_> {
         if !self.lane.is_restoring() {
             return Ok(());
         }
+        let began = self.parts.clock.monotonic();
         let (now, news) = (self.parts.clock.now(), &mut *self.news);
         let restored = self.lane.restore(&*self.parts.log, now, &mut |done, total| news(News::Progress { done, total }))?;
         if let Some(report) = restored {
+            let folding = (self.parts.clock.monotonic() - began).as_millis();
+            tracing::info!(
+                evento = "recuperado",
+                registros = report.records,
+                sagas = report.open_sagas,
+                ms = folding,
+                "estado al día"
+            );
             self.seen = CoreStats::default();
             (self.news)(News::Ready(report));
             self.lane.decide(now)?;

@@ -51,7 +51,7 @@ pub(super) fn probar(dlq: &Dlq, desde: TopicPartition, clave: Bytes, valor: Byte
     let ownership = Ownership::all(desde_particiones(&*dlq.log));
     let restore = Restore::aim(&*dlq.log, GRUPO, ownership).map_err(|e| texto(&e))?;
     let desde_cuando = dlq.clock.monotonic();
-    while !restore.is_reachable(&*dlq.log).map_err(|e| texto(&e))? {
+    while restore.undecided(&*dlq.log).map_err(|e| texto(&e))?.is_some() {
         if dlq.clock.monotonic() - desde_cuando > ESPERA {
             return Err("hay transacciones que no terminan: pruebe otra vez".to_owned());
         }

@@ -211,7 +211,7 @@ impl Tienda {
             clock: FixedClock::new(AHORA),
             metrics: Arc::new(EngineMetrics::new(&prometheus::Registry::new()).expect("métricas")),
             epoch: EpochLimits::default(),
-            core: CoreLimits { snapshot_every: 3, ..CoreLimits::default() },
+            core: CoreLimits { snapshot_every: 3, snapshots_together: 1, ..CoreLimits::default() },
             node: "prueba".to_owned(),
             reply_partition: 0,
             processor: true,

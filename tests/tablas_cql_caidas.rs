@@ -345,7 +345,7 @@ fn los_cortes_en_medio_de_un_lote_no_dejan_filas_a_medias() {
     sembrar(&agente(), &servicio.url, &libro);
     esperar_al_dia(&servicio.url);
     let mut cortes = 0;
-    for tanda in 0..4 {
+    for tanda in 0..2 {
         paso.cortar();
         emitir(&servicio.url, &libro, &mut azar, &format!("tanda-{tanda}"), 250);
         // The way is open for so many bytes: a connection takes some thousands, a batch of all this some hundreds of thousands.
@@ -357,7 +357,7 @@ fn los_cortes_en_medio_de_un_lote_no_dejan_filas_a_medias() {
         esperar_al_dia(&servicio.url);
     }
     println!("{cortes} cortes en medio de lo que se escribía");
-    assert!(cortes >= 12, "sólo {cortes} cortes cayeron en medio");
+    assert!(cortes >= 6, "sólo {cortes} cortes cayeron en medio");
     assert_eq!(servicio.terminar(), 0);
     comparar(&datos, &ajustes);
 }

@@ -140,13 +140,18 @@ impl ProjectionRunner {
         declare(&*tables, &options.projections)?;
         let mut partitions: Vec<(TopicPartition, Vec<&'static ProjectionSpec>)> = Vec::new();
         let mut consumers = Vec::new();
+        let mut away = false;
         for partition in partitions_of(&*log, &options.projections) {
             let specs: Vec<_> = options.projections.iter().copied().filter(|s| s.topics.contains(&partition.topic)).collect();
             for spec in &specs {
-                let next = match tables.position(spec.name, partition) {
+                let asked = if away { Ok(None) } else { tables.position(spec.name, partition) };
+                let next = match asked {
                     Ok(next) => next.unwrap_or(0),
-                    // Its sink asks again, and its place is known from then on.
-                    Err(TablesError::Storage(_)) if options.patient => 0,
+                    // Each sink asks again, and its place is known from then on.
+                    Err(TablesError::Storage(_)) if options.patient => {
+                        away = true;
+                        0
+                    }
                     Err(error) => return Err(error.into()),
                 };
                 consumers.push((spec.name, partition, next));

@@ -3,6 +3,7 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
 };
 
 use tokio::sync::{OnceCell, Semaphore};
@@ -17,6 +18,9 @@ use crate::tables::{
     versions::{Place, Versions},
 };
 
+/// Whoever asks sooner after a refusal is given the same.
+const REFUSAL_LASTS: Duration = Duration::from_secs(1);
+
 pub(super) struct Shared {
     /// Made with the first use, and again with the next while the database does not answer.
     pub(super) link: OnceCell<Link>,
@@ -29,6 +33,8 @@ pub(super) struct Shared {
     /// Versions written by this process: what is not newer is not sent.
     pub(super) versions: Mutex<Versions>,
     pub(super) known_buckets: Mutex<HashSet<(Place, i64)>>,
+    /// When the database was last found away, and why.
+    pub(super) refused: Mutex<Option<(Instant, String)>>,
     pub(super) permits: Arc<Semaphore>,
 }
 
@@ -41,13 +47,27 @@ impl Shared {
             layouts: layouts.iter().map(|layout| (layout.table.name, layout)).collect(),
             versions: Mutex::default(),
             known_buckets: Mutex::default(),
+            refused: Mutex::default(),
             permits: Arc::new(Semaphore::new(options.in_flight.max(1))),
             options,
         }
     }
 
     pub(super) async fn connected(&self) -> Result<&Link, TablesError> {
-        self.link.get_or_try_init(|| Link::open(&self.options)).await
+        self.link.get_or_try_init(|| self.connect()).await
+    }
+
+    /// One attempt serves all who ask within a moment: a database that does not even refuse takes its time, and they would queue for it.
+    async fn connect(&self) -> Result<Link, TablesError> {
+        let lately = self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((_, why)) = lately.filter(|(at, _)| at.elapsed() < REFUSAL_LASTS) {
+            return Err(TablesError::Storage(why));
+        }
+        let opened = Link::open(&self.options).await;
+        if let Err(TablesError::Storage(why)) = &opened {
+            *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), why.clone()));
+        }
+        opened
     }
 
     /// The connection, once the declared tables are there.

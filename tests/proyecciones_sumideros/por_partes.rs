@@ -20,10 +20,13 @@ use factumarket::{
     tables::{Cursor, From, Row, SinkPosition, Table, Tables, TablesError, Value, Write},
 };
 
+/// The rows of a batch, and where it brings its sinks.
+type Lote = (Vec<Write>, Vec<SinkPosition>);
+
 struct PorPartes {
     tablas: Memoria,
     /// The batches that were cut short, by partition of the log.
-    anotados: Mutex<HashMap<TopicPartition, (Vec<Write>, Vec<SinkPosition>)>>,
+    anotados: Mutex<HashMap<TopicPartition, Lote>>,
     /// Whether they are finished when it is asked for.
     termina: bool,
     azar: AtomicU64,

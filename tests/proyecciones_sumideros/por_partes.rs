@@ -102,7 +102,7 @@ impl Tables for PorPartes {
 
 /// Steps every sink until nothing is left, whatever fails; every now and then all of them die and start again.
 fn plegar(log: &Arc<dyn Log>, tablas: &Arc<PorPartes>) {
-    let opciones = || RunnerOptions { batch_records: 40, ..RunnerOptions::default() };
+    let opciones = || RunnerOptions { batch_records: 7, ..RunnerOptions::default() };
     let abrir = || Sinks::open(Arc::clone(log), Arc::clone(tablas) as Arc<dyn Tables>, codec(), opciones()).expect("sumideros");
     let mut sumideros = abrir();
     let mut queda = true;

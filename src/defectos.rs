@@ -29,6 +29,8 @@ pub enum Defecto {
     SagaSinReanudar = 20,
     CuarentenaAMedias = 21,
     ElisionDeSagaAjena = 22,
+    PosicionInestable = 23,
+    MemoriaQueSale = 24,
 }
 
 impl Defecto {
@@ -56,6 +58,8 @@ impl Defecto {
         Self::SagaSinReanudar,
         Self::CuarentenaAMedias,
         Self::ElisionDeSagaAjena,
+        Self::PosicionInestable,
+        Self::MemoriaQueSale,
     ];
 
     /// Stable number, from 1.
@@ -92,6 +96,8 @@ impl Defecto {
             Self::SagaSinReanudar => "saga-sin-reanudar",
             Self::CuarentenaAMedias => "cuarentena-a-medias",
             Self::ElisionDeSagaAjena => "elision-de-saga-ajena",
+            Self::PosicionInestable => "posicion-inestable",
+            Self::MemoriaQueSale => "memoria-que-sale",
         }
     }
 
@@ -125,6 +131,10 @@ impl Defecto {
             Self::CuarentenaAMedias => "un agregado en cuarentena sigue decidiendo",
             Self::ElisionDeSagaAjena => {
                 "se omite la reserva de una saga que empezó antes de la época, y su copia tardía se concede"
+            }
+            Self::PosicionInestable => "tras un reparto se leen las posiciones del grupo sin esperar a que sean estables",
+            Self::MemoriaQueSale => {
+                "un actor sale de la memoria con la época que lo trajo, aunque la que sigue recuerde algo de él"
             }
         }
     }

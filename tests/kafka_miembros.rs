@@ -5,7 +5,7 @@ mod kafka_comun;
 
 use std::{
     collections::BTreeSet,
-    sync::Arc,
+    sync::{Arc, mpsc},
     thread,
     time::{Duration, Instant},
 };
@@ -146,6 +146,27 @@ fn a_static_member_that_comes_back_gives_away_what_it_had_let_go_of() {
     settle(&mut [&mut one, &mut two], 1);
     drop((one, two, first, second));
     kafka_comun::forget(&options);
+}
+
+/// Found by the fault rig: a processor that ended between a revocation and its acknowledgement waited for ever for its consumer to close.
+#[test]
+fn a_member_that_ends_with_a_revocation_in_hand_closes() {
+    let options = kafka_comun::fresh(4);
+    let (here, there) = (node(&options, "aqui"), node(&options, "alla"));
+    let mut first = Holder::new(&here);
+    settle(&mut [&mut first], 4);
+    let mut second = Holder::new(&there);
+    let start = Instant::now();
+    while !matches!(first.member.poll(100, 1 << 20, Duration::from_millis(20)).expect("poll"), Delivery::Revoked(_)) {
+        second.turn();
+        assert!(start.elapsed() < LONG, "la otra entra y a ésta se le piden particiones");
+    }
+    let (closed, waits) = mpsc::channel();
+    thread::spawn(move || {
+        drop(first);
+        closed.send(()).expect("alguien espera");
+    });
+    waits.recv_timeout(LONG).expect("el cierre no espera a nadie");
 }
 
 #[test]

@@ -42,7 +42,10 @@ fn suceder(mundo: &mut Mundo, n: usize, [que, a, b, c]: [u8; 4]) {
             let lineas = if otro == inventario { vec![(inventario, unidades)] } else { vec![(inventario, unidades), (otro, 1)] };
             let _ = mundo.emitir(&factura, cliente, &lineas, dia(u64::from(c % 3)));
         }
-        10 => mundo.rechazar(&factura, cliente, dia(u64::from(c % 3))),
+        10 => {
+            mundo.rechazar(&factura, cliente, dia(u64::from(c % 3)));
+            (0..b % 3).for_each(|vez| mundo.cambiar_fechas(&factura, dia(u64::from(c % 3 + 1 + vez))));
+        }
         11 => {
             mundo.comenzar(&factura, cliente, usize::from(c % 4));
             if b % 2 == 0 {

@@ -55,6 +55,7 @@ impl EventBody<'_> {
 }
 
 /// Knows the id of every schema; share it behind an `Arc`.
+#[derive(Clone)]
 pub struct Codec {
     /// By the number of the record type.
     ids: Vec<u32>,
@@ -62,6 +63,10 @@ pub struct Codec {
     named: Vec<bool>,
     /// What each id is the schema of, and the last version of the contract that writes with it.
     registros: HashMap<u32, (Registro, u16)>,
+    /// The id of each record type in each version.
+    de_version: HashMap<(Registro, u16), u32>,
+    /// The version that it writes.
+    escribe: u16,
 }
 
 impl Codec {
@@ -79,7 +84,15 @@ impl Codec {
         let first = |registro| owners.iter().position(|owner| *owner == (registro, VERSION)).and_then(|i| given.get(i).copied());
         let ids = Registro::TODOS.iter().copied().filter_map(first).collect();
         let named = Registro::TODOS.iter().copied().map(names_itself).collect();
-        Ok(Self { ids, named, registros })
+        let de_version = owners.iter().copied().zip(given.iter().copied()).collect();
+        Ok(Self { ids, named, registros, de_version, escribe: VERSION })
+    }
+
+    /// A codec that writes as the program of an older version did, and reads everything. What that version could not say is written
+    /// as today. For simulations and tests of upgrades, where programs of two versions run side by side.
+    #[must_use]
+    pub fn as_older(&self, version: u16) -> Self {
+        Self { escribe: version.min(VERSION), ..self.clone() }
     }
 
     /// # Errors
@@ -105,16 +118,22 @@ impl Codec {
         Ok(DecodedCommand { envelope, huella })
     }
 
-    /// Whether an older version of the contract gave this command that fingerprint: the same command asked again after an upgrade
-    /// has other bytes and is still the same command.
-    pub fn is_fingerprint_of_older(&self, huella: &Huella, comando: &Comando) -> bool {
-        let Some(registro) = registro_de_comando(comando) else { return false };
+    /// Whether some version of the contract gives this command that fingerprint: the same command asked again after an upgrade, or through
+    /// a program that was not upgraded yet, has other bytes and is still the same command.
+    pub fn is_fingerprint_of(&self, huella: &Huella, comando: &Comando) -> bool {
+        self.fingerprints(comando).contains(huella)
+    }
+
+    /// The fingerprint of a command in each version of the contract that can say it.
+    pub fn fingerprints(&self, comando: &Comando) -> Vec<Huella> {
+        let Some(registro) = registro_de_comando(comando) else { return Vec::new() };
         WRITER.with_borrow_mut(|w| {
-            (1..VERSION).any(|version| {
+            let of = |version| {
                 w.clear_for(version);
                 write_comando(comando, w);
-                w.take_error().is_none() && self.fingerprint(registro, &w.bytes) == *huella
-            })
+                w.take_error().is_none().then(|| self.fingerprint(registro, &w.bytes))
+            };
+            (1..=VERSION).filter_map(of).collect()
         })
     }
 
@@ -123,7 +142,10 @@ impl Codec {
     pub fn encode_event(&self, sobre: &EventEnvelope, evento: &Evento) -> Result<Bytes, CodecError> {
         let registro = registro_de_evento(evento).ok_or(CodecError::NotOnWire(evento.tipo()))?;
         self.encode(registro, |w| {
-            sobre.write(w);
+            match self.version_told(sobre.version_esquema, w) {
+                told if told == sobre.version_esquema => sobre.write(w),
+                told => EventEnvelope { version_esquema: told, ..sobre.clone() }.write(w),
+            }
             write_evento(evento, w);
         })
     }
@@ -169,7 +191,9 @@ impl Codec {
             return Err(CodecError::OutOfDomain { what: "tipo de la instantánea", value: snapshot.aggregate_tipo.to_string() });
         }
         self.encode(Registro::instantanea(tipo), |w| {
-            wire::SobreInstantanea::from(snapshot).write(w);
+            let mut sobre = wire::SobreInstantanea::from(snapshot);
+            sobre.version_esquema = self.version_told(sobre.version_esquema, w);
+            sobre.write(w);
             wire::write_estado(&snapshot.estado, w);
         })
     }
@@ -228,19 +252,20 @@ impl Codec {
         self.decode(bytes, Registro::RegistroDlq)
     }
 
-    fn encode(&self, registro: Registro, write: impl FnOnce(&mut Writer)) -> Result<Bytes, CodecError> {
+    /// The version that an event or snapshot states: its maker's, but an older program states its own in what it writes as of old.
+    fn version_told(&self, version: u16, w: &Writer) -> u16 {
+        if self.escribe == VERSION || w.knows(version) { version } else { self.escribe }
+    }
+
+    fn encode(&self, registro: Registro, write: impl Fn(&mut Writer)) -> Result<Bytes, CodecError> {
+        if self.escribe < VERSION
+            && let Some(id) = self.de_version.get(&(registro, self.escribe))
+            && let Ok(older) = encode_as(self.escribe, *id, &write)
+        {
+            return Ok(older);
+        }
         let id = self.ids.get(registro as usize).copied().ok_or(CodecError::NotOnWire(registro.nombre()))?;
-        WRITER.with_borrow_mut(|w| {
-            w.clear();
-            w.bytes.push(0);
-            w.bytes.extend_from_slice(&id.to_be_bytes());
-            write(w);
-            if let Some(error) = w.take_error() {
-                return Err(error);
-            }
-            check_size(w.bytes.len())?;
-            Ok(Bytes::copy_from_slice(&w.bytes))
-        })
+        encode_as(VERSION, id, write)
     }
 
     fn decode<T: Wire>(&self, bytes: &[u8], expected: Registro) -> Result<T, CodecError> {
@@ -281,6 +306,20 @@ impl Codec {
         let (registro, version) = self.registros.get(&id).copied().ok_or(CodecError::UnknownSchema(id))?;
         Ok((registro, version, rest))
     }
+}
+
+fn encode_as(version: u16, id: u32, write: impl Fn(&mut Writer)) -> Result<Bytes, CodecError> {
+    WRITER.with_borrow_mut(|w| {
+        w.clear_for(version);
+        w.bytes.push(0);
+        w.bytes.extend_from_slice(&id.to_be_bytes());
+        write(w);
+        if let Some(error) = w.take_error() {
+            return Err(error);
+        }
+        check_size(w.bytes.len())?;
+        Ok(Bytes::copy_from_slice(&w.bytes))
+    })
 }
 
 /// Whether a command's fingerprint covers its name: commands of one aggregate may have bodies of the same bytes (EmitirFactura and

@@ -38,7 +38,7 @@ impl Clase {
 macro_rules! registros {
     ($($clase:expr => $($nombre:ident)*;)*) => {
         /// A record type, named as its schema.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[repr(u8)]
         pub enum Registro { $($($nombre),*),* }
 

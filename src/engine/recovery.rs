@@ -92,7 +92,8 @@ pub struct Restore {
 }
 
 impl Restore {
-    /// Takes the watermarks. Call it after the assignment, whose committed positions are stable.
+    /// Takes the watermarks. Call it after the assignment, with nothing in hand. The positions must be stable ones: those of what was kept
+    /// over a rebalance may have been moved by this node a moment ago.
     ///
     /// # Errors
     /// Those of the log.

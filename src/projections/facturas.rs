@@ -117,8 +117,11 @@ struct Place {
 
 struct Document {
     summary: Option<Summary>,
-    /// Where the stored lists have it.
+    /// Its place in the lists, as far as it was folded.
     listed: Option<Place>,
+    /// Places that it had since it was loaded or listed. A batch may have been applied before, or a part of it, and nobody heard: the lists may
+    /// have it at any of them.
+    left: Vec<Place>,
     borrador: Option<Map<String, Json>>,
     /// Partition and position of FacturaEmitida.
     emitida: Option<(u64, Position)>,
@@ -134,6 +137,7 @@ impl Document {
         Self {
             summary: None,
             listed: None,
+            left: Vec::new(),
             borrador: None,
             emitida: None,
             credito: Decimal::ZERO,
@@ -165,7 +169,8 @@ impl Document {
         let credito = columns.optional_decimal("credito")?.unwrap_or_default();
         let listed = summary.as_ref().map(Summary::place);
         let emitida = columns.optional_int("documento_particion")?.zip(columns.optional_int("documento_posicion")?);
-        Ok(Self { summary, listed, borrador, emitida, credito, posterior, marks: Marks::read(columns)?, dirty: false })
+        let left = Vec::new();
+        Ok(Self { summary, listed, left, borrador, emitida, credito, posterior, marks: Marks::read(columns)?, dirty: false })
     }
 
     fn apply(&mut self, evento: &EventoFactura, place: (u64, Position)) {
@@ -306,6 +311,16 @@ impl Document {
         }
     }
 
+    /// After an event: it may be somewhere else in the lists.
+    fn take_place(&mut self) {
+        let Some(place) = self.summary.as_ref().map(Summary::place) else { return };
+        if self.listed.as_ref() != Some(&place)
+            && let Some(old) = self.listed.replace(place)
+        {
+            self.left.push(old);
+        }
+    }
+
     fn discount(&mut self, aplicado: &DescuentoAplicado) {
         let valor = render::descuento(Some(&aplicado.descuento));
         let Some(numero) = aplicado.linea else { return self.head(&[("descuento_aplicado", valor)]) };
@@ -427,9 +442,13 @@ impl FacturasFold {
         let Some(document) = self.documents.get_mut(id) else { return };
         let Some(summary) = &document.summary else { return };
         let (version, creado_en, place) = (document.marks.version, document.marks.creado_en, summary.place());
-        if let Some(old) = document.listed.take().filter(|old| *old != place) {
-            out.push(Write::Delete { table: &FACTURAS_POR_CLIENTE, key: old.client_key(creado_en, id), version });
-            out.push(Write::Delete { table: &FACTURAS_POR_DIA, key: old.day_key(creado_en, id), version });
+        for old in document.left.drain(..) {
+            // A day stays once it had one: in the directory of days it is the same whatever the batches were.
+            take_day(&mut self.days, old.fecha_emision, out);
+            if old != place {
+                out.push(Write::Delete { table: &FACTURAS_POR_CLIENTE, key: old.client_key(creado_en, id), version });
+                out.push(Write::Delete { table: &FACTURAS_POR_DIA, key: old.day_key(creado_en, id), version });
+            }
         }
         let total = summary.total.map_or(Value::Null, Value::Decimal);
         let shared = |last: [Value; 3]| {
@@ -445,13 +464,16 @@ impl FacturasFold {
         let by_day = Row { key: place.day_key(creado_en, id), values: day_values, version };
         out.push(Write::Upsert { table: &FACTURAS_POR_CLIENTE, row: by_client });
         out.push(Write::Upsert { table: &FACTURAS_POR_DIA, row: by_day });
-        let day = place.fecha_emision;
-        document.listed = Some(place);
-        if self.days.get_mut(&day).is_none() {
-            self.days.insert(day, ());
-            let key = vec![text_value(LIBRO_FACTURAS), Value::Date(day)];
-            out.push(Write::Insert { table: &FACTURAS_DIAS, row: Row { key, values: Vec::new(), version: 1 } });
-        }
+        take_day(&mut self.days, place.fecha_emision, out);
+    }
+}
+
+/// Puts a day into the directory of days, unless that was done lately.
+fn take_day(days: &mut GenerationalCache<NaiveDate, ()>, day: NaiveDate, out: &mut Vec<Write>) {
+    if days.get_mut(&day).is_none() {
+        days.insert(day, ());
+        let key = vec![text_value(LIBRO_FACTURAS), Value::Date(day)];
+        out.push(Write::Insert { table: &FACTURAS_DIAS, row: Row { key, values: Vec::new(), version: 1 } });
     }
 }
 
@@ -470,6 +492,7 @@ impl Projection for FacturasFold {
             Advance::Fold => {
                 if let Evento::Factura(evento) = &event.evento {
                     document.apply(evento, (u64::from(entry.partition.partition), entry.position));
+                    document.take_place();
                 }
             }
         }

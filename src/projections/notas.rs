@@ -118,8 +118,11 @@ struct Summary {
 
 struct Document {
     summary: Option<Summary>,
-    /// Issue date under which the stored book has it.
+    /// Issue date under which the book has it, as far as it was folded.
     listed: Option<NaiveDate>,
+    /// Those that it had since it was loaded or listed. A batch may have been applied before, or a part of it, and nobody heard: the book may have
+    /// it under any of them.
+    left: Vec<NaiveDate>,
     borrador: Option<Map<String, Json>>,
     emitida: Option<(u64, Position)>,
     marks: Marks,
@@ -128,7 +131,17 @@ struct Document {
 
 impl Document {
     fn empty() -> Self {
-        Self { summary: None, listed: None, borrador: None, emitida: None, marks: Marks::default(), dirty: false }
+        Self { summary: None, listed: None, left: Vec::new(), borrador: None, emitida: None, marks: Marks::default(), dirty: false }
+    }
+
+    /// After an event: it may be somewhere else in the book.
+    fn take_place(&mut self) {
+        let Some(fecha) = self.summary.as_ref().map(|summary| summary.fecha_emision) else { return };
+        if self.listed != Some(fecha)
+            && let Some(old) = self.listed.replace(fecha)
+        {
+            self.left.push(old);
+        }
     }
 
     fn read(columns: &Columns<'_>) -> Result<Self, TablesError> {
@@ -153,7 +166,8 @@ impl Document {
         };
         let listed = summary.as_ref().map(|s| s.fecha_emision);
         let emitida = columns.optional_int("documento_particion")?.zip(columns.optional_int("documento_posicion")?);
-        Ok(Self { summary, listed, borrador, emitida, marks: Marks::read(columns)?, dirty: false })
+        let left = Vec::new();
+        Ok(Self { summary, listed, left, borrador, emitida, marks: Marks::read(columns)?, dirty: false })
     }
 
     fn apply(&mut self, evento: &EventoNotaCredito, place: (u64, Position)) {
@@ -301,10 +315,9 @@ impl NotasFold {
         let Some(document) = self.documents.get_mut(clave) else { return };
         let Some(summary) = &document.summary else { return };
         let (version, creado_en) = (document.marks.version, document.marks.creado_en);
-        if let Some(old) = document.listed.take().filter(|old| *old != summary.fecha_emision) {
+        for old in document.left.drain(..).filter(|old| *old != summary.fecha_emision) {
             out.push(Write::Delete { table: &NOTAS_LIBRO, key: book_key(old, creado_en, clave), version });
         }
-        document.listed = Some(summary.fecha_emision);
         let values = summary.list_values();
         let by_invoice = vec![id_value(&summary.factura_id), Value::Timestamp(creado_en), id_value(&summary.nota_id)];
         out.push(Write::Upsert { table: &NOTAS_POR_FACTURA, row: Row { key: by_invoice, values: values.clone(), version } });
@@ -339,6 +352,7 @@ impl Projection for NotasFold {
             Advance::Fold => {
                 if let Evento::NotaCredito(evento) = &event.evento {
                     document.apply(evento, (u64::from(entry.partition.partition), entry.position));
+                    document.take_place();
                 }
             }
         }

@@ -8,10 +8,13 @@ use crate::{
         invariantes::{LibroAuditoria, Opciones, Proyeccion, Proyecciones, Sumidero},
         oraculo::verificar_y_juzgar,
     },
-    contracts::{RecordedEvent, Resultado},
+    contracts::Resultado,
     domain::{
         Contexto, Evento,
-        facturacion::factura::EventoFactura,
+        facturacion::{
+            factura::EventoFactura,
+            nota_credito::{EventoNotaCredito, clave_nota},
+        },
         valores::{Dinero, Id},
     },
     log::{Log, Topic, TopicPartition, simulated::SimulatedLog},
@@ -71,33 +74,45 @@ fn protocol(log: &SimulatedLog) -> Vec<String> {
     rules.into_iter().filter(|(times, _)| *times > 0).map(|(times, what)| format!("{what} ({times})")).collect()
 }
 
-/// What clients were told of their invoices is what the log has.
+/// What clients were told of their invoices and notes is what the log has.
 fn ledger(issued: &Issued, clients: &Clients) -> Vec<String> {
     let mut findings = Vec::new();
     for (command_id, resultado) in clients.ledger() {
-        let Resultado::Aceptado { factura: Some(told) } = resultado else { continue };
-        let found = issued.get(&told.factura_id);
-        if found.is_none_or(|(numero, total)| **numero != *told.numero || *total != told.total) {
-            findings
-                .push(format!("I1: a {command_id} se le dijo {} por {}, y en el registro está {found:?}", told.numero, told.total));
+        let (id, told_numero, told_total) = match resultado {
+            Resultado::Aceptado { factura: Some(told) } => (told.factura_id.clone(), &told.numero, told.total),
+            Resultado::NotaAceptada { nota } => (clave_nota(&nota.factura_id, &nota.nota_id), &nota.numero, nota.total),
+            _ => continue,
+        };
+        let found = issued.get(&id);
+        if found.is_none_or(|(numero, total)| **numero != **told_numero || *total != told_total) {
+            findings.push(format!("I1: a {command_id} se le dijo {told_numero} por {told_total}, y en el registro está {found:?}"));
         }
     }
     findings
 }
 
-/// Number and total of each invoice on the log, by its id.
+/// Number and total of each invoice and note on the log, by its id.
 pub type Issued = BTreeMap<Id, (String, Dinero)>;
 
-/// The invoices on the log.
+/// The invoices and notes on the log.
 pub fn issued(shared: &Shared) -> Issued {
     let topic = Topic::Eventos(Contexto::Facturacion);
     let of = |partition| shared.log.read(TopicPartition::new(topic, partition), 0, usize::MAX).unwrap_or_default();
     let mut issued = Issued::new();
     for stored in (0..shared.log.partitions(topic)).flat_map(of) {
-        if let Ok(RecordedEvent { evento: Evento::Factura(EventoFactura::FacturaEmitida(f)), .. }) =
-            shared.codec.decode_event(&stored.record.value)
-        {
-            issued.insert(f.factura_id.clone(), (f.numero.to_string(), f.totales.total));
+        let Ok((_, body)) = shared.codec.decode_event_envelope(&stored.record.value) else { continue };
+        if !matches!(body.tipo(), "FacturaEmitida" | "NotaCreditoEmitida") {
+            continue;
+        }
+        let Ok(evento) = body.decode() else { continue };
+        match evento {
+            Evento::Factura(EventoFactura::FacturaEmitida(f)) => {
+                issued.insert(f.factura_id.clone(), (f.numero.to_string(), f.totales.total));
+            }
+            Evento::NotaCredito(EventoNotaCredito::NotaCreditoEmitida(n)) => {
+                issued.insert(clave_nota(&n.factura_id, &n.nota_id), (n.numero.to_string(), n.totales.total));
+            }
+            _ => {}
         }
     }
     issued

@@ -48,7 +48,9 @@ impl Kit {
     /// # Errors
     /// When the schemas of this build are not right.
     pub fn new() -> Result<Self, RegistryError> {
-        Ok(Self { codec: Arc::new(Codec::new(&EmbeddedRegistry::in_memory())?), emisor: Arc::new(Emisor::co()) })
+        let codec = Codec::new(&EmbeddedRegistry::in_memory())?;
+        let older = Arc::new(codec.as_older(1));
+        Ok(Self { codec: Arc::new(codec), older, emisor: Arc::new(Emisor::co()) })
     }
 }
 

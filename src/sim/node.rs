@@ -11,6 +11,7 @@ use std::{
 use super::{faults::Fault, faults::Weather, plan::Plan, rng::Rng, store::DiskStore, trace::Trace};
 use crate::{
     contracts::Codec,
+    defectos::{Defecto, plantado},
     domain::{Contexto, emisor::Emisor, valores::Instante},
     engine::{
         core::CoreLimits,
@@ -35,6 +36,8 @@ const POLL_BYTES: usize = 64 << 10;
 pub struct Shared {
     pub log: SimulatedLog,
     pub codec: Arc<Codec>,
+    /// Writes as a program of the first version of the contract did.
+    pub older: Arc<Codec>,
     pub emisor: Arc<Emisor>,
     pub weather: Weather,
     pub plan: Plan,
@@ -232,6 +235,12 @@ impl Node {
         Ok(false)
     }
 
+    /// The program that the process runs: in an upgrade, either, at each start.
+    fn version(&mut self, shared: &Shared) -> Arc<Codec> {
+        let older = shared.plan.upgrade && self.rng.below(2) == 0;
+        Arc::clone(if older { &shared.older } else { &shared.codec })
+    }
+
     fn step_client(&mut self, process: &mut Process, shared: &Shared, trace: &mut Trace) -> Result<bool, ProcessorError> {
         match process.client.step() {
             Step::Idle => Ok(false),
@@ -241,7 +250,7 @@ impl Node {
                 trace.say(|| format!("{} tomó su lugar, época {}", self.name, token.epoch));
                 let core = CoreParts {
                     emisor: Arc::clone(&shared.emisor),
-                    codec: Arc::clone(&shared.codec),
+                    codec: self.version(shared),
                     store: Arc::clone(&self.store) as Arc<dyn StateStore>,
                     limits: CoreLimits {
                         snapshot_every: shared.plan.snapshot_every,
@@ -337,6 +346,9 @@ impl Node {
             if lane.follows() && self.rng.below(3) == 0 {
                 lane.follow(&shared.log)?;
             }
+            return Ok(false);
+        }
+        if !plantado(Defecto::PosicionInestable) && !process.client.positions_are_stable() {
             return Ok(false);
         }
         let Some(report) = lane.restore(&shared.log, now, &mut |_, _| {})? else { return Ok(false) };

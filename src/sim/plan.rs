@@ -39,6 +39,8 @@ pub struct Plan {
     pub pressure: u32,
     /// Time that an emission may take, ms: the short ones keep the deadlines of sagas busy.
     pub deadline: i64,
+    /// Programs of two versions of the contract run side by side: nodes and clients write either, and read both.
+    pub upgrade: bool,
     /// Wall clock at simulated time 0, µs since 1970.
     pub epoch_start: i64,
     pub rates: Rates,
@@ -63,6 +65,7 @@ impl Plan {
             stock: rng.between(4, 60) as u32,
             pressure: rng.pick(&[1, 4, 16, 64]),
             deadline: rng.pick(&[1_000, 2_500, 30_000]),
+            upgrade: rng.below(3) == 0,
             epoch_start: NEAR_MIDNIGHT - rng.below(120) as i64 * 1_000_000,
             rates: Rates::draw(&mut rng, settings.without),
         }
@@ -73,7 +76,7 @@ impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "semilla {} · nodos {} · particiones {} · órdenes {} · época ≤ {} · instantánea cada {} · en memoria ≤ {} · productos {} · existencias {} · presión {} · plazo {} ms",
+            "semilla {} · nodos {} · particiones {} · órdenes {} · época ≤ {} · instantánea cada {} · en memoria ≤ {} · productos {} · existencias {} · presión {} · plazo {} ms{}",
             self.seed,
             self.nodes,
             self.partitions,
@@ -84,7 +87,8 @@ impl fmt::Display for Plan {
             self.products,
             self.stock,
             self.pressure,
-            self.deadline
+            self.deadline,
+            if self.upgrade { " · dos versiones" } else { "" }
         )?;
         f.write_str(" · fallas por 10.000:")?;
         for (fault, rate) in self.rates.present() {

@@ -13,7 +13,7 @@ use crate::{
     domain::valores::Instante,
     engine::ports::FixedClock,
     log::{Log, Position, TopicPartition},
-    projections::{RunnerOptions, existencias::EXISTENCIAS, facturas::FACTURAS, runner::Sinks},
+    projections::{Consultas, DelRegistro, Progress, RunnerOptions, existencias::EXISTENCIAS, facturas::FACTURAS, runner::Sinks},
     tables::{Cursor, From, Row, SinkPosition, Table, Tables, TablesError, Value, Write, memory::MemoryTables},
 };
 
@@ -93,8 +93,12 @@ pub struct ReadSide {
 }
 
 fn open(shared: &Shared, tables: &Arc<FaultyTables>) -> Option<Sinks> {
-    let options =
-        RunnerOptions { batch_records: 64, clock: FixedClock::new(Instante(shared.plan.epoch_start)), ..RunnerOptions::default() };
+    let options = RunnerOptions {
+        batch_records: 64,
+        batch_bytes: 32 << 10,
+        clock: FixedClock::new(Instante(shared.plan.epoch_start)),
+        ..RunnerOptions::default()
+    };
     let log: Arc<dyn Log> = Arc::new(shared.log.clone());
     let codec = Arc::clone(&shared.codec);
     Sinks::open(log, Arc::clone(tables) as Arc<dyn Tables>, codec, options).ok()
@@ -106,6 +110,15 @@ impl ReadSide {
         let tables = Arc::new(FaultyTables { tables: MemoryTables::default(), weather, down: AtomicU32::new(0) });
         let sinks = open(shared, &tables).unwrap_or_else(|| unreachable!("las tablas en memoria se declaran siempre"));
         Self { tables, sinks, slow: 0, next: 0, seen: BTreeMap::new(), findings: Vec::new() }
+    }
+
+    /// The production queries over these tables.
+    pub fn consultas(&self, shared: &Shared) -> Consultas {
+        let log: Arc<dyn Log> = Arc::new(shared.log.clone());
+        let codec = Arc::clone(&shared.codec);
+        let tables = Arc::clone(&self.tables) as Arc<dyn Tables>;
+        let now = Instante(shared.plan.epoch_start + shared.log.now() as i64);
+        Consultas::new(tables, codec, Arc::new(DelRegistro(log)), Progress::at_rest()).con_reloj(FixedClock::new(now), false)
     }
 
     /// The process of the sinks dies and starts again where its rows are.

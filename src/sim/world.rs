@@ -36,6 +36,8 @@ const IDLE_STEPS: u32 = 2;
 #[derive(Clone)]
 pub struct Kit {
     pub codec: Arc<Codec>,
+    /// Writes as the program of the first version of the contract.
+    pub older: Arc<Codec>,
     pub emisor: Arc<Emisor>,
 }
 
@@ -50,7 +52,7 @@ pub struct Outcome {
     pub steps: u64,
     pub commands: u64,
     pub events: u64,
-    /// Invoices on the log; 0 when it did not come to rest.
+    /// Invoices and notes on the log; 0 when it did not come to rest.
     pub invoices: u64,
     pub epochs: u64,
     /// Digest of everything that happened; 0 when the trace kept none.
@@ -86,7 +88,8 @@ pub fn run(kit: &Kit, seed: u64, settings: &Settings, trace: &mut Trace) -> Outc
     };
     let emisor = Emisor { plazo_emision_ms: plan.deadline, ..(*kit.emisor).clone() };
     let log = SimulatedLog::new(options, Box::new(NoFaults));
-    let shared = Shared { log, codec: Arc::clone(&kit.codec), emisor: Arc::new(emisor), weather, plan };
+    let (codec, older) = (Arc::clone(&kit.codec), Arc::clone(&kit.older));
+    let shared = Shared { log, codec, older, emisor: Arc::new(emisor), weather, plan };
     let nodes = (0..shared.plan.nodes).map(|n| Node::new(n, &shared, Rng::new(seed, 100 + u64::from(n)))).collect();
     let clients = Clients::new(&shared, Rng::new(seed, 3));
     let reads = ReadSide::open(&shared);
@@ -153,8 +156,8 @@ impl World<'_> {
             0..=2 => self.clients.act(&self.shared, self.trace),
             3 => self.clients.listen(&self.shared, self.trace),
             4 if self.rng.below(4) == 0 => self.reads.step(&self.shared, &mut self.rng, self.trace),
-            6 if self.rng.below(8) == 0 && !self.healed => {
-                self.clients.audit_query(&self.shared);
+            6 if self.rng.below(16) == 0 && !self.healed => {
+                self.clients.query(&self.shared, &self.reads, self.trace);
                 true
             }
             _ => return self.step_nodes(),

@@ -514,6 +514,17 @@ impl Mundo {
         self.facturas += 1;
     }
 
+    /// Other dates for a draft, or for a refused invoice: its place in the lists is another.
+    pub fn cambiar_fechas(&mut self, factura: &str, fecha: NaiveDate) {
+        let cambiadas = EventoFactura::FechasCambiadas {
+            factura_id: id(factura),
+            fecha_emision: fecha,
+            fecha_autorizacion: fecha,
+            fecha_caducidad: None,
+        };
+        self.evento(TipoAgregado::Factura, factura, Evento::Factura(cambiadas), &Causa::de(&format!("fechas-{factura}")));
+    }
+
     /// The first events of an emission that crosses epochs; `fases` of EmisionIniciada, StockAsegurado, NumeracionRecibida.
     pub fn comenzar(&mut self, factura: &str, cliente: &str, fases: usize) {
         let causa = Causa::de(factura);

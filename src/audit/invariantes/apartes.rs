@@ -72,7 +72,7 @@ impl Apartes {
                 match codec.decode_audit(&registro.record.value) {
                     Ok(RegistroAuditoria::Rechazo(rechazo)) => {
                         libro.anotar(tp, registro.position, rechazo.ocurrido_en, &rechazo.correlation_id);
-                        apartes.rechazo(&rechazo, informe);
+                        apartes.rechazo(&rechazo, partition, informe);
                         testigo.rechazo(rechazo);
                     }
                     Ok(RegistroAuditoria::Consulta(consulta)) => {
@@ -99,7 +99,9 @@ impl Apartes {
         Ok(apartes)
     }
 
-    fn rechazo(&mut self, rechazo: &ComandoRechazado, informe: &mut Informe) {
+    /// `particion`: the number of that of `auditoria`, which is its command's. What came back from a question for its client may have been
+    /// decided under an input of another partition.
+    fn rechazo(&mut self, rechazo: &ComandoRechazado, particion: u16, informe: &mut Informe) {
         informe.rechazados += 1;
         let entrada = Lugar::de(&rechazo.entrada);
         if rechazo.errores.iter().any(|falla| falla.regla == Regla::ClaveIdempotenciaEnConflicto) {
@@ -108,8 +110,7 @@ impl Apartes {
         }
         let clave = clave_comando(rechazo.aggregate_tipo, &rechazo.aggregate_id, &rechazo.command_id);
         let desenlace = Desenlace::new(Clase::Rechazado, entrada, corta(&rechazo.huella), rechazo.ocurrido_en.micros() / 1_000_000);
-        let particion = (rechazo.aggregate_tipo.contexto(), rechazo.entrada.particion.partition);
-        self.rechazos.entry(particion).or_default().push((clave, desenlace));
+        self.rechazos.entry((rechazo.aggregate_tipo.contexto(), particion)).or_default().push((clave, desenlace));
     }
 
     fn apartado(&mut self, codec: &Codec, apartado: &RegistroDlq) {

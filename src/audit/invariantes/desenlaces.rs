@@ -9,7 +9,7 @@ use super::{
     informe::{Codigo, Informe},
 };
 use crate::{
-    contracts::{DecodedCommand, EventEnvelope, Huella},
+    contracts::{Codec, DecodedCommand, EventEnvelope, Huella},
     domain::{
         Contexto, Evento,
         facturacion::{factura::EventoFactura, nota_credito::EventoNotaCredito},
@@ -45,8 +45,10 @@ impl Desenlace {
         Self { clase, visto: false, entrada, huella, segundo }
     }
 
-    pub(super) fn es_de(&self, comando: &DecodedCommand) -> bool {
+    /// Whether it is that of this content, in whichever version of the contract it was asked.
+    pub(super) fn es_de(&self, comando: &DecodedCommand, codec: &Codec) -> bool {
         self.huella == corta(&comando.huella)
+            || codec.fingerprints(&comando.envelope.comando).iter().any(|otra| corta(otra) == self.huella)
     }
 }
 

@@ -167,7 +167,7 @@ impl<'a> Entradas<'a> {
             informe.revisado(Codigo::I1);
         }
         self.ver_dentro(lugar, comando, codec);
-        self.cruzar(lugar, leida, comando, informe)
+        self.cruzar(lugar, leida, (comando, codec), informe)
     }
 
     /// The command that an operator gives to be decided again, or discards, has its outcome in his.
@@ -201,7 +201,13 @@ impl<'a> Entradas<'a> {
     }
 
     /// The class of a client's command, by its outcome.
-    fn cruzar(&mut self, lugar: Lugar, leida: bool, comando: &DecodedCommand, informe: &mut Informe) -> ClaseEntrada {
+    fn cruzar(
+        &mut self,
+        lugar: Lugar,
+        leida: bool,
+        (comando, codec): (&DecodedCommand, &Codec),
+        informe: &mut Informe,
+    ) -> ClaseEntrada {
         let destino = comando.envelope.comando.destino();
         let clave = clave_comando(destino.tipo, &destino.id, &comando.envelope.command_id);
         let cual = || format!("{lugar}: {} {} de {}", comando.envelope.comando.tipo(), comando.envelope.command_id, destino.id);
@@ -221,7 +227,7 @@ impl<'a> Entradas<'a> {
         // A document's outcome may be that of a later input of its saga.
         let suyo = desenlace.entrada == lugar || (destino.tipo.es_documento() && !desenlace.visto);
         let (visto, clase, entrada) = (desenlace.visto, desenlace.clase, desenlace.entrada);
-        match (suyo && !visto, desenlace.es_de(comando)) {
+        match (suyo && !visto, desenlace.es_de(comando, codec)) {
             (true, true) => {
                 desenlace.visto = true;
                 match clase {

@@ -16,7 +16,14 @@ use crate::{
     domain::{
         Contexto, TipoAgregado,
         catalogo::{bodega::Bodega, cliente::Cliente, descuento::Descuento, producto::Producto, sucursal::Sucursal},
-        facturacion::factura::{CabeceraFactura, EstadoFactura, Factura, FacturaEmitida, LineaFactura, TotalesFactura},
+        facturacion::{
+            factura::{
+                CabeceraFactura, EstadoFactura, Factura, FacturaAnulada, FacturaEmitida, LineaFactura, Posterior, RespuestaDian,
+                TotalesFactura,
+                credito::{CreditoFactura, LineaNotaCredito},
+            },
+            nota_credito::{CabeceraNota, EstadoNota, NotaCredito, NotaCreditoEmitida},
+        },
         inventario::{Inventario, Lote, PuestoLote, Reserva},
         numeracion::{Autorizacion, RangoNumeracion},
         reglas::Falla,
@@ -86,6 +93,53 @@ struct VistaFactura {
     totales: Option<Arc<TotalesFactura>>,
     emitida: Option<Arc<FacturaEmitida>>,
     errores: Vec<Falla>,
+    /// Credit by line, notes, annulment, the tax authority's answer.
+    posterior: VistaPosterior,
+}
+
+/// What happened to an invoice after its issue. Of an annulment in course, only that it is.
+#[derive(Debug, Clone, PartialEq, Default)]
+struct VistaPosterior {
+    credito: CreditoFactura,
+    anulaciones: u32,
+    en_curso: bool,
+    anulada: Option<Arc<FacturaAnulada>>,
+    dian: Option<RespuestaDian>,
+}
+
+impl From<&Posterior> for VistaPosterior {
+    fn from(p: &Posterior) -> Self {
+        Self {
+            credito: p.credito.clone(),
+            anulaciones: p.anulaciones,
+            en_curso: p.en_curso.is_some(),
+            anulada: p.anulada.clone(),
+            dian: p.dian.clone(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct VistaNota {
+    estado: EstadoNota,
+    intento: u32,
+    cabecera: Arc<CabeceraNota>,
+    lineas: Vec<Arc<LineaNotaCredito>>,
+    emitida: Option<Arc<NotaCreditoEmitida>>,
+    errores: Vec<Falla>,
+}
+
+impl From<&NotaCredito> for VistaNota {
+    fn from(n: &NotaCredito) -> Self {
+        Self {
+            estado: n.estado,
+            intento: n.intento,
+            cabecera: Arc::clone(&n.cabecera),
+            lineas: n.lineas.clone(),
+            emitida: n.emitida.clone(),
+            errores: n.errores.clone(),
+        }
+    }
 }
 
 impl From<&Factura> for VistaFactura {
@@ -98,6 +152,7 @@ impl From<&Factura> for VistaFactura {
             totales: f.totales().cloned(),
             emitida: f.emitida.clone(),
             errores: f.errores.clone(),
+            posterior: f.posterior.as_deref().map(VistaPosterior::from).unwrap_or_default(),
         }
     }
 }
@@ -105,7 +160,8 @@ impl From<&Factura> for VistaFactura {
 /// A refused command: who, what, why.
 type Rechazado = (TipoAgregado, Id, Id, Arc<str>);
 
-/// Stock, values, lots, reservations, documents with their amounts, numbers and failures, ranges, catalogues, refused commands.
+/// Stock, values, lots, reservations, documents with their amounts, numbers and failures, credit and annulments, ranges, catalogues, refused
+/// commands.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Retrato {
     clientes: BTreeMap<Id, Cliente>,
@@ -116,6 +172,7 @@ pub struct Retrato {
     inventarios: BTreeMap<Id, VistaInventario>,
     rangos: BTreeMap<Id, VistaRango>,
     facturas: BTreeMap<Id, VistaFactura>,
+    notas: BTreeMap<Id, VistaNota>,
     /// With the failures of each time that it was refused, in order.
     rechazos: BTreeMap<Rechazado, Vec<Vec<Falla>>>,
 }
@@ -131,6 +188,7 @@ impl Retrato {
             inventarios: vistas(&mundo.inventarios),
             rangos: vistas(&mundo.rangos),
             facturas: vistas(&mundo.facturas),
+            notas: vistas(&mundo.notas),
             rechazos: rechazos.0.clone(),
         }
     }
@@ -152,6 +210,7 @@ impl Retrato {
         lineas(texto, "inventario", &self.inventarios)?;
         lineas(texto, "rango", &self.rangos)?;
         lineas(texto, "factura", &self.facturas)?;
+        lineas(texto, "nota", &self.notas)?;
         for ((tipo, id, command_id, comando), veces) in &self.rechazos {
             writeln!(texto, "rechazo {tipo} {id} {command_id} {comando} {veces:?}")?;
         }

@@ -7,10 +7,10 @@ use crate::{
     audit::invariantes::{Fechas, ModeloLotes},
     contracts::CommandEnvelope,
     domain::{
-        Comando, ContextoDecision, Direccionado, Evento, Rechazo, ResultadoPaso, TipoAgregado,
+        Comando, ContextoDecision, Direccionado, Evento, Rechazo, ResultadoPaso,
         emisor::Emisor,
         facturacion::{
-            factura::{self, DireccionRespuesta, Envio, EventoFactura, NotaSaga, Paso, PasoSaga},
+            factura::{self, DireccionRespuesta, Envio, NotaSaga, Paso, PasoSaga},
             nota_credito::{self, NotaSagaCredito},
         },
         inventario::{EventoInventario, MotivoSalida},
@@ -42,7 +42,7 @@ struct Decision {
     resultado: Option<ResultadoPaso>,
 }
 
-/// Takes commands in order; see [`super`]. Not modelled: quarantines, deadlines that pass, and the versions of credit notes.
+/// Takes commands in order; see [`super`]. Not modelled: quarantines and deadlines that pass.
 pub struct OraculoSerial {
     emisor: Emisor,
     mundo: Mundo,
@@ -120,19 +120,19 @@ impl OraculoSerial {
         if let Some(falla) = sobre.version_esperada.and_then(|esperada| version_esperada(esperada, actual)) {
             return Err(Rechazo::de(falla));
         }
-        let mut del_documento = Vec::new();
+        let mut de_documentos = BTreeMap::new();
         let mut cola = VecDeque::from([Mensaje { comando: sobre.comando.clone(), paso: None }]);
         let mut del_cliente = Some(sobre.responder_a.as_ref());
         while let Some(mensaje) = cola.pop_front() {
             let primero = del_cliente.take();
             match self.decidir(&mensaje, primero.flatten(), sobre.recibido_en) {
-                Ok(decision) => self.aplicar(&mensaje, decision, &mut del_documento, &mut cola),
+                Ok(decision) => self.aplicar(&mensaje, decision, &mut de_documentos, &mut cola),
                 Err(rechazo) if primero.is_some() => return Err(rechazo),
                 Err(Rechazo { errores }) => responder(&mensaje, ResultadoPaso::Rechazado { errores }, &mut cola),
             }
         }
-        if destino.tipo == TipoAgregado::Factura {
-            *self.versiones.entry(destino.clone()).or_default() += del_documento.len() as u64;
+        for (documento, eventos) in de_documentos {
+            *self.versiones.entry(documento).or_default() += eventos.len() as u64;
         }
         Ok(())
     }
@@ -161,12 +161,12 @@ impl OraculoSerial {
         }
     }
 
-    /// `del_documento`: the events of the command's own document that stand so far.
+    /// `de_documentos`: the events of documents that stand so far.
     fn aplicar(
         &mut self,
         mensaje: &Mensaje,
         decision: Decision,
-        del_documento: &mut Vec<EventoFactura>,
+        de_documentos: &mut BTreeMap<Direccionado, Vec<Evento>>,
         cola: &mut VecDeque<Mensaje>,
     ) {
         let destino = mensaje.comando.destino();
@@ -176,11 +176,11 @@ impl OraculoSerial {
             self.aparte.despues(&destino.id, &self.mundo, evento);
         }
         for evento in decision.eventos {
-            match evento {
-                // One saga, one document.
-                Evento::Factura(evento) => {
-                    del_documento.retain(|anterior| !factura::elidibles(&evento, anterior));
-                    del_documento.push(evento);
+            match &evento {
+                Evento::Factura(_) | Evento::NotaCredito(_) => {
+                    let quedan = de_documentos.entry(destino.clone()).or_default();
+                    quedan.retain(|anterior| !elide(&evento, anterior));
+                    quedan.push(evento);
                 }
                 // Confirmed or released before the command is done.
                 Evento::Inventario(EventoInventario::StockReservado { .. }) => {}
@@ -202,6 +202,15 @@ impl OraculoSerial {
 
 fn envolver<E>(eventos: Vec<E>, en: fn(E) -> Evento) -> Vec<Evento> {
     eventos.into_iter().map(en).collect()
+}
+
+/// Whether an event of a document makes an earlier one superfluous, both of one command.
+fn elide(posterior: &Evento, anterior: &Evento) -> bool {
+    match (posterior, anterior) {
+        (Evento::Factura(posterior), Evento::Factura(anterior)) => factura::elidibles(posterior, anterior),
+        (Evento::NotaCredito(posterior), Evento::NotaCredito(anterior)) => nota_credito::elidibles(posterior, anterior),
+        _ => false,
+    }
 }
 
 /// The answer to a step; nobody waits for that of a release.

@@ -147,7 +147,7 @@ impl Nodos {
     /// Appends a command; where it went.
     fn colocar(&self, sobre: &CommandEnvelope) -> (TopicPartition, StoredRecord) {
         let value = self.codec.encode_command(sobre).expect("comando");
-        let clave = Bytes::copy_from_slice(sobre.comando.destino().id.as_str().as_bytes());
+        let clave = Bytes::copy_from_slice(sobre.comando.destino().clave().as_bytes());
         let tp = self.lugar_de(&sobre.comando);
         (tp, self.colocar_bytes(tp, clave, value))
     }

@@ -139,6 +139,8 @@ pub struct Core {
     memories: HashMap<Vec<u8>, (u64, MemoryRow)>,
     memory_order: VecDeque<(u64, Vec<u8>)>,
     queue: VecDeque<Message>,
+    /// Steps of sagas that this core set aside behind a quarantine. Looked up by aggregate and step, never iterated in order.
+    parked: HashMap<(Direccionado, Id), Apartado>,
     /// Deadlines of open sagas.
     timers: BTreeMap<(Instante, Direccionado), u32>,
     epoch: Epoch,
@@ -190,6 +192,7 @@ impl Core {
             memories: HashMap::new(),
             memory_order: VecDeque::new(),
             queue: VecDeque::new(),
+            parked: HashMap::new(),
             timers: BTreeMap::new(),
             epoch: Epoch::default(),
             spare: Spare::default(),

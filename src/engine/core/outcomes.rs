@@ -45,7 +45,7 @@ impl Core {
         self.count_command(message.comando.tipo(), "duplicate");
         if let Some(kept) = huella
             && message.origin.huella != Some(kept)
-            && !self.codec.is_fingerprint_of_older(&kept, &message.comando)
+            && !self.codec.is_fingerprint_of(&kept, &message.comando)
         {
             self.refuse_reused_id(message, input);
             return Ok(true);

@@ -44,15 +44,26 @@ impl Core {
             message.comando,
             Comando::Factura(ComandoFactura::VencioPlazo { .. }) | Comando::NotaCredito(ComandoNotaCredito::ReanudarNota { .. })
         );
-        if !reminder {
+        if !reminder && !self.waits_already(message, place) {
             self.hold(message, place, "EnCuarentena", WAITS, input);
         }
+    }
+
+    /// A saga is driven again at every deadline, however long its step waits here. A core built later does not know of it and sets it aside
+    /// once more; whoever resolves both finds the second done.
+    fn waits_already(&self, message: &Message, place: Place) -> bool {
+        let Some(paso) = &message.paso else { return false };
+        let known = self.parked.get(&(message.target.clone(), paso.command_id()));
+        known.is_some_and(|apartado| self.slots[place].queue.esperan().any(|waits| waits == *apartado))
     }
 
     fn hold(&mut self, message: &Message, place: Place, codigo: &str, causa: &str, input: &Rc<InputContext>) {
         let apartado = self.next_letter(input);
         let held = EventoCuarentena::AgregadoEnCuarentena { causa: Arc::from(causa), apartado: Some(apartado) };
         self.push_event(place, Evento::Cuarentena(held), message, &message.origin, input);
+        if let Some(paso) = &message.paso {
+            self.parked.insert((message.target.clone(), paso.command_id()), apartado);
+        }
         self.set_aside(message, codigo, causa, input, apartado);
     }
 
@@ -82,6 +93,7 @@ impl Core {
             }
         }
         if self.slots[place].queue.vacia() {
+            self.parked.retain(|(target, _), _| *target != message.target);
             let lifted = EventoCuarentena::CuarentenaLevantada { motivo: Arc::clone(motivo) };
             self.push_event(place, Evento::Cuarentena(lifted), message, &message.origin, input);
         }

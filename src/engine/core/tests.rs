@@ -151,6 +151,11 @@ impl Node {
     /// Closes the epoch and does what the commit thread does with it; the epoch's events.
     fn end_epoch(&mut self) -> Vec<&'static str> {
         let epoch = self.core.close(NOW).expect("cerrar");
+        self.commit(epoch)
+    }
+
+    /// What the commit thread does with a closed epoch; its events.
+    fn commit(&mut self, epoch: ClosedEpoch) -> Vec<&'static str> {
         let encoded: Vec<Bytes> =
             epoch.events.iter().map(|e| self.codec.encode_event(&e.record.sobre, &e.record.evento).expect("evento")).collect();
         let rows = epoch.rows.into_iter().map(|row| match row {

@@ -323,6 +323,23 @@ impl Member {
         Ok(())
     }
 
+    /// Acknowledges the changes that nobody will hear of any more, and from now on each as it comes: the library does not close before, and
+    /// the group waits. One that was delivered and one whose positions are not known yet are older than those that wait.
+    fn let_go(&mut self) {
+        self.standing.change(Membership::lost);
+        let callbacks = self.consumer.context();
+        callbacks.close();
+        let returning = self.returning.take().map(|(partitions, _)| (false, partitions));
+        let gaining = (!self.gaining.is_empty()).then(|| (true, mem::take(&mut self.gaining)));
+        for (assigned, partitions) in returning.into_iter().chain(gaining) {
+            let partitions = partitions.iter().map(|partition| (self.name(*partition), i32::from(partition.partition))).collect();
+            Change { assigned, partitions, lost: false, metadata: None }.acknowledge(&self.consumer);
+        }
+        while let Some(change) = callbacks.next_change() {
+            change.acknowledge(&self.consumer);
+        }
+    }
+
     /// Where a partition that was never consumed starts. Records that went before anybody consumed them are not passed over in silence.
     fn start_of(&self, partition: TopicPartition) -> Result<Position, LogError> {
         let name = self.name(partition);
@@ -484,12 +501,8 @@ impl Subscription for Member {
 
     /// A static member that only closes keeps its place; one without a subscription has none to keep.
     fn leave(&mut self) -> Result<(), LogError> {
-        self.standing.change(Membership::lost);
+        self.let_go();
         let callbacks = self.consumer.context();
-        callbacks.close();
-        while let Some(change) = callbacks.next_change() {
-            change.acknowledge(&self.consumer);
-        }
         self.consumer.unsubscribe();
         let deadline = Instant::now() + LEAVING;
         // The callback runs inside the poll. The library forgets its membership when it says that it leaves, and closing waits for the answer.
@@ -507,12 +520,6 @@ impl Subscription for Member {
 impl Drop for Member {
     /// Leaves: a dynamic member's partitions go to others at once, a static one's wait for its return.
     fn drop(&mut self) {
-        self.standing.change(Membership::lost);
-        let callbacks = self.consumer.context();
-        callbacks.close();
-        // Changes that nobody will hear of any more still hold the group up.
-        while let Some(change) = callbacks.next_change() {
-            change.acknowledge(&self.consumer);
-        }
+        self.let_go();
     }
 }

@@ -171,7 +171,14 @@ fn decisiones(corriente: &[RecordedEvent]) -> impl Iterator<Item = &[RecordedEve
 /// What an event is, in a finding.
 fn cual(registrado: &RecordedEvent) -> String {
     let sobre = &registrado.sobre;
-    format!("{} {} v{} ({})", sobre.aggregate_tipo, sobre.aggregate_id, sobre.aggregate_version, registrado.evento.tipo())
+    let Entrada { particion, posicion } = sobre.entrada;
+    format!(
+        "{} {} v{} ({}, de {particion}@{posicion})",
+        sobre.aggregate_tipo,
+        sobre.aggregate_id,
+        sobre.aggregate_version,
+        registrado.evento.tipo()
+    )
 }
 
 fn texto(cosa: &impl std::fmt::Debug) -> String {
@@ -265,6 +272,11 @@ impl<'a> OraculoDistribuido<'a> {
         let documentos = Documentos::de(self.corrientes.iter().map(|(de, corriente)| (de, corriente.as_slice())));
         let alrededor = Alrededor { documentos: &documentos, mundo: &mundo };
         for (de, corriente) in &self.corrientes {
+            if de.tipo.es_documento()
+                && let Some(registrado) = ventanas::retroceso(corriente)
+            {
+                juicio.falla(|| format!("{}: su entrada es anterior a la de un evento de antes", cual(registrado)));
+            }
             match de.tipo {
                 TipoAgregado::Inventario => self.existencias(corriente, &mundo, &documentos, &mut juicio),
                 TipoAgregado::RangoNumeracion => self.numeros(corriente, &mundo, &mut juicio),

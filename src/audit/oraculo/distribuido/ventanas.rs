@@ -6,7 +6,7 @@ use std::ops::Range;
 use crate::{
     contracts::{Entrada, RecordedEvent},
     engine::core::is_of_timer,
-    log::{Position, TopicPartition},
+    log::{Position, Topic, TopicPartition},
 };
 
 /// The versions that a stream may have had while the inputs `desde..=hasta` of a partition were decided: after everything that earlier
@@ -32,4 +32,18 @@ pub(super) fn entre(corriente: &[RecordedEvent], desde: Entrada, hasta: Entrada)
     let primeras = versiones(corriente, desde.particion, desde.posicion, Position::MAX);
     let ultimas = versiones(corriente, hasta.particion, 0, hasta.posicion);
     primeras.start..ultimas.end
+}
+
+/// The first event whose input is before that of an earlier event, both of the partition of the stream's own commands. Those are taken in
+/// in their order; and a timer names the next position, after all that was taken in before it.
+pub(super) fn retroceso(corriente: &[RecordedEvent]) -> Option<&RecordedEvent> {
+    let propia = |r: &&RecordedEvent| r.sobre.entrada.particion.topic == Topic::Comandos(r.sobre.aggregate_tipo.contexto());
+    let particion = corriente.iter().find(propia)?.sobre.entrada.particion;
+    let mut ultima = 0;
+    corriente.iter().filter(|r| r.sobre.entrada.particion == particion).find(|registrado| {
+        let posicion = registrado.sobre.entrada.posicion;
+        let retrocede = posicion < ultima;
+        ultima = posicion;
+        retrocede
+    })
 }

@@ -235,6 +235,18 @@ fn a_refusal_for_stock_that_was_never_true() {
     }
 }
 
+/// A timer that named a position from before what its core had taken in: no window around it was right.
+#[test]
+fn an_input_from_before_that_of_an_earlier_event() {
+    let nodos = escena(2);
+    alterar(&nodos, Contexto::Facturacion, |e| {
+        let suya = e.sobre.aggregate_version > 1 && e.sobre.entrada.posicion > 0;
+        e.sobre.entrada.posicion -= u64::from(suya);
+        suya
+    });
+    hallado(&nodos, "su entrada es anterior");
+}
+
 #[test]
 fn a_refused_command_that_the_domain_would_accept() {
     let nodos = escena(1);

@@ -2,14 +2,18 @@
 
 use proptest::{collection::vec, prelude::*, strategy::ValueTree, test_runner::Config};
 
-use super::comercio::{AHORA, Orden, base, orden};
+use super::comercio::{AHORA, Edicion, Orden, base, orden};
 use crate::{
     audit::{
-        oraculo::{OraculoSerial, de_registro},
+        oraculo::{Mundo, OraculoSerial, de_registro},
         pruebas::nodos::{Nodos, id},
     },
     contracts::CommandEnvelope,
-    domain::{TipoAgregado, facturacion::factura::EstadoFactura, valores::Id},
+    domain::{
+        Comando, TipoAgregado,
+        facturacion::{factura::EstadoFactura, nota_credito::EstadoNota},
+        valores::Id,
+    },
 };
 
 /// The commands that the orders become as the oracle takes them, one after the other.
@@ -29,7 +33,22 @@ pub fn mandar(nodos: &Nodos, oraculo: &mut OraculoSerial, ordenes: &[Orden]) -> 
             }
             Orden::Usurpada { atras } => usurpada(&sobres, usize::from(*atras)),
             Orden::Edicion { atras, que, version } => {
-                let comando = que.comando(&documento(&sobres, usize::from(*atras)), oraculo.mundo());
+                let atras = usize::from(*atras);
+                let factura = match que {
+                    Edicion::Anular => emitida(oraculo.mundo(), &sobres, atras),
+                    _ => documento(&sobres, atras),
+                };
+                let comando = que.comando(&factura, oraculo.mundo());
+                let actual = oraculo.version(&comando.destino());
+                let version_esperada = version.map(|buena| if buena { actual } else { actual + 1 });
+                CommandEnvelope { version_esperada, ..nodos.sobre(&format!("o{n}"), comando) }
+            }
+            Orden::Nota { atras, nota } => {
+                let factura = emitida(oraculo.mundo(), &sobres, usize::from(*atras));
+                nodos.sobre(&format!("o{n}"), nota.comando(n, &factura))
+            }
+            Orden::EdicionNota { atras, que, version } => {
+                let comando = que.comando(nota(&sobres, usize::from(*atras)));
                 let actual = oraculo.version(&comando.destino());
                 let version_esperada = version.map(|buena| if buena { actual } else { actual + 1 });
                 CommandEnvelope { version_esperada, ..nodos.sobre(&format!("o{n}"), comando) }
@@ -46,6 +65,23 @@ pub fn mandar(nodos: &Nodos, oraculo: &mut OraculoSerial, ordenes: &[Orden]) -> 
 fn documento(sobres: &[CommandEnvelope], atras: usize) -> Id {
     let documentos = sobres.iter().rev().map(|s| s.comando.destino()).filter(|d| d.tipo == TipoAgregado::Factura);
     documentos.take(atras).last().map_or_else(|| id("nunca"), |d| d.id)
+}
+
+/// One of the last invoices issued; now and then any document, as when there is none.
+fn emitida(mundo: &Mundo, sobres: &[CommandEnvelope], atras: usize) -> Id {
+    let facturas = sobres.iter().rev().map(|s| s.comando.destino().id);
+    let emitidas = facturas.filter(|id| mundo.facturas.get(id).is_some_and(|f| f.estado == EstadoFactura::Emitida));
+    let emitida = emitidas.take(atras).last().filter(|_| !atras.is_multiple_of(5));
+    emitida.unwrap_or_else(|| documento(sobres, atras))
+}
+
+/// One of the last notes that a command was about, with its invoice.
+fn nota(sobres: &[CommandEnvelope], atras: usize) -> (Id, Id) {
+    let notas = sobres.iter().rev().filter_map(|s| match &s.comando {
+        Comando::NotaCredito(comando) => Some(comando.ids()),
+        _ => None,
+    });
+    notas.take(atras).last().map_or_else(|| (id("nunca"), id("nunca")), |(factura, nota)| (factura.clone(), nota.clone()))
 }
 
 /// The id of an earlier command with the content of another one of its aggregate, or else the same again.
@@ -79,18 +115,25 @@ proptest! {
 #[test]
 fn the_orders_meet_every_case() {
     let mut corredor = proptest::test_runner::TestRunner::deterministic();
-    let (mut emitidas, mut rechazadas, mut textos) = (0, 0, String::new());
-    for _ in 0..20 {
+    let (mut emitidas, mut rechazadas, mut anuladas, mut notas, mut textos) = (0, 0, 0, 0, String::new());
+    for _ in 0..30 {
         let ordenes = vec(orden(), 60).new_tree(&mut corredor).expect("órdenes").current();
         let nodos = Nodos::uno(4, false, AHORA);
         let mut oraculo = OraculoSerial::new((*nodos.emisor).clone());
         mandar(&nodos, &mut oraculo, &ordenes);
-        emitidas += oraculo.mundo().facturas.values().filter(|f| f.estado == EstadoFactura::Emitida).count();
+        emitidas += oraculo.mundo().facturas.values().filter(|f| f.emitida.is_some()).count();
         rechazadas += oraculo.mundo().facturas.values().filter(|f| f.estado == EstadoFactura::Rechazada).count();
+        anuladas += oraculo.mundo().facturas.values().filter(|f| f.estado == EstadoFactura::Anulada).count();
+        notas += oraculo.mundo().notas.values().filter(|n| n.estado == EstadoNota::Emitida).count();
         textos.push_str(&oraculo.retrato().texto());
     }
     assert!(emitidas > 40 && rechazadas > 25, "{emitidas} emitidas, {rechazadas} rechazadas");
+    assert!(anuladas > 5 && notas > 10, "{anuladas} anuladas, {notas} notas emitidas");
     for regla in [
+        "LineasValidasContraFactura",
+        "FacturaAcreditable",
+        "NotaCreditoTieneLineas",
+        "FacturaAnulable",
         "StockSuficienteParaFactura",
         "StockInsuficiente",
         "InventarioExisteParaFactura",

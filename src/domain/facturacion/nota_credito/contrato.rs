@@ -218,7 +218,7 @@ pub enum EventoNotaCredito {
         nota_id: Id,
         linea: Arc<LineaNotaCredito>,
     },
-    /// Elidable, like NumeracionNotaCreditoRecibida, when the attempt ends in the same epoch.
+    /// Elidable, like NumeracionNotaCreditoRecibida, when the note is issued in the same epoch; a refused one keeps the dates it asked for.
     EmisionNotaCreditoIniciada(Arc<EmisionNotaCreditoIniciada>),
     /// Point of no return.
     NumeracionNotaCreditoRecibida {

@@ -108,10 +108,11 @@ pub fn anotar(estado: &mut NotaCredito, nota: NotaSagaCredito) {
 pub fn elidibles(posterior: &EventoNotaCredito, anterior: &EventoNotaCredito) -> bool {
     use EventoNotaCredito as E;
     match anterior {
-        E::NotaCreditoCreada { .. } | E::LineaNotaCreditoAgregada { .. } | E::NumeracionNotaCreditoRecibida { .. } => {
-            matches!(posterior, E::NotaCreditoEmitida(_))
-        }
-        E::EmisionNotaCreditoIniciada(_) => matches!(posterior, E::NotaCreditoEmitida(_) | E::NotaCreditoRechazada { .. }),
+        // A refused attempt leaves its draft with the dates that its start carries.
+        E::NotaCreditoCreada { .. }
+        | E::LineaNotaCreditoAgregada { .. }
+        | E::EmisionNotaCreditoIniciada(_)
+        | E::NumeracionNotaCreditoRecibida { .. } => matches!(posterior, E::NotaCreditoEmitida(_)),
         E::NotaCreditoEmitida(_) | E::NotaCreditoRechazada { .. } => false,
     }
 }

@@ -179,6 +179,33 @@ fn an_operator_without_a_reason_or_with_another_aggregates_command_is_refused() 
     }
 }
 
+/// Found by the simulator (seed 48 of its first day with notes): a note's saga is driven again at every deadline, and each time another copy of
+/// its step was set aside, an event and a letter, for as long as nobody resolved the quarantine.
+#[test]
+fn a_step_that_waits_already_is_not_set_aside_again() {
+    let mut node = Node::alone();
+    node.give("c1", invoice("f1", &[("p1", 2)]));
+    node.end_epoch();
+    node.give(PANICS, super::notas::annul("f1"));
+    assert_eq!(node.end_epoch(), ["AgregadoEnCuarentena"]);
+    node.give("n", super::notas::note("f1", "n1", vec![super::notas::por_cantidad(1, "1")]));
+    node.end_epoch();
+    assert_eq!(node.dead.len(), 2);
+    for deadline in 1..4 {
+        let at = node.core.next_deadline().expect("la nota sigue abierta");
+        node.core.fire(at).expect("plazo");
+        assert!(node.end_epoch().is_empty(), "plazo {deadline}");
+    }
+    assert_eq!(node.dead.len(), 2, "{:?}", node.dead);
+    // Resolved, it goes on: the step that waited is granted and the note issued.
+    node.core.repair();
+    let letters = node.dead.clone();
+    node.give("d-0", resolution(&letters[0], true));
+    node.give("r-1", resolution(&letters[1], false));
+    let names = node.end_epoch();
+    assert!(names.contains(&"CuarentenaLevantada") && names.contains(&"NotaCreditoEmitida"), "{names:?}");
+}
+
 /// The same log, folded by another core: cold.
 fn refolded(node: &Node) -> Node {
     let mut again = Node::new(Ownership::all(PARTITIONS));

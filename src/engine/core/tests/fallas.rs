@@ -5,7 +5,7 @@ use super::{
     notas_dos_nodos::{dar, estado_de, morir_hasta, preparados, respuesta, stock, un_turno, vendida_lejos},
     *,
 };
-use crate::domain::facturacion::factura::EstadoFactura;
+use crate::domain::{Contexto, facturacion::factura::EstadoFactura};
 
 /// Number of each issued invoice, by id.
 fn emitidas(nodes: &[&Node]) -> BTreeMap<String, String> {
@@ -299,4 +299,28 @@ fn a_wrong_warehouse_and_a_missing_inventory_are_told_apart() {
             assert_eq!((existencias(&[&a, &b])[0].clone(), abiertas(&[&a, &b])), (par("100"), 0));
         }
     }
+}
+
+/// Found by the simulator (seed 264): the refusal was decided while the epoch that had brought its actor into memory was being committed;
+/// with that commit the actor left, and a repetition of the command found nothing and was refused once more.
+#[test]
+fn a_refusal_of_the_next_epoch_is_remembered_though_its_actor_was_about_to_leave() {
+    let mut ownership = Ownership::none(PARTITIONS);
+    (0..PARTITIONS).for_each(|partition| ownership.take(Contexto::Facturacion, partition));
+    let mut node = Node::new(ownership);
+    let annul = || Comando::Factura(ComandoFactura::AnularFactura { factura_id: id("f1"), motivo: "Equivocada".into() });
+    // Its client is another node's: nothing is decided yet, and nothing but the actor in memory tells of it.
+    node.give("c1", invoice("f1", &[("p1", 1)]));
+    let asking = node.core.close(NOW).expect("cerrar");
+    node.give("c2", annul());
+    assert!(node.commit(asking).is_empty());
+    node.give("c2", annul());
+    node.end_epoch();
+    assert_eq!(node.refused.len(), 1, "{:?}", node.refused);
+    assert!(node.last_reply().repetido);
+    // And it does leave, later.
+    node.give("c3", annul());
+    node.end_epoch();
+    node.end_epoch();
+    assert!(node.core.slots.place(&Direccionado::new(TipoAgregado::Factura, id("f1"))).is_none());
 }

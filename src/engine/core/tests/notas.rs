@@ -6,6 +6,7 @@ use crate::domain::{
         factura::{EstadoDian, RespuestaDian},
         nota_credito::{
             ComandoNotaCredito, ConceptoNota, DatosNotaCredito, EventoNotaCredito, FechasNota, LineaNotaPedida, NotaCreditoEmitida,
+            clave_nota,
         },
     },
     inventario::PoliticaRetorno,
@@ -176,7 +177,8 @@ fn partial_notes_in_any_order_end_exactly_at_the_invoice_and_the_next_one_is_ref
     let costo: Decimal = emitidas(&node).iter().map(|n| n.costo_devuelto.valor()).sum();
     assert_eq!(costo, Decimal::from(50 * 10 + 10 * 12), "todo lo vendido, al costo FIFO");
     node.give("de-mas", note("f1", "n9", vec![por_cantidad(1, "0.000001")]));
-    assert_eq!(node.end_epoch(), ["NotaCreditoCreada", "LineaNotaCreditoAgregada", "NotaCreditoRechazada"]);
+    let empezada = ["NotaCreditoCreada", "LineaNotaCreditoAgregada", "EmisionNotaCreditoIniciada", "NotaCreditoRechazada"];
+    assert_eq!(node.end_epoch(), empezada);
     assert_eq!(reglas(&node), [Regla::LineasValidasContraFactura]);
     assert_eq!(stock(&node, "p1"), "100");
 }
@@ -481,7 +483,9 @@ fn a_return_needs_an_inventario_in_the_bodega_it_asks_for() {
     node.give("sin-inventario", note("f1", "n1", a_norte()));
     // The credit was granted, so its release stays on record.
     let names = node.end_epoch();
-    assert_eq!(names, ["NotaCreditoCreada", "LineaNotaCreditoAgregada", "NotaCreditoRechazada", "CreditoLiberado"]);
+    let empezada = ["NotaCreditoCreada", "LineaNotaCreditoAgregada", "EmisionNotaCreditoIniciada", "NotaCreditoRechazada"];
+    assert_eq!(names[..4], empezada);
+    assert_eq!(names[4..], ["CreditoLiberado"]);
     assert_eq!(reglas(&node), [Regla::InventarioExisteParaNotaCredito]);
     let reversa = DatosNotaCredito { politica_retorno: Some(PoliticaRetorno::ReversaFifo), ..datos(a_norte()) };
     node.give("reversa", crear("f1", "n2", reversa));
@@ -501,4 +505,34 @@ fn a_return_needs_an_inventario_in_the_bodega_it_asks_for() {
     node.end_epoch();
     assert_eq!(numero(&node), "NC1");
     assert_eq!(stock(&node, "p1"), "40", "lo devuelto está en la otra bodega");
+}
+
+/// A refused attempt with dates of its own leaves a draft with those dates, also for whoever folds the log.
+#[test]
+fn the_dates_of_a_refused_attempt_are_on_the_log() {
+    let mut node = vendida();
+    let (factura_id, nota_id) = (id("f1"), id("n1"));
+    let nueva = ComandoNotaCredito::CrearNotaCredito {
+        factura_id: factura_id.clone(),
+        nota_id: nota_id.clone(),
+        datos: Box::new(datos(vec![por_cantidad(1, "999")])),
+    };
+    node.give("crea", Comando::NotaCredito(nueva));
+    let fechas = FechasNota { fecha_emision: fecha_iso("2026-12-10"), ..FechasNota::default() };
+    let emite = ComandoNotaCredito::EmitirNotaCredito { factura_id, nota_id, fechas: Some(fechas) };
+    node.give("emite", Comando::NotaCredito(emite));
+    node.end_epoch();
+    assert_eq!(reglas(&node), [Regla::LineasValidasContraFactura]);
+    let state = |node: &mut Node| {
+        let place =
+            node.core.activate(&Direccionado::new(TipoAgregado::NotaCredito, clave_nota(&id("f1"), &id("n1")))).expect("activar");
+        match &node.core.slots[place].state {
+            SlotState::NotaCredito(Some(nota)) => nota.clone(),
+            _ => panic!("no hay nota"),
+        }
+    };
+    let mut again = super::borradores::refolded(&node);
+    let nota = state(&mut node);
+    assert_eq!(Some(nota.cabecera.fecha_emision), fecha_iso("2026-12-10"));
+    assert_eq!(state(&mut again), nota);
 }

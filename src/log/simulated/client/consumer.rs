@@ -104,6 +104,11 @@ impl Consumer {
         self.lost
     }
 
+    pub(in super::super) fn positions_are_stable(&self, cluster: &Cluster) -> bool {
+        let places: Vec<usize> = self.held.iter().map(|held| held.place).collect();
+        cluster.groups[self.group].stable_positions(&places).is_some()
+    }
+
     pub(in super::super) fn seek(&mut self, partition: TopicPartition, position: Position) {
         if let Some(held) = self.held.iter_mut().find(|held| held.id == partition) {
             held.next = position;

@@ -140,6 +140,12 @@ impl Client {
         &self.consumer.membership
     }
 
+    /// Whether the committed positions of what is owned may be read: right after a commit its own marks may still be on their way. A client
+    /// of Kafka asks for stable positions and waits.
+    pub fn positions_are_stable(&self) -> bool {
+        self.consumer.positions_are_stable(&self.shared.lock())
+    }
+
     /// Whether the last `Revoked` came because the group put this member out: then nothing in hand can be committed.
     pub fn assignment_lost(&self) -> bool {
         self.consumer.assignment_lost()

@@ -2,7 +2,7 @@
 
 use chrono::{Days, NaiveDate};
 
-use super::{BODEGAS, CLIENTES, Cuanto, Edicion, Linea, Orden, PRODUCTOS, Venta};
+use super::{BODEGAS, CLIENTES, Cuanto, Edicion, EdicionNota, Linea, LineaNota, Nota, Orden, PRODUCTOS, Venta};
 use crate::{
     audit::{oraculo::Mundo, pruebas::nodos::id},
     domain::{
@@ -14,10 +14,14 @@ use crate::{
             producto::{ComandoProducto, DatosProducto, Impuesto},
             sucursal::{ComandoSucursal, DatosSucursal},
         },
-        facturacion::factura::{
-            CambioFechas, Campo, ComandoFactura, DatosFactura, DescuentoPedido, FormaPago, FormaPagoTipo, LineaPedida,
+        facturacion::{
+            factura::{
+                CambioFechas, Campo, ComandoFactura, DatosFactura, DescuentoPedido, EstadoDian, FormaPago, FormaPagoTipo,
+                LineaPedida, RespuestaDian,
+            },
+            nota_credito::{ComandoNotaCredito, ConceptoNota, DatosNotaCredito, FechasNota, LineaNotaPedida},
         },
-        inventario::{ComandoInventario, MotivoEntrada, MotivoSalida, inventario_id},
+        inventario::{ComandoInventario, MotivoEntrada, MotivoSalida, PoliticaRetorno, inventario_id},
         numeracion::{Autorizacion, ComandoRango, TipoDocumento, rango_id},
         valores::{
             Cantidad, Decimal, Dinero, Direccion, Id, Identificacion, Instante, Porcentaje, PrecioUnitario, TipoIdentificacion,
@@ -88,6 +92,13 @@ pub fn base() -> Vec<Comando> {
             })
         },
     ));
+    comandos.push(Comando::Rango(ComandoRango::CrearRango {
+        rango_id: rango_id(&principal, TipoDocumento::NotaCredito, "NC"),
+        sucursal_id: principal.clone(),
+        tipo_documento: TipoDocumento::NotaCredito,
+        prefijo: "NC".into(),
+        autorizacion: autorizacion(1, 10_000, "2027-12-31"),
+    }));
     comandos.extend((0..CLIENTES).map(|n| Comando::Cliente(crear_cliente(n))));
     comandos.extend((0..PRODUCTOS).map(crear_producto));
     for lugar in [(0, 0), (0, 1), (1, 0), (2, 0)] {
@@ -186,7 +197,9 @@ impl Orden {
             Self::Descuento(cual, accion) => Comando::Descuento(accion_descuento(*cual, *accion)),
             Self::Rango(prefijo, accion, numero) => Comando::Rango(accion_rango(*prefijo, *accion, u64::from(*numero))),
             Self::CrearInventario(lugar) => crear_inventario(*lugar),
-            Self::Repetida { .. } | Self::Usurpada { .. } | Self::Edicion { .. } => return None,
+            Self::Repetida { .. } | Self::Usurpada { .. } | Self::Edicion { .. } | Self::Nota { .. } | Self::EdicionNota { .. } => {
+                return None;
+            }
         })
     }
 }
@@ -267,6 +280,12 @@ impl Edicion {
             Self::Pago(monto) => ComandoFactura::DefinirFormasPago { factura_id, formas_pago: pago(*monto) },
             Self::Emitir => ComandoFactura::EmitirFactura { factura_id, fechas: None },
             Self::Descartar => ComandoFactura::DescartarFactura { factura_id },
+            Self::Anular => ComandoFactura::AnularFactura { factura_id, motivo: "Pedido equivocado".into() },
+            Self::Dian(cual) => {
+                let estado = EstadoDian::TODOS[usize::from(*cual) % EstadoDian::TODOS.len()];
+                let respuesta = Box::new(RespuestaDian { estado, codigo: None, mensaje: None });
+                ComandoFactura::RegistrarRespuestaDian { factura_id, respuesta }
+            }
         })
     }
 }
@@ -307,5 +326,49 @@ impl Venta {
             true => ComandoFactura::CrearYEmitirFactura { factura_id, datos },
             false => ComandoFactura::CrearFactura { factura_id, datos },
         }
+    }
+}
+
+impl LineaNota {
+    fn pedida(&self) -> LineaNotaPedida {
+        LineaNotaPedida {
+            linea_factura: self.linea,
+            cantidad: (!self.monto).then(|| centesimas(self.cuanto)),
+            monto: self.monto.then(|| centesimas(self.cuanto)),
+            afecta_inventario: self.vuelve,
+            bodega_id: self.bodega.map(bodega),
+        }
+    }
+}
+
+fn fechas_nota(d: u8) -> FechasNota {
+    FechasNota { fecha_emision: Some(dia(14 + d)), ..FechasNota::default() }
+}
+
+impl Nota {
+    /// The note `n<n>` of an invoice.
+    pub fn comando(&self, n: usize, factura_id: &Id) -> Comando {
+        let datos = Box::new(DatosNotaCredito {
+            sucursal_id: None,
+            concepto: ConceptoNota::DevolucionParcial,
+            motivo: "Llegó golpeado".into(),
+            politica_retorno: self.reversa.then_some(PoliticaRetorno::ReversaFifo),
+            fechas: fechas_nota(self.dia),
+            lineas: self.lineas.iter().map(LineaNota::pedida).collect(),
+        });
+        let (factura_id, nota_id) = (factura_id.clone(), id(&format!("n{n}")));
+        Comando::NotaCredito(match self.emitir {
+            true => ComandoNotaCredito::CrearYEmitirNotaCredito { factura_id, nota_id, datos },
+            false => ComandoNotaCredito::CrearNotaCredito { factura_id, nota_id, datos },
+        })
+    }
+}
+
+impl EdicionNota {
+    pub fn comando(&self, (factura_id, nota_id): (Id, Id)) -> Comando {
+        Comando::NotaCredito(match self {
+            Self::Agregar(linea) => ComandoNotaCredito::AgregarLineaNotaCredito { factura_id, nota_id, linea: linea.pedida() },
+            Self::Emitir(d) => ComandoNotaCredito::EmitirNotaCredito { factura_id, nota_id, fechas: d.map(fechas_nota) },
+        })
     }
 }

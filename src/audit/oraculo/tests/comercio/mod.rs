@@ -41,6 +41,35 @@ pub enum Edicion {
     Pago(u16),
     Emitir,
     Descartar,
+    Anular,
+    /// Sent, accepted, refused.
+    Dian(u8),
+}
+
+/// A line of a note: of which line of its invoice, how much in hundredths, whether of money.
+#[derive(Debug, Clone)]
+pub struct LineaNota {
+    pub linea: u16,
+    pub cuanto: u16,
+    pub monto: bool,
+    pub vuelve: Option<bool>,
+    pub bodega: Option<u8>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Nota {
+    pub lineas: Vec<LineaNota>,
+    pub dia: u8,
+    pub reversa: bool,
+    /// Else it stays a draft.
+    pub emitir: bool,
+}
+
+#[derive(Debug, Clone)]
+pub enum EdicionNota {
+    Agregar(LineaNota),
+    /// With another date, or that of the draft.
+    Emitir(Option<u8>),
 }
 
 #[derive(Debug, Clone)]
@@ -74,6 +103,17 @@ pub enum Orden {
     Edicion {
         atras: u8,
         que: Edicion,
+        version: Option<bool>,
+    },
+    /// Of an earlier invoice.
+    Nota {
+        atras: u8,
+        nota: Nota,
+    },
+    /// Of an earlier note.
+    EdicionNota {
+        atras: u8,
+        que: EdicionNota,
         version: Option<bool>,
     },
     Minimo((u8, u8), Option<u16>),
@@ -133,7 +173,33 @@ fn edicion() -> impl Strategy<Value = Edicion> {
         2 => (0..5_000_u16).prop_map(Edicion::Pago),
         5 => Just(Edicion::Emitir),
         1 => Just(Edicion::Descartar),
+        2 => Just(Edicion::Anular),
+        1 => (0..3_u8).prop_map(Edicion::Dian),
     ]
+}
+
+fn linea_nota() -> impl Strategy<Value = LineaNota> {
+    (
+        prop_oneof![4 => Just(1_u16), 2 => Just(2), 1 => Just(5)],
+        1..700_u16,
+        prop::bool::weighted(0.25),
+        any::<Option<bool>>(),
+        rara(4, 0..2_u8),
+    )
+        .prop_map(|(linea, cuanto, monto, vuelve, bodega)| LineaNota { linea, cuanto, monto, vuelve, bodega })
+}
+
+fn nota() -> impl Strategy<Value = Nota> {
+    (vec(linea_nota(), 0..3), 3..6_u8, any::<bool>(), prop::bool::weighted(0.7)).prop_map(|(lineas, dia, reversa, emitir)| Nota {
+        lineas,
+        dia,
+        reversa,
+        emitir,
+    })
+}
+
+fn edicion_nota() -> impl Strategy<Value = EdicionNota> {
+    prop_oneof![linea_nota().prop_map(EdicionNota::Agregar), rara(2, 2..7_u8).prop_map(EdicionNota::Emitir)]
 }
 
 pub fn orden() -> impl Strategy<Value = Orden> {
@@ -145,6 +211,9 @@ pub fn orden() -> impl Strategy<Value = Orden> {
             .prop_map(|(lugar, ajuste, cuanto, dia)| Orden::Salida { lugar, ajuste, cuanto, dia }),
         9 => venta(),
         8 => (1..12_u8, edicion(), rara(4, any::<bool>())).prop_map(|(atras, que, version)| Orden::Edicion { atras, que, version }),
+        5 => (1..6_u8, nota()).prop_map(|(atras, nota)| Orden::Nota { atras, nota }),
+        2 => (1..4_u8, edicion_nota(), rara(4, any::<bool>()))
+            .prop_map(|(atras, que, version)| Orden::EdicionNota { atras, que, version }),
         1 => (lugar(), option::of(0..2_000_u16)).prop_map(|(lugar, minimo)| Orden::Minimo(lugar, minimo)),
         1 => (0..PRODUCTOS, 0..5_000_u16).prop_map(|(producto, precio)| Orden::Precio(producto, precio)),
         1 => (0..=CLIENTES, 0..4_u8).prop_map(|(cliente, accion)| Orden::Cliente(cliente, accion)),

@@ -4,7 +4,7 @@ mod cli_comun;
 
 use cli_comun::{carpeta, correr, json, texto_de_error};
 
-const ORDENES: [&str; 20] = [
+const ORDENES: [&str; 22] = [
     "demo",
     "servir",
     "importar",
@@ -25,6 +25,8 @@ const ORDENES: [&str; 20] = [
     "topologia",
     "dlq",
     "esquemas",
+    "tablas",
+    "proyecciones",
 ];
 /// Words that the argument parser says by itself and must not be seen.
 const INGLES: [&str; 9] =

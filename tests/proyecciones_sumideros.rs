@@ -1,5 +1,7 @@
 //! The sinks end to end over the embedded log and tables.
 
+#[path = "proyecciones_sumideros/por_partes.rs"]
+mod por_partes;
 mod proyecciones_comun;
 
 use std::{

@@ -27,12 +27,14 @@ mod modificar;
 mod nodo;
 #[doc(hidden)]
 pub mod peticion;
+mod proyecciones;
 mod reglas;
 mod retirar;
 mod salida;
 mod senales;
 mod servir;
 mod sim;
+mod tablas;
 mod topologia;
 mod verificar;
 mod versiones;
@@ -83,7 +85,9 @@ fn ejecutar(cli: Cli, salida: Salida) -> Result<(), Fallo> {
             let contexto = if contexto.carpeta_sin_elegir() { contexto.con_carpeta(demo::CARPETA) } else { contexto };
             demo::ejecutar(&contexto, &args)
         }
-        Orden::Servir(args) => servir::ejecutar(&con(direccion(args.direccion))?, &args),
+        Orden::Servir(args) => {
+            servir::ejecutar(&con([direccion(args.direccion), tablas_en(args.tablas.as_deref())].concat())?, &args)
+        }
         Orden::Importar(args) => importar::ejecutar(&con(Vec::new())?, &args),
         Orden::Emitir(args) => emitir::ejecutar(&con(Vec::new())?, &args),
         Orden::Factura(args) => consultar::factura(&con(Vec::new())?, &args),
@@ -108,6 +112,8 @@ fn ejecutar(cli: Cli, salida: Salida) -> Result<(), Fallo> {
         }
         Orden::Topologia(args) => topologia::ejecutar(&con(Vec::new())?, args.accion),
         Orden::Dlq(args) => dlq::ejecutar(&con(Vec::new())?, &args.accion),
+        Orden::Tablas(args) => tablas::ejecutar(&con(Vec::new())?, args.accion),
+        Orden::Proyecciones(args) => proyecciones::ejecutar(&con(Vec::new())?, &args.accion),
         Orden::Esquemas(args) => esquemas::ejecutar(&con(Vec::new())?, args.accion),
         Orden::Banco(args) => banco::ejecutar(&con(Vec::new())?, &args),
         Orden::Sim(args) => sim::ejecutar(&args, salida),
@@ -122,6 +128,16 @@ fn ejecutar(cli: Cli, salida: Salida) -> Result<(), Fallo> {
 
 /// A setting of the command's own flags: name, value, flag as written.
 type Bandera = (String, String, String);
+
+/// `--tablas`: nodes of a database, or the folder.
+fn tablas_en(donde: Option<&str>) -> Vec<Bandera> {
+    let ajuste = |nombre: &str, valor: &str| (nombre.to_owned(), valor.to_owned(), "--tablas".to_owned());
+    match donde {
+        None => Vec::new(),
+        Some("carpeta") => vec![ajuste("tablas.tipo", "carpeta")],
+        Some(nodos) => vec![ajuste("tablas.tipo", "cql"), ajuste("tablas.nodos", nodos)],
+    }
+}
 
 fn direccion(direccion: Option<SocketAddr>) -> Vec<Bandera> {
     let en_ajuste = |d: SocketAddr| ("servidor.direccion".to_owned(), d.to_string(), "--direccion".to_owned());

@@ -22,7 +22,8 @@ pub use errores::{ErroresConfiguracion, Problema};
 pub use guia::pagina;
 pub use tipado::{
     AjustesAuditoria, AjustesBitacora, AjustesEsquemas, AjustesKafka, AjustesMotor, AjustesProyecciones, AjustesRegistro,
-    AjustesServidor, Configuracion, ConsultasAuditadas, FormatoBitacora, SeguridadKafka, TipoRegistro,
+    AjustesServidor, AjustesTablas, Configuracion, ConsistenciaTablas, ConsultasAuditadas, FormatoBitacora, SeguridadKafka,
+    TipoRegistro,
 };
 pub use valores::Valor;
 

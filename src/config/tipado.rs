@@ -99,6 +99,28 @@ pub struct AjustesEsquemas {
     pub plazo: Duration,
 }
 
+/// How many replicas answer for a request to the tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConsistenciaTablas {
+    Uno,
+    QuorumLocal,
+    Quorum,
+}
+
+/// Section `tablas`, when they are in a database. Files are not read here; an empty name is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AjustesTablas {
+    pub nodos: Vec<String>,
+    pub espacio: String,
+    pub replicas: u16,
+    pub consistencia: ConsistenciaTablas,
+    pub crear: bool,
+    pub usuario: String,
+    pub contrasena_archivo: String,
+    pub plazo: Duration,
+    pub en_vuelo: usize,
+}
+
 /// Section `registro`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AjustesRegistro {
@@ -131,6 +153,8 @@ pub struct Configuracion {
     pub proyecciones: AjustesProyecciones,
     pub auditoria: AjustesAuditoria,
     pub registro: AjustesRegistro,
+    /// `None`: the tables are in the data folder.
+    pub tablas: Option<AjustesTablas>,
     pub kafka: AjustesKafka,
     pub esquemas: AjustesEsquemas,
     pub bitacora: AjustesBitacora,
@@ -187,6 +211,7 @@ impl Configuracion {
                 retencion_respuestas: Duration::from_secs(tabla.natural("registro.retencion_respuestas_minutos") * 60),
                 cache_bytes: tabla.natural("registro.cache_mb") << 20,
             },
+            tablas: tablas(&tabla, problemas),
             kafka: kafka(&tabla, problemas),
             esquemas: esquemas(&tabla, problemas),
             bitacora: AjustesBitacora {
@@ -203,6 +228,46 @@ impl Configuracion {
             resueltos,
         }
     }
+}
+
+fn tablas(tabla: &Tabla<'_>, problemas: &mut Vec<Problema>) -> Option<AjustesTablas> {
+    let texto = |nombre| tabla.texto(nombre).trim().to_owned();
+    let nodos: Vec<String> =
+        tabla.texto("tablas.nodos").split(',').map(str::trim).filter(|nodo| !nodo.is_empty()).map(str::to_owned).collect();
+    let con_puerto =
+        |nodo: &String| nodo.rsplit_once(':').is_some_and(|(host, puerto)| !host.is_empty() && puerto.parse::<u16>().is_ok());
+    if nodos.is_empty() || !nodos.iter().all(con_puerto) {
+        problemas.push(Problema {
+            que: format!("tablas.nodos: «{}» no son direcciones host:puerto", tabla.texto("tablas.nodos")),
+            donde: tabla.buscar("tablas.nodos").origen.to_string(),
+            hacer: "Por ejemplo 127.0.0.1:9042, o varias separadas por comas.".to_owned(),
+        });
+    }
+    let espacio = texto("tablas.espacio");
+    let de_nombre = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    if !espacio.chars().all(de_nombre) || !espacio.starts_with(|c: char| c.is_ascii_lowercase()) {
+        problemas.push(Problema {
+            que: format!("tablas.espacio: «{espacio}» no sirve de nombre de keyspace"),
+            donde: tabla.buscar("tablas.espacio").origen.to_string(),
+            hacer: "Use minúsculas, cifras y «_», y empiece por una letra: factumarket.".to_owned(),
+        });
+    }
+    let ajustes = AjustesTablas {
+        nodos,
+        espacio,
+        replicas: u16::try_from(tabla.entero("tablas.replicas")).unwrap_or(u16::MAX),
+        consistencia: match tabla.texto("tablas.consistencia") {
+            "uno" => ConsistenciaTablas::Uno,
+            "quorum" => ConsistenciaTablas::Quorum,
+            _ => ConsistenciaTablas::QuorumLocal,
+        },
+        crear: tabla.booleano("tablas.crear"),
+        usuario: texto("tablas.usuario"),
+        contrasena_archivo: texto("tablas.contrasena_archivo"),
+        plazo: Duration::from_millis(tabla.natural("tablas.plazo_ms")),
+        en_vuelo: tabla.tamano("tablas.en_vuelo"),
+    };
+    (tabla.texto("tablas.tipo") == "cql").then_some(ajustes)
 }
 
 fn kafka(tabla: &Tabla<'_>, problemas: &mut Vec<Problema>) -> AjustesKafka {

@@ -10,12 +10,14 @@ mod lecturas;
 mod metricas;
 mod options;
 mod papeles;
+mod proyecciones;
 mod registro;
 mod retraso;
 mod salud;
 mod siembra;
 mod start;
 mod supervisor;
+mod tablas;
 mod verificacion;
 
 #[cfg(test)]
@@ -36,9 +38,12 @@ pub use esquemas::ids_guardados;
 pub use esquemas::registro_de_esquemas;
 pub use options::NodeOptions;
 pub use papeles::Papeles;
+pub use proyecciones::LadoDeLectura;
 #[cfg(feature = "kafka")]
 pub use registro::opciones_de_kafka;
 pub use registro::topologia;
+#[cfg(feature = "scylla")]
+pub use tablas::conectar as tablas_de_la_base;
 pub use verificacion::verificar_carpeta;
 
 use crate::{

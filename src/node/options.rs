@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use super::Papeles;
 use crate::{
-    config::{AjustesEsquemas, AjustesKafka, Configuracion, ConsultasAuditadas, TipoRegistro},
+    config::{AjustesEsquemas, AjustesKafka, AjustesTablas, Configuracion, ConsultasAuditadas, TipoRegistro},
     domain::emisor::Emisor,
     engine::ports::{Clock, Ids, SystemClock, SystemIds},
     http,
@@ -24,6 +24,8 @@ pub struct NodeOptions {
     pub http_opciones: http::Opciones,
     pub papeles: Papeles,
     pub proyecciones: bool,
+    /// Where the tables are; `None`: in the folder.
+    pub tablas: Option<AjustesTablas>,
     pub hilos_proyecciones: usize,
     pub consultas_auditadas: ConsultasAuditadas,
     /// Name of this node, on its log.
@@ -67,6 +69,7 @@ impl NodeOptions {
             http_opciones,
             papeles: Papeles::TODOS,
             proyecciones: configuracion.proyecciones.activas,
+            tablas: configuracion.tablas.clone(),
             hilos_proyecciones: configuracion.proyecciones.hilos,
             consultas_auditadas: configuracion.auditoria.consultas,
             nodo: configuracion.motor.nodo.clone(),

@@ -9,7 +9,7 @@ pub struct Papeles {
     pub api: bool,
     /// Decides the commands of the partitions that its group gives it.
     pub procesador: bool,
-    /// Feeds the query tables, which are in the folder of this process.
+    /// Feeds the query tables, which are in the folder of this process or in a database.
     pub proyecciones: bool,
 }
 
@@ -24,21 +24,22 @@ impl Papeles {
         NOMBRES.into_iter().zip(tiene).filter(|(_, tiene)| *tiene).map(|(nombre, _)| nombre)
     }
 
-    /// Refuses what cannot work, and says why and what to do. `en_carpeta`: the log is in the folder, not on Kafka.
+    /// Refuses what cannot work, and says why and what to do. `en_carpeta`: the log is in the folder, not on Kafka; `tablas_en_carpeta`:
+    /// and the tables, not in a database.
     ///
     /// # Errors
     /// The text.
-    pub fn revisar(self, en_carpeta: bool) -> Result<(), String> {
+    pub fn revisar(self, en_carpeta: bool, tablas_en_carpeta: bool) -> Result<(), String> {
         if en_carpeta && self != Self::TODOS {
             return Err(format!(
                 "con registro.tipo=embebido no se puede separar «{self}»: el registro está en la carpeta de datos y sólo un proceso la abre; \
                  quite --roles, o use registro.tipo=kafka"
             ));
         }
-        if self.proyecciones && !self.api {
+        if self.proyecciones && !self.api && tablas_en_carpeta {
             return Err(format!(
                 "«{self}» alimenta tablas que nadie leería: las tablas de consulta están en la carpeta de este proceso y sólo él las abre; \
-                 use --roles {}api,proyecciones",
+                 use --roles {}api,proyecciones, o tablas.tipo=cql",
                 if self.procesador { "procesador," } else { "" }
             ));
         }
@@ -81,7 +82,7 @@ mod tests {
         assert_eq!(leer("api").expect("uno").to_string(), "api");
         assert_eq!(leer("").expect_err("vacío"), "«» no es un papel: son api, procesador, proyecciones");
         assert!(leer("api,consola").expect_err("otro").contains("«consola»"));
-        let revisar = |texto: &str, en_carpeta| leer(texto).expect("papeles").revisar(en_carpeta);
+        let revisar = |texto: &str, en_carpeta| leer(texto).expect("papeles").revisar(en_carpeta, true);
         for bien in ["api", "procesador", "api,procesador", "api,proyecciones", "api,procesador,proyecciones"] {
             assert_eq!(revisar(bien, false), Ok(()), "{bien}");
         }
@@ -91,5 +92,6 @@ mod tests {
         assert!(solas.contains("sólo él las abre") && solas.contains("--roles api,proyecciones"), "{solas}");
         let con_motor = revisar("procesador,proyecciones", false).expect_err("nadie las lee");
         assert!(con_motor.contains("--roles procesador,api,proyecciones"), "{con_motor}");
+        assert_eq!(leer("proyecciones").expect("uno").revisar(false, false), Ok(()), "las tablas son de una base");
     }
 }

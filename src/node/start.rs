@@ -25,6 +25,7 @@ use super::{
     salud::SaludDelNodo,
     siembra,
     supervisor::{HttpTask, NodeSupervisor, Parts},
+    tablas,
     verificacion::Verificador,
 };
 use crate::{
@@ -41,8 +42,7 @@ use crate::{
     log::{Log, Topic},
     projections::{Consultas, DelRegistro, Progress, ProjectionRunner, RunnerOptions, runner},
     tables::{
-        Tables, TablesError,
-        embedded::{EmbeddedTables, EmbeddedTablesOptions},
+        Tables,
         kv::{KvError, KvStore},
         memory::MemoryTables,
     },
@@ -54,14 +54,16 @@ const STATE_CACHE_BYTES: u64 = 16 << 20;
 const BYTES_PER_ACTOR: usize = 2_048;
 
 pub(super) fn start(options: NodeOptions) -> Result<Node, NodeError> {
-    options.papeles.revisar(options.kafka.is_none()).map_err(NodeError::Papeles)?;
+    options.papeles.revisar(options.kafka.is_none(), options.tablas.is_none()).map_err(NodeError::Papeles)?;
     // The port first: it fails at once and leaves nothing behind.
     let listener = options.http.map(bind).transpose()?;
     let carpeta = Carpeta::abrir(&options.carpeta, options.particiones)?;
     let registry = prometheus::Registry::new();
     // The three stores wait for the disk, and none for another: they open at the same time.
     let state = open_if(options.papeles.procesador, "abre-estado", carpeta.estado(), open_state)?;
-    let tables = open_if(options.papeles.proyecciones, "abre-tablas", carpeta.tablas(), open_tables)?;
+    let ajustes = options.tablas.clone();
+    let open_tables = move |dir: &Path| tablas::abrir(dir, ajustes.as_ref());
+    let tables = open_if(has_tables(&options), "abre-tablas", carpeta.tablas(), open_tables)?;
     // The log first: it knows whether the folder is its own.
     let log = registro::open_log(&carpeta, &options)?;
     let (codec, vigia) = esquemas::abrir(&carpeta, &options, &registry)?;
@@ -162,7 +164,7 @@ pub(super) fn start(options: NodeOptions) -> Result<Node, NodeError> {
         }
     }
     seeded.send_replace(true);
-    let own_tables = tables.map(Opening::opened).transpose()?.transpose().map_err(almacen)?;
+    let own_tables = tables.map(Opening::opened).transpose()?.transpose()?;
     let tables = own_tables.unwrap_or_else(|| Arc::new(MemoryTables::default()));
     if has_sinks(&options) {
         // Only this start sets it.
@@ -171,7 +173,7 @@ pub(super) fn start(options: NodeOptions) -> Result<Node, NodeError> {
     let (runner, consultas) = open_reads(&options, tables, &log, &codec)?;
     parts.runner = runner;
     let progress = Arc::clone(consultas.progress());
-    let lecturas: Arc<dyn Lecturas> = if options.papeles.proyecciones {
+    let lecturas: Arc<dyn Lecturas> = if has_tables(&options) {
         Arc::new(LecturasDeProyecciones { consultas: consultas.clone(), runtime: runtime.handle().clone() })
     } else {
         Arc::new(SinConsultas)
@@ -246,9 +248,14 @@ fn open_if<T: Send + 'static>(
     needed: bool,
     thread: &str,
     dir: PathBuf,
-    open: fn(&Path) -> T,
+    open: impl FnOnce(&Path) -> T + Send + 'static,
 ) -> Result<Option<Opening<T>>, NodeError> {
     needed.then(|| Opening::start(thread, move || open(&dir))).transpose()
+}
+
+/// Tables of the folder are of the process that feeds them; those of a database, also of one that only answers.
+fn has_tables(options: &NodeOptions) -> bool {
+    options.papeles.proyecciones || (options.papeles.api && options.tablas.is_some())
 }
 
 fn has_sinks(options: &NodeOptions) -> bool {
@@ -289,11 +296,6 @@ fn store_factory(dir: PathBuf, first: Option<Opening<Result<KvStore, KvError>>>)
     })
 }
 
-pub(super) fn open_tables(dir: &Path) -> Result<Arc<dyn Tables>, TablesError> {
-    let expected = runner::PROYECCIONES.iter().flat_map(|spec| spec.tables.iter().copied()).collect();
-    Ok(EmbeddedTables::open(dir, EmbeddedTablesOptions { expected, ..EmbeddedTablesOptions::default() })?)
-}
-
 /// The tables with their sinks, or at rest, and the queries over them.
 fn open_reads(
     options: &NodeOptions,
@@ -305,6 +307,7 @@ fn open_reads(
     let (runner, progress) = if has_sinks(options) {
         let limits = RunnerOptions {
             worker_threads: options.hilos_proyecciones,
+            patient: options.tablas.is_some(),
             clock: Arc::clone(&options.clock),
             ..RunnerOptions::default()
         };

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Carpeta, NodeError, NodeOptions, esquemas, registro, start};
+use super::{Carpeta, NodeError, NodeOptions, esquemas, registro, start, tablas};
 use crate::{
     audit::{
         invariantes::{
@@ -92,7 +92,7 @@ pub fn verificar_carpeta(
     let codec = esquemas::codec(&carpeta, options)?;
     let tables = Arc::new(OnceLock::new());
     if options.proyecciones {
-        let opened = start::open_tables(&carpeta.tablas()).map_err(start::almacen)?;
+        let opened = tablas::abrir(&carpeta.tablas(), options.tablas.as_ref())?;
         runner::declare(&*opened, runner::PROYECCIONES).map_err(start::almacen)?;
         // Nobody else has it yet.
         let _ = tables.set(opened);

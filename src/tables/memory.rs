@@ -47,34 +47,9 @@ fn prepare(write: Write) -> Result<(&'static Table, Vec<u8>, Write), TablesError
     };
     let encoded = key::encode_whole(table, key).map_err(shape(table))?;
     if let Some(row) = row {
-        check_values(table, row).map_err(shape(table))?;
+        super::check_row(table, row).map_err(shape(table))?;
     }
     Ok((table, encoded, write))
-}
-
-fn check_values(table: &'static Table, row: &Row) -> Result<(), String> {
-    if row.values.len() != table.columns.len() {
-        return Err(format!("la fila tiene {} columnas y la tabla tiene {}", row.values.len(), table.columns.len()));
-    }
-    if row.version == 0 {
-        return Err("la versión empieza en 1".to_owned());
-    }
-    let fits = |(column, value): (&super::Column, &Value)| {
-        use super::ColumnType as C;
-        let right = matches!(
-            (column.kind, value),
-            (_, Value::Null)
-                | (C::Text, Value::Text(_))
-                | (C::Int, Value::Int(_))
-                | (C::Decimal, Value::Decimal(_))
-                | (C::Date, Value::Date(_))
-                | (C::Timestamp, Value::Timestamp(_))
-                | (C::Bool, Value::Bool(_))
-                | (C::Bytes, Value::Bytes(_))
-        );
-        if right { Ok(()) } else { Err(format!("la columna «{}» no admite {value:?}", column.name)) }
-    };
-    table.columns.iter().zip(&row.values).try_for_each(fits)
 }
 
 impl Tables for MemoryTables {

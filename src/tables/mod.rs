@@ -1,14 +1,16 @@
-//! Port `Tables`: the CQL data model reduced to what projections need. Adapters: `embedded` and `memory`, later `cql`.
+//! Port `Tables`: the CQL data model reduced to what projections need. Adapters: `embedded`, `memory`, and `cql` (ScyllaDB, Cassandra).
 //!
 //! A table has a partition key, clustering columns in a fixed order and plain columns. Writes are idempotent upserts with a version:
 //! a lower or equal version never overwrites. A sink's positions are written after its rows (embedded: in one atomic batch with them),
 //! so at-least-once delivery ends in the same rows.
 
 pub mod conformance;
+pub mod cql;
 pub mod embedded;
 mod key;
 pub mod kv;
 pub mod memory;
+mod versions;
 
 use std::sync::Arc;
 
@@ -159,9 +161,46 @@ pub trait Tables: Send + Sync + 'static {
     /// # Errors
     /// `Storage`.
     fn position(&self, consumer: &str, partition: TopicPartition) -> Result<Option<Position>, TablesError>;
+    /// Finishes the batch of a partition of the log that was cut short, if one was. A sink asks for it before it reads rows: when it starts,
+    /// and after a batch that failed. An adapter whose batches are atomic does nothing.
+    ///
+    /// # Errors
+    /// `Storage`, `Corrupt`.
+    fn recover(&self, _: TopicPartition) -> Result<(), TablesError> {
+        Ok(())
+    }
     /// Removes every row of a table and every position of a consumer: before a rebuild.
     ///
     /// # Errors
     /// `Storage`.
     fn clear(&self, tables: &[&'static Table], consumer: &str) -> Result<(), TablesError>;
+}
+
+/// Whether a row is of its table: its columns, their types, its version.
+///
+/// # Errors
+/// What is wrong with it, for the user.
+fn check_row(table: &'static Table, row: &Row) -> Result<(), String> {
+    if row.values.len() != table.columns.len() {
+        return Err(format!("la fila tiene {} columnas y la tabla tiene {}", row.values.len(), table.columns.len()));
+    }
+    if row.version == 0 {
+        return Err("la versión empieza en 1".to_owned());
+    }
+    let fits = |(column, value): (&Column, &Value)| {
+        use ColumnType as C;
+        let right = matches!(
+            (column.kind, value),
+            (_, Value::Null)
+                | (C::Text, Value::Text(_))
+                | (C::Int, Value::Int(_))
+                | (C::Decimal, Value::Decimal(_))
+                | (C::Date, Value::Date(_))
+                | (C::Timestamp, Value::Timestamp(_))
+                | (C::Bool, Value::Bool(_))
+                | (C::Bytes, Value::Bytes(_))
+        );
+        if right { Ok(()) } else { Err(format!("la columna «{}» no admite {value:?}", column.name)) }
+    };
+    table.columns.iter().zip(&row.values).try_for_each(fits)
 }

@@ -82,6 +82,8 @@ pub struct RunnerOptions {
     /// First and longest wait after a failure; doubles in between.
     pub backoff_min: Duration,
     pub backoff_max: Duration,
+    /// Whether tables that do not answer at the start are waited for by the sinks, each with its back-off, instead of failing.
+    pub patient: bool,
     pub clock: Arc<dyn Clock>,
 }
 
@@ -96,6 +98,7 @@ impl Default for RunnerOptions {
             eager_records: 512,
             backoff_min: Duration::from_millis(50),
             backoff_max: Duration::from_secs(5),
+            patient: false,
             clock: SystemClock::new(),
         }
     }
@@ -137,10 +140,20 @@ impl ProjectionRunner {
         declare(&*tables, &options.projections)?;
         let mut partitions: Vec<(TopicPartition, Vec<&'static ProjectionSpec>)> = Vec::new();
         let mut consumers = Vec::new();
+        let mut away = false;
         for partition in partitions_of(&*log, &options.projections) {
             let specs: Vec<_> = options.projections.iter().copied().filter(|s| s.topics.contains(&partition.topic)).collect();
             for spec in &specs {
-                let next = tables.position(spec.name, partition)?.unwrap_or(0);
+                let asked = if away { Ok(None) } else { tables.position(spec.name, partition) };
+                let next = match asked {
+                    Ok(next) => next.unwrap_or(0),
+                    // Each sink asks again, and its place is known from then on.
+                    Err(TablesError::Storage(_)) if options.patient => {
+                        away = true;
+                        0
+                    }
+                    Err(error) => return Err(error.into()),
+                };
                 consumers.push((spec.name, partition, next));
             }
             partitions.push((partition, specs));

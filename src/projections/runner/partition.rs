@@ -64,6 +64,8 @@ pub struct PartitionSink {
     consumers: Vec<Consumer>,
     /// Turns among the positions at which consumers are.
     turn: usize,
+    /// The last batch failed: some of its rows may be there.
+    cut: bool,
 }
 
 impl PartitionSink {
@@ -72,14 +74,18 @@ impl PartitionSink {
     /// # Errors
     /// Of the tables.
     pub fn open(partition: TopicPartition, specs: &[&'static ProjectionSpec], shared: Arc<Shared>) -> Result<Self, SinkError> {
+        shared.tables.recover(partition)?;
         let mut consumers = Vec::with_capacity(specs.len());
         for spec in specs {
             let next = shared.tables.position(spec.name, partition)?.unwrap_or(0);
             let mark = shared.progress.mark(spec.name, partition);
+            if let Some(mark) = &mark {
+                mark.advance(next, None);
+            }
             let fold = (spec.fresh)(Arc::clone(&shared.anomalies));
             consumers.push(Consumer { spec, fold, next, mark, poisoned: BTreeSet::new() });
         }
-        Ok(Self { partition, shared, consumers, turn: 0 })
+        Ok(Self { partition, shared, consumers, turn: 0, cut: false })
     }
 
     /// The lowest position at which a consumer is.
@@ -92,6 +98,10 @@ impl PartitionSink {
     /// # Errors
     /// Of log or tables: nothing of the batch was kept in memory, and the next step tries it again.
     pub fn step(&mut self) -> Result<Step, SinkError> {
+        if self.cut {
+            self.shared.tables.recover(self.partition)?;
+            self.cut = false;
+        }
         let stable = self.shared.log.stable_ends(&[self.partition])?.first().copied().unwrap_or_default();
         let waiting: BTreeSet<Position> = self.consumers.iter().map(|c| c.next).filter(|next| *next < stable).collect();
         let Some(from) = waiting.iter().nth(self.turn % waiting.len().max(1)).copied() else {
@@ -112,6 +122,7 @@ impl PartitionSink {
             outcome => outcome,
         };
         if outcome.is_err() {
+            self.cut = true;
             self.at(from).for_each(|c| c.fold.forget());
         }
         outcome?;

@@ -6,9 +6,8 @@
 
 #[doc(hidden)]
 pub mod fuzz;
-mod row;
+pub(super) mod row;
 mod shape;
-mod versions;
 
 use std::{
     collections::HashMap,
@@ -23,8 +22,8 @@ use fjall::{
     config::{BloomConstructionPolicy, CompressionPolicy, FilterPolicy, FilterPolicyEntry},
 };
 
-use self::versions::{Place, Versions};
 use super::key;
+use super::versions::{Place, Versions};
 use super::{Cursor, From, Row, SinkPosition, Table, Tables, TablesError, Value, Write};
 use crate::log::{
     Position, TopicPartition,

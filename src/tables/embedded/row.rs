@@ -18,7 +18,7 @@ const CRC: usize = 4;
 
 /// What a key holds.
 #[derive(Debug, PartialEq)]
-pub(super) struct Stored {
+pub(in crate::tables) struct Stored {
     pub version: u64,
     /// `None`: the row was deleted at that version.
     pub values: Option<Vec<Value>>,
@@ -28,7 +28,7 @@ pub(super) struct Stored {
 ///
 /// # Errors
 /// What is wrong with it, for the user.
-pub(super) fn encode(table: &'static Table, key: &[u8], values: &[Value], version: u64) -> Result<Vec<u8>, String> {
+pub(in crate::tables) fn encode(table: &'static Table, key: &[u8], values: &[Value], version: u64) -> Result<Vec<u8>, String> {
     if values.len() != table.columns.len() {
         return Err(format!("tiene {} valores y la tabla tiene {} columnas", values.len(), table.columns.len()));
     }
@@ -51,7 +51,7 @@ pub(super) fn encode(table: &'static Table, key: &[u8], values: &[Value], versio
 }
 
 /// What stays of a deleted row, so that a late lower version does not bring it back.
-pub(super) fn tombstone(key: &[u8], version: u64) -> Vec<u8> {
+pub(in crate::tables) fn tombstone(key: &[u8], version: u64) -> Vec<u8> {
     let mut out = Vec::with_capacity(16);
     put_varint(&mut out, version.into());
     out.push(0);
@@ -60,12 +60,12 @@ pub(super) fn tombstone(key: &[u8], version: u64) -> Vec<u8> {
 }
 
 /// Version of a stored row or tombstone, its checksum verified.
-pub(super) fn version(key: &[u8], bytes: &[u8]) -> Option<u64> {
+pub(in crate::tables) fn version(key: &[u8], bytes: &[u8]) -> Option<u64> {
     Reader(unseal(key, bytes)?).varint().and_then(|v| u64::try_from(v).ok())
 }
 
 /// A stored row, its checksum verified; `None` when it is damaged.
-pub(super) fn decode(table: &'static Table, key: &[u8], bytes: &[u8]) -> Option<Stored> {
+pub(in crate::tables) fn decode(table: &'static Table, key: &[u8], bytes: &[u8]) -> Option<Stored> {
     let mut reader = Reader(unseal(key, bytes)?);
     let version = u64::try_from(reader.varint()?).ok().filter(|version| *version > 0)?;
     let values = match reader.byte()? {
@@ -84,7 +84,7 @@ fn checksum(key: &[u8], row: &[u8]) -> [u8; CRC] {
 }
 
 /// The bytes as a row whose checksum is right.
-pub(super) fn sealed(key: &[u8], bytes: &[u8]) -> Vec<u8> {
+pub(in crate::tables) fn sealed(key: &[u8], bytes: &[u8]) -> Vec<u8> {
     let mut row = bytes.to_vec();
     seal(&mut row, key);
     row

@@ -99,7 +99,8 @@ impl Ventas {
             vuelven.extend(Some(parte).filter(|p| !p.is_zero()).map(de));
             quedan.extend(Some(lote.cantidad.valor() - parte).filter(|p| !p.is_zero()).map(de));
         }
-        vuelven.reverse();
+        // As a note's saga asks for them: the oldest first.
+        vuelven.sort_by_key(|lote: &LoteConsumido| (lote.fecha_ingreso, lote.secuencia));
         quedan.reverse();
         Some((venta, vuelven, quedan))
     }

@@ -12,10 +12,10 @@ const GENERATION: usize = 1 << 17;
 
 /// A row's place in the cache.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Place(u128);
+pub(in crate::tables) struct Place(u128);
 
 impl Place {
-    pub(super) fn of(table: &'static Table, key: &[u8]) -> Self {
+    pub(in crate::tables) fn of(table: &'static Table, key: &[u8]) -> Self {
         let mut hasher = xxhash_rust::xxh3::Xxh3::new();
         hasher.update(table.name.as_bytes());
         hasher.update(&[0]);
@@ -25,13 +25,13 @@ impl Place {
 }
 
 #[derive(Default)]
-pub(super) struct Versions {
+pub(in crate::tables) struct Versions {
     young: HashMap<Place, u64>,
     old: HashMap<Place, u64>,
 }
 
 impl Versions {
-    pub(super) fn get(&mut self, place: Place) -> Option<u64> {
+    pub(in crate::tables) fn get(&mut self, place: Place) -> Option<u64> {
         if let Some(version) = self.young.get(&place) {
             return Some(*version);
         }
@@ -40,7 +40,7 @@ impl Versions {
         Some(version)
     }
 
-    pub(super) fn put(&mut self, place: Place, version: u64) {
+    pub(in crate::tables) fn put(&mut self, place: Place, version: u64) {
         if self.young.len() >= GENERATION {
             self.old = mem::take(&mut self.young);
         }
@@ -49,7 +49,7 @@ impl Versions {
     }
 
     /// Forgets everything: after a write whose outcome is unknown, and when tables are emptied.
-    pub(super) fn clear(&mut self) {
+    pub(in crate::tables) fn clear(&mut self) {
         self.young.clear();
         self.old.clear();
     }

@@ -1,0 +1,56 @@
+//! The read side of a folder that nobody uses: where its projections are, rebuilding one, comparing one with the log.
+
+use std::sync::Arc;
+
+use super::{Carpeta, NodeError, NodeOptions, esquemas, registro, start::almacen, tablas};
+use crate::{
+    contracts::Codec,
+    log::Log,
+    projections::{
+        PROYECCIONES, ProjectionSpec,
+        comparacion::{self, Avance, Comparacion, Progreso},
+    },
+    tables::Tables,
+};
+
+/// The log and the tables, with the folder held.
+pub struct LadoDeLectura {
+    log: Arc<dyn Log>,
+    codec: Arc<Codec>,
+    tablas: Arc<dyn Tables>,
+    _carpeta: Carpeta,
+}
+
+impl LadoDeLectura {
+    /// # Errors
+    /// When the folder is in use or something in it cannot be opened.
+    pub fn abrir(options: &NodeOptions) -> Result<Self, NodeError> {
+        let carpeta = Carpeta::abrir(&options.carpeta, options.particiones)?;
+        let log = registro::open_log(&carpeta, options)?;
+        let codec = esquemas::codec(&carpeta, options)?;
+        let tablas = tablas::abrir(&carpeta.tablas(), options.tablas.as_ref())?;
+        let todas: Vec<_> = PROYECCIONES.iter().flat_map(|spec| spec.tables.iter().copied()).collect();
+        tablas.declare(&todas).map_err(almacen)?;
+        Ok(Self { log, codec, tablas, _carpeta: carpeta })
+    }
+
+    /// # Errors
+    /// Of log or tables.
+    pub fn avance(&self, spec: &'static ProjectionSpec) -> Result<Vec<Avance>, NodeError> {
+        comparacion::avance(&*self.log, &*self.tablas, spec).map_err(almacen)
+    }
+
+    /// # Errors
+    /// Of log or tables.
+    pub fn reconstruir(&self, spec: &'static ProjectionSpec, progreso: Progreso<'_>) -> Result<(), NodeError> {
+        let codec = Arc::clone(&self.codec) as Arc<dyn crate::projections::Decoder>;
+        comparacion::reconstruir(&self.log, &self.tablas, codec, spec, progreso).map_err(almacen)
+    }
+
+    /// # Errors
+    /// Of log or tables.
+    pub fn comparar(&self, spec: &'static ProjectionSpec, progreso: Progreso<'_>) -> Result<Comparacion, NodeError> {
+        let codec = Arc::clone(&self.codec) as Arc<dyn crate::projections::Decoder>;
+        comparacion::comparar(&self.log, &self.tablas, codec, spec, progreso).map_err(almacen)
+    }
+}

@@ -1,0 +1,148 @@
+//! How the tables of the read models are laid out in a CQL database: what splits their partitions, and how large the largest gets.
+//!
+//! The bounds are for 100 million invoices of three lines in five years (about 55,000 a day) with two million notes, half a million of
+//! clients and a thousand inventories, one of which sells a tenth of everything. Sizes are of a row as the database keeps it, about.
+
+use super::{
+    auditoria::{AUDITORIA, AUDITORIA_HORAS, AUDITORIA_POR_CORRELACION, AUDITORIA_POR_TIEMPO},
+    bodegas::BODEGAS,
+    clientes::{CLIENTES, CLIENTES_POR_CORREO, CLIENTES_POR_IDENTIFICACION},
+    comandos::COMANDOS,
+    descuentos::DESCUENTOS,
+    existencias::{EXISTENCIAS, EXISTENCIAS_LOTES},
+    facturas::{FACTURAS, FACTURAS_DIAS, FACTURAS_POR_CLIENTE, FACTURAS_POR_DIA},
+    movimientos::MOVIMIENTOS,
+    notas::{NOTAS, NOTAS_LIBRO, NOTAS_POR_CLIENTE, NOTAS_POR_FACTURA, NOTAS_POR_ID},
+    numeracion::NUMERACION,
+    productos::PRODUCTOS,
+    sagas::SAGAS,
+    sucursales::SUCURSALES,
+};
+use crate::tables::{
+    Table,
+    cql::{Bucket, Compaction, Layout},
+};
+
+const HOUR: i64 = 3_600_000_000;
+const WEEK: i64 = 7 * 24 * HOUR;
+
+/// A row, or a handful, a partition.
+const fn small(table: &'static Table, bound: &'static str) -> Layout {
+    Layout { table, bucket: Bucket::One, bound, compaction: Compaction::Leveled }
+}
+
+/// Rows that are written once or hardly again.
+const fn grows(table: &'static Table, bucket: Bucket, bound: &'static str) -> Layout {
+    Layout { table, bucket, bound, compaction: Compaction::SizeTiered }
+}
+
+const fn changes(table: &'static Table, bucket: Bucket, bound: &'static str) -> Layout {
+    Layout { table, bucket, bound, compaction: Compaction::Leveled }
+}
+
+const ONE_ROW: &str = "Una fila por partición: menos de 1 KB.";
+
+/// Every table of the read side.
+pub static FISICO: &[Layout] = &[
+    small(&CLIENTES, ONE_ROW),
+    small(
+        &CLIENTES_POR_IDENTIFICACION,
+        "Una fila por cliente con ese número: casi siempre una; 500.000 de un mismo número serían 30 MB.",
+    ),
+    small(&CLIENTES_POR_CORREO, "Una fila por cliente con ese correo; 500.000 con uno mismo, de relleno, serían 30 MB."),
+    small(&PRODUCTOS, ONE_ROW),
+    small(&DESCUENTOS, ONE_ROW),
+    small(&SUCURSALES, ONE_ROW),
+    small(&BODEGAS, ONE_ROW),
+    small(&NUMERACION, ONE_ROW),
+    small(&EXISTENCIAS, "Una fila por bodega: cientos, 100 KB."),
+    small(
+        &EXISTENCIAS_LOTES,
+        "Los lotes con saldo: 10.000 como máximo, 1 MB, y las marcas de los agotados en 10 días; las lecturas empiezan en el primero con saldo.",
+    ),
+    grows(
+        &MOVIMIENTOS,
+        Bucket::Values(1 << 18),
+        "El que vende la décima parte tiene 30 millones: 115 cubos de 262.144 filas de unos 80 B, 20 MB cada uno.",
+    ),
+    Layout {
+        table: &FACTURAS,
+        bucket: Bucket::One,
+        bound: "Una fila por partición: menos de 1 KB emitida; un borrador de 500 líneas, 150 KB.",
+        compaction: Compaction::Leveled,
+    },
+    changes(&FACTURAS_POR_CLIENTE, Bucket::Days(7), "Si todas fueran de un cliente, 385.000 por semana de unos 160 B: 60 MB."),
+    changes(
+        &FACTURAS_POR_DIA,
+        Bucket::Micros(HOUR),
+        "55.000 por día de unos 170 B: 10 MB repartidos en sus horas; 300.000 en una sola hora serían 50 MB.",
+    ),
+    grows(&FACTURAS_DIAS, Bucket::One, "Una fila por día: 1.826 en cinco años, 80 KB."),
+    small(&NOTAS, ONE_ROW),
+    small(&NOTAS_POR_FACTURA, "Las notas de una factura: 100 como máximo, 20 KB."),
+    small(&NOTAS_POR_ID, "Una fila por factura con una nota de ese id; «n1» en todas, 2 millones, serían 120 MB: use ids propios."),
+    changes(&NOTAS_POR_CLIENTE, Bucket::Days(7), "Si todas fueran de un cliente, 7.700 por semana de unos 120 B: 1 MB."),
+    changes(&NOTAS_LIBRO, Bucket::Days(7), "7.700 por semana de unos 170 B: 1,3 MB."),
+    grows(&COMANDOS, Bucket::One, ONE_ROW),
+    small(&SAGAS, "Una fila por documento en curso, que se borra al terminar: menos de 1 KB."),
+    grows(
+        &AUDITORIA,
+        Bucket::Micros(WEEK),
+        "Una factura, decenas de filas. El inventario que vende la décima parte, 115.000 por semana de unos 70 B: 8 MB.",
+    ),
+    grows(&AUDITORIA_POR_CORRELACION, Bucket::One, "Los agregados que un flujo escribió: una factura, hasta 505; menos de 40 KB."),
+    changes(
+        &AUDITORIA_POR_TIEMPO,
+        Bucket::One,
+        "36.000 décimas por hora y partición de tema activa; con 12 particiones de 4 temas a tope, 1,7 millones de unos 60 B: 100 MB.",
+    ),
+    grows(&AUDITORIA_HORAS, Bucket::One, "Una fila por hora: 43.800 en cinco años, 2 MB."),
+];
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, fs, path::PathBuf};
+
+    use super::*;
+    use crate::{projections::PROYECCIONES, tables::cql::ddl};
+
+    /// `ESCRIBIR_ESQUEMAS_CQL=1 cargo test --lib projections::fisico` writes them again.
+    #[test]
+    fn every_table_has_its_layout_and_its_file() {
+        let declared: BTreeSet<&str> = PROYECCIONES.iter().flat_map(|spec| spec.tables.iter().map(|t| t.name)).collect();
+        let laid_out: BTreeSet<&str> = FISICO.iter().map(|layout| layout.table.name).collect();
+        assert_eq!(declared, laid_out);
+        assert_eq!(laid_out.len(), FISICO.len());
+        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("schemas/cql");
+        let positions = [(ddl::POSITIONS.to_owned(), ddl::positions_file()), (ddl::JOURNAL.to_owned(), ddl::journal_file())];
+        let files: Vec<(String, String)> =
+            FISICO.iter().map(|layout| (layout.table.name.to_owned(), ddl::file(layout))).chain(positions).collect();
+        let write = std::env::var_os("ESCRIBIR_ESQUEMAS_CQL").is_some();
+        for (name, text) in &files {
+            let path = folder.join(format!("{name}.cql"));
+            if write {
+                fs::write(&path, text).unwrap();
+            }
+            assert_eq!(&fs::read_to_string(&path).unwrap_or_default(), text, "{} no es el de sus tablas", path.display());
+        }
+        let there: BTreeSet<String> =
+            fs::read_dir(&folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        assert_eq!(there, files.iter().map(|(name, _)| format!("{name}.cql")).collect());
+    }
+
+    /// A bucket that a clustering column cannot give would fail at the first row.
+    #[test]
+    fn every_bucket_is_of_its_first_clustering_column() {
+        use crate::tables::ColumnType;
+        for layout in FISICO {
+            let first = layout.table.clustering.first().map(|(column, _)| column.kind);
+            let fits = match layout.bucket {
+                Bucket::One => true,
+                Bucket::Days(_) => first == Some(ColumnType::Date),
+                Bucket::Micros(_) => first == Some(ColumnType::Timestamp),
+                Bucket::Values(_) => first == Some(ColumnType::Int),
+            };
+            assert!(fits, "{}", layout.table.name);
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! The connection: options, the driver's session, and calls that block from any thread.
+
+use std::{
+    collections::HashMap,
+    future::Future,
+    sync::{Arc, Mutex, PoisonError, mpsc},
+    time::Duration,
+};
+
+use scylla::{
+    client::{execution_profile::ExecutionProfile, session::Session, session_builder::SessionBuilder},
+    policies::timestamp_generator::MonotonicTimestampGenerator,
+    response::query_result::QueryResult,
+    statement::prepared::PreparedStatement,
+    value::Row,
+};
+use tokio::runtime::{Builder, Runtime};
+
+use super::values::Bound;
+use crate::tables::TablesError;
+
+/// How many replicas answer for a read or a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Consistency {
+    One,
+    LocalQuorum,
+    Quorum,
+}
+
+impl Consistency {
+    fn of_driver(self) -> scylla::statement::Consistency {
+        match self {
+            Self::One => scylla::statement::Consistency::One,
+            Self::LocalQuorum => scylla::statement::Consistency::LocalQuorum,
+            Self::Quorum => scylla::statement::Consistency::Quorum,
+        }
+    }
+}
+
+/// Where the tables are and how they are asked.
+#[derive(Debug, Clone)]
+pub struct CqlOptions {
+    /// `host:port` of some nodes; the driver finds the others.
+    pub nodes: Vec<String>,
+    /// Keyspace: lower case letters, digits and `_`.
+    pub keyspace: String,
+    /// Name and password; `None` asks for none.
+    pub user: Option<(String, String)>,
+    /// Of reads and of writes: with LOCAL_QUORUM, or with one replica, a read sees every write that was answered.
+    pub consistency: Consistency,
+    /// Copies of each row, when the keyspace is created here.
+    pub replicas: u16,
+    /// Whether missing keyspace and tables are created; otherwise they are an error.
+    pub create: bool,
+    /// Longest that a request is waited for.
+    pub timeout: Duration,
+    /// Requests in flight, of all the sinks together. From 1.
+    pub in_flight: usize,
+    /// Whether a database that does not answer while tables are declared is asked again with their first use.
+    pub patient: bool,
+}
+
+impl Default for CqlOptions {
+    fn default() -> Self {
+        Self {
+            nodes: vec!["127.0.0.1:9042".to_owned()],
+            keyspace: "factumarket".to_owned(),
+            user: None,
+            consistency: Consistency::LocalQuorum,
+            replicas: 1,
+            create: true,
+            timeout: Duration::from_secs(10),
+            in_flight: 128,
+            patient: false,
+        }
+    }
+}
+
+/// What a failure of the database is for the user. Its settings are named, because most are mended there.
+pub fn failed(what: &str, cause: impl std::fmt::Display) -> TablesError {
+    TablesError::Storage(format!(
+        "la base de datos de las tablas {what} ({cause}): los comandos siguen y las consultas se pondrán al día solas; revise que responda \
+         y los ajustes [tablas] nodos, espacio, usuario y plazo_ms"
+    ))
+}
+
+/// A session and its prepared statements.
+pub struct Link {
+    pub session: Session,
+    /// By text. A few per table.
+    prepared: Mutex<HashMap<String, PreparedStatement>>,
+}
+
+impl Link {
+    /// # Errors
+    /// `Storage` when no node answers in time.
+    pub async fn open(options: &CqlOptions) -> Result<Self, TablesError> {
+        let profile =
+            ExecutionProfile::builder().consistency(options.consistency.of_driver()).request_timeout(Some(options.timeout)).build();
+        let mut builder = SessionBuilder::new()
+            .known_nodes(&options.nodes)
+            .connection_timeout(options.timeout)
+            .default_execution_profile_handle(profile.into_handle())
+            .timestamp_generator(Arc::new(MonotonicTimestampGenerator::new()));
+        if let Some((user, password)) = &options.user {
+            builder = builder.user(user, password);
+        }
+        let opened = tokio::time::timeout(options.timeout.saturating_mul(2), builder.build()).await;
+        let session = match opened {
+            Ok(opened) => opened.map_err(|e| failed("no responde", e))?,
+            Err(_) => return Err(failed("no responde", format!("en {} ms", 2 * options.timeout.as_millis()))),
+        };
+        Ok(Self { session, prepared: Mutex::default() })
+    }
+
+    /// A statement that may be sent again: every one of ours may.
+    ///
+    /// # Errors
+    /// `Storage`.
+    pub async fn prepare(&self, text: &str) -> Result<PreparedStatement, TablesError> {
+        let known = self.prepared.lock().unwrap_or_else(PoisonError::into_inner).get(text).cloned();
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let mut statement = self.session.prepare(text).await.map_err(|e| failed("no aceptó una instrucción", e))?;
+        statement.set_is_idempotent(true);
+        self.prepared.lock().unwrap_or_else(PoisonError::into_inner).insert(text.to_owned(), statement.clone());
+        Ok(statement)
+    }
+
+    /// # Errors
+    /// `Storage`.
+    pub async fn execute(&self, text: &str, values: Vec<Bound>) -> Result<QueryResult, TablesError> {
+        let statement = self.prepare(text).await?;
+        self.session.execute_unpaged(&statement, values).await.map_err(|e| failed("no completó una petición", e))
+    }
+
+    /// The rows of a read that is bounded by its own text.
+    ///
+    /// # Errors
+    /// `Storage`.
+    pub async fn rows(&self, text: &str, values: Vec<Bound>) -> Result<Vec<Row>, TablesError> {
+        rows(self.execute(text, values).await?)
+    }
+}
+
+/// # Errors
+/// `Storage` when the answer is not rows.
+pub fn rows(result: QueryResult) -> Result<Vec<Row>, TablesError> {
+    let unreadable = |e: &dyn std::fmt::Display| failed("respondió algo ilegible", e);
+    let rows = result.into_rows_result().map_err(|e| unreadable(&e))?;
+    let rows = rows.rows::<Row>().map_err(|e| unreadable(&e))?;
+    rows.collect::<Result<_, _>>().map_err(|e| unreadable(&e))
+}
+
+/// The driver's own threads. The port's calls block, and may come from a thread of another runtime, so they wait on a channel.
+pub struct Workers(Option<Runtime>);
+
+impl Workers {
+    /// # Errors
+    /// `Storage` when the system gives no thread.
+    pub fn start() -> Result<Self, TablesError> {
+        let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("cql").enable_all().build();
+        runtime.map(|runtime| Self(Some(runtime))).map_err(|e| TablesError::Storage(format!("no hay hilos para las tablas: {e}")))
+    }
+
+    /// Runs a future on those threads and waits for it here.
+    ///
+    /// # Errors
+    /// Its own; `Storage` when it ended without an answer.
+    pub fn wait<T: Send + 'static>(
+        &self,
+        future: impl Future<Output = Result<T, TablesError>> + Send + 'static,
+    ) -> Result<T, TablesError> {
+        let (sender, receiver) = mpsc::sync_channel(1);
+        if let Some(runtime) = &self.0 {
+            runtime.spawn(async move {
+                // Nobody waits only when the caller's thread died.
+                let _ = sender.send(future.await);
+            });
+        }
+        receiver.recv().unwrap_or_else(|_| Err(TablesError::Storage("una petición a las tablas terminó sin respuesta".to_owned())))
+    }
+}
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! What the calls of the port share: the connection once there is one, the layouts, what is known of rows and buckets.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use tokio::sync::{OnceCell, Semaphore};
+
+use super::{
+    Difference, Layout, ddl,
+    link::{CqlOptions, Link},
+    schema,
+};
+use crate::tables::{
+    Table, TablesError,
+    versions::{Place, Versions},
+};
+
+/// Whoever asks sooner after a refusal is given the same.
+const REFUSAL_LASTS: Duration = Duration::from_secs(1);
+
+pub(super) struct Shared {
+    /// Made with the first use, and again with the next while the database does not answer.
+    pub(super) link: OnceCell<Link>,
+    /// The tables that were declared, until they were found to be there.
+    pub(super) declared: Mutex<Vec<&'static Table>>,
+    pub(super) options: CqlOptions,
+    /// `keyspace.`
+    pub(super) space: String,
+    pub(super) layouts: HashMap<&'static str, &'static Layout>,
+    /// Versions written by this process: what is not newer is not sent.
+    pub(super) versions: Mutex<Versions>,
+    pub(super) known_buckets: Mutex<HashSet<(Place, i64)>>,
+    /// When the database was last found away, and why.
+    pub(super) refused: Mutex<Option<(Instant, String)>>,
+    pub(super) permits: Arc<Semaphore>,
+}
+
+impl Shared {
+    pub(super) fn new(options: CqlOptions, layouts: &'static [Layout]) -> Self {
+        Self {
+            link: OnceCell::new(),
+            declared: Mutex::default(),
+            space: format!("{}.", options.keyspace),
+            layouts: layouts.iter().map(|layout| (layout.table.name, layout)).collect(),
+            versions: Mutex::default(),
+            known_buckets: Mutex::default(),
+            refused: Mutex::default(),
+            permits: Arc::new(Semaphore::new(options.in_flight.max(1))),
+            options,
+        }
+    }
+
+    pub(super) async fn connected(&self) -> Result<&Link, TablesError> {
+        self.link.get_or_try_init(|| self.connect()).await
+    }
+
+    /// One attempt serves all who ask within a moment: a database that does not even refuse takes its time, and they would queue for it.
+    async fn connect(&self) -> Result<Link, TablesError> {
+        let lately = self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((_, why)) = lately.filter(|(at, _)| at.elapsed() < REFUSAL_LASTS) {
+            return Err(TablesError::Storage(why));
+        }
+        let opened = Link::open(&self.options).await;
+        if let Err(TablesError::Storage(why)) = &opened {
+            *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), why.clone()));
+        }
+        opened
+    }
+
+    /// The connection, once the declared tables are there.
+    pub(super) async fn link(&self) -> Result<&Link, TablesError> {
+        let link = self.connected().await?;
+        let declared = self.declared.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if declared.is_empty() {
+            return Ok(link);
+        }
+        self.settle(link, &declared).await?;
+        // Others that were declared meanwhile stay.
+        self.declared.lock().unwrap_or_else(PoisonError::into_inner).retain(|table| !declared.iter().any(|d| d.name == table.name));
+        Ok(link)
+    }
+
+    /// Compares the tables with those of the database, and creates what is missing when it may.
+    pub(super) async fn settle(&self, link: &Link, tables: &[&'static Table]) -> Result<(), TablesError> {
+        let layouts = self.layouts_of(tables)?;
+        let mut missing = None;
+        for difference in schema::differences(link, &self.options.keyspace, &layouts).await? {
+            match difference {
+                Difference::Missing { table } => missing = Some(table),
+                Difference::Changed { table, what } => {
+                    // A directory is named after its table.
+                    let declared = tables.iter().find(|t| table.starts_with(t.name)).map_or(ddl::POSITIONS, |t| t.name);
+                    let what = format!("{table} tiene otras columnas: {what}; la creó otra versión del programa");
+                    return Err(TablesError::Shape { table: declared, what });
+                }
+            }
+        }
+        match missing {
+            None => Ok(()),
+            Some(_) if self.options.create => schema::create(link, &self.options, &layouts).await,
+            Some(table) => Err(TablesError::Storage(format!(
+                "la base de datos no tiene la tabla {}{table}: créela con «factumarket tablas aplicar», o ponga tablas.crear en true",
+                self.space
+            ))),
+        }
+    }
+
+    pub(super) fn layout(&self, table: &'static Table) -> Result<&'static Layout, TablesError> {
+        let shape = |what: &str| TablesError::Shape { table: table.name, what: what.to_owned() };
+        let layout = self.layouts.get(table.name).copied().ok_or_else(|| shape("no se dijo cómo se guarda en la base de datos"))?;
+        let of = |table: &'static Table| (table.partition, table.clustering, table.columns);
+        let same = std::ptr::eq(layout.table, table) || of(layout.table) == of(table);
+        if same { Ok(layout) } else { Err(shape("se dijo cómo guardarla con otras columnas")) }
+    }
+
+    pub(super) fn layouts_of(&self, tables: &[&'static Table]) -> Result<Vec<&'static Layout>, TablesError> {
+        tables.iter().map(|table| self.layout(table)).collect()
+    }
+}

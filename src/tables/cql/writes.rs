@@ -1,0 +1,178 @@
+//! Making a batch: rows by partition, so many requests in flight, then positions.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError},
+};
+
+use scylla::statement::batch::{Batch, BatchType};
+use tokio::task::JoinSet;
+
+use super::{
+    ddl,
+    journal::Target,
+    link::failed,
+    prepared::Prepared,
+    shared::Shared,
+    values::{blob, number, place_of},
+};
+use crate::tables::{SinkPosition, TablesError, Write, versions::Place};
+
+/// Rows of a batch: they are of one partition, and travel as one request.
+const BATCH_ROWS: usize = 64;
+/// Buckets remembered as being in their directory; beyond it they are written there again.
+const KNOWN_BUCKETS: usize = 1 << 17;
+
+impl Shared {
+    /// Of each row only its last write by version, and none that is known to be late: what is left may be sent in any order.
+    pub(super) fn strongest(&self, prepared: Vec<Prepared>) -> Vec<Prepared> {
+        let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept: Vec<Prepared> = Vec::with_capacity(prepared.len());
+        let mut at: HashMap<Place, usize> = HashMap::with_capacity(prepared.len());
+        for write in prepared {
+            match at.get(&write.place) {
+                Some(i) if write.is_late(kept[*i].version()) => {}
+                Some(i) => kept[*i] = write,
+                None if versions.get(write.place).is_some_and(|known| write.is_late(known)) => {}
+                None => {
+                    at.insert(write.place, kept.len());
+                    kept.push(write);
+                }
+            }
+        }
+        kept
+    }
+
+    pub(super) async fn apply(self: Arc<Self>, prepared: Vec<Prepared>, positions: Vec<SinkPosition>) -> Result<(), TablesError> {
+        let writes = self.strongest(prepared);
+        let targets: Vec<Target> = positions.iter().map(target).collect();
+        self.write_down(&targets, &writes).await?;
+        self.make(writes, &targets).await
+    }
+
+    /// Rows, then positions.
+    pub(super) async fn make(self: &Arc<Self>, writes: Vec<Prepared>, targets: &[Target]) -> Result<(), TablesError> {
+        let written: Vec<(Place, u64)> = writes.iter().map(|write| (write.place, write.version())).collect();
+        let sent = self.send(writes).await;
+        self.remember(sent.is_ok(), written);
+        sent?;
+        self.write_positions(targets).await
+    }
+
+    /// After a failure some rows may be there and some not: the database knows.
+    pub(super) fn remember(&self, sent: bool, written: Vec<(Place, u64)>) {
+        let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
+        if sent {
+            written.into_iter().for_each(|(place, version)| versions.put(place, version));
+        } else {
+            versions.clear();
+        }
+    }
+
+    pub(super) async fn send(self: &Arc<Self>, writes: Vec<Prepared>) -> Result<(), TablesError> {
+        self.write_buckets(&writes).await?;
+        let mut groups: HashMap<(&'static str, Vec<u8>, i64), Vec<Prepared>> = HashMap::new();
+        for write in writes {
+            groups.entry((write.layout.table.name, write.partition.clone(), write.bucket)).or_default().push(write);
+        }
+        let mut tasks = JoinSet::new();
+        for mut group in groups.into_values() {
+            while !group.is_empty() {
+                let rest = group.split_off(group.len().min(BATCH_ROWS));
+                let batch = std::mem::replace(&mut group, rest);
+                let shared = Arc::clone(self);
+                self.spawn(&mut tasks, async move { shared.send_batch(&batch).await }).await?;
+            }
+        }
+        finish(tasks).await
+    }
+
+    /// Runs a request once one may be in flight.
+    pub(super) async fn spawn(
+        &self,
+        tasks: &mut JoinSet<Result<(), TablesError>>,
+        request: impl Future<Output = Result<(), TablesError>> + Send + 'static,
+    ) -> Result<(), TablesError> {
+        let closed = |e| TablesError::Storage(format!("las tablas se cerraron: {e}"));
+        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(closed)?;
+        tasks.spawn(async move {
+            let sent = request.await;
+            drop(permit);
+            sent
+        });
+        Ok(())
+    }
+
+    /// Rows of one partition.
+    pub(super) async fn send_batch(&self, writes: &[Prepared]) -> Result<(), TablesError> {
+        if let [write] = writes {
+            return self.link().await?.execute(&write.statement(&self.space), write.bound()).await.map(drop);
+        }
+        let mut batch = Batch::new(BatchType::Unlogged);
+        batch.set_is_idempotent(true);
+        let mut bound = Vec::with_capacity(writes.len());
+        for write in writes {
+            batch.append_statement(self.link().await?.prepare(&write.statement(&self.space)).await?);
+            bound.push(write.bound());
+        }
+        self.link().await?.session.batch(&batch, bound).await.map_err(|e| failed("no completó una escritura", e)).map(drop)
+    }
+
+    /// A bucket is in the directory before any of its rows is written: a row that no read can find is never there.
+    pub(super) async fn write_buckets(self: &Arc<Self>, writes: &[Prepared]) -> Result<(), TablesError> {
+        let mut new: HashMap<(Place, i64), &Prepared> = HashMap::new();
+        {
+            let mut known = self.known_buckets.lock().unwrap_or_else(PoisonError::into_inner);
+            if known.len() > KNOWN_BUCKETS {
+                known.clear();
+            }
+            for write in writes.iter().filter(|w| w.layout.is_split() && !matches!(w.write, Write::Delete { .. })) {
+                let bucket = (Place::of(write.layout.table, &write.partition), write.bucket);
+                if !known.contains(&bucket) {
+                    new.insert(bucket, write);
+                }
+            }
+        }
+        let mut tasks = JoinSet::new();
+        for write in new.values() {
+            let directory = ddl::directory(write.layout.table.name);
+            let text = format!("INSERT INTO {}{directory} (particion, {}) VALUES (?, ?)", self.space, ddl::BUCKET);
+            let bound = vec![blob(&write.partition), number(write.bucket)];
+            let shared = Arc::clone(self);
+            self.spawn(&mut tasks, async move { shared.link().await?.execute(&text, bound).await.map(drop) }).await?;
+        }
+        finish(tasks).await?;
+        self.known_buckets.lock().unwrap_or_else(PoisonError::into_inner).extend(new.into_keys());
+        Ok(())
+    }
+
+    pub(super) async fn write_positions(&self, targets: &[Target]) -> Result<(), TablesError> {
+        let text =
+            format!("INSERT INTO {}{} (consumidor, tema, particion, siguiente) VALUES (?, ?, ?, ?)", self.space, ddl::POSITIONS);
+        for target in targets {
+            let mut bound = place_of(&target.consumer, target.topic, target.partition);
+            bound.push(number(i64::try_from(target.next).unwrap_or(i64::MAX)));
+            self.link().await?.execute(&text, bound).await?;
+        }
+        Ok(())
+    }
+}
+
+fn target(position: &SinkPosition) -> Target {
+    Target {
+        consumer: position.consumer.to_owned(),
+        topic: position.partition.topic.codigo(),
+        partition: position.partition.partition,
+        next: position.next,
+    }
+}
+
+/// Every request to its end, so that none is left flying; then the first failure.
+pub(super) async fn finish(mut tasks: JoinSet<Result<(), TablesError>>) -> Result<(), TablesError> {
+    let mut outcome = Ok(());
+    while let Some(ended) = tasks.join_next().await {
+        let ended = ended.unwrap_or_else(|e| Err(TablesError::Storage(format!("una escritura terminó sin respuesta: {e}"))));
+        outcome = outcome.and(ended);
+    }
+    outcome
+}

@@ -1,0 +1,187 @@
+//! The tables on a CQL database, against the one that `FACTUMARKET_CQL` names (`host:port`; `.ci/cql` starts an Apache Cassandra).
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use factumarket::{
+    projections::{PROYECCIONES, fisico::FISICO, runner},
+    tables::{
+        From, Row, Tables, TablesError, Value, Write,
+        conformance::{self, MOVEMENTS, TYPES},
+        cql::{Bucket, Compaction, Consistency, CqlOptions, CqlTables, Difference, Layout},
+    },
+};
+use rust_decimal::Decimal;
+
+/// Split by day: the laws then cross buckets.
+static SPLIT: &[Layout] = &[
+    Layout { table: &MOVEMENTS, bucket: Bucket::Days(1), bound: "", compaction: Compaction::Leveled },
+    Layout { table: &TYPES, bucket: Bucket::One, bound: "", compaction: Compaction::Leveled },
+];
+
+/// All days of the laws in one bucket.
+static WHOLE: &[Layout] = &[
+    Layout { table: &MOVEMENTS, bucket: Bucket::One, bound: "", compaction: Compaction::SizeTiered },
+    Layout { table: &TYPES, bucket: Bucket::One, bound: "", compaction: Compaction::SizeTiered },
+];
+
+fn node() -> String {
+    std::env::var("FACTUMARKET_CQL").expect("FACTUMARKET_CQL=host:puerto de una base CQL; véase .ci/cql")
+}
+
+/// A keyspace of its own for each.
+fn options() -> CqlOptions {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let keyspace = format!("prueba_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    CqlOptions { nodes: vec![node()], keyspace, consistency: Consistency::LocalQuorum, ..CqlOptions::default() }
+}
+
+fn open(options: CqlOptions, layouts: &'static [Layout]) -> Arc<CqlTables> {
+    CqlTables::open(options, layouts).expect("tablas")
+}
+
+fn row(number: i64, version: u64, note: &str) -> Row {
+    let day = chrono::NaiveDate::from_ymd_opt(2026, 11, 26).expect("día");
+    Row {
+        key: vec![Value::Text("p".into()), Value::Date(day), Value::Int(number)],
+        values: vec![Value::Decimal(Decimal::new(version.cast_signed(), 2)), Value::Text(note.into())],
+        version,
+    }
+}
+
+fn upsert(row: Row) -> Vec<Write> {
+    vec![Write::Upsert { table: &MOVEMENTS, row }]
+}
+
+/// Empty tables for each law, in one keyspace: making tables is slow work for a database, and it keeps a schema for ever.
+fn run_laws(layouts: &'static [Layout]) {
+    let options = options();
+    conformance::run_all(&|| {
+        let tables = open(options.clone(), layouts);
+        tables.declare(&[&MOVEMENTS, &TYPES]).expect("declare");
+        tables.clear(&[&MOVEMENTS, &TYPES], "uno").expect("clear");
+        ["dos", "unos"].iter().for_each(|consumer| tables.clear(&[], consumer).expect("clear"));
+        tables
+    });
+}
+
+#[test]
+fn the_laws_hold_on_split_partitions() {
+    run_laws(SPLIT);
+}
+
+#[test]
+fn the_laws_hold_on_whole_partitions() {
+    run_laws(WHOLE);
+}
+
+/// Two processes that know nothing of each other, as an old owner of a partition and the new one.
+#[test]
+fn a_late_write_of_another_process_never_wins() {
+    let options = options();
+    let (old, new) = (open(options.clone(), SPLIT), open(options, SPLIT));
+    new.declare(&[&MOVEMENTS]).expect("declare");
+    old.declare(&[&MOVEMENTS]).expect("declare");
+    new.apply(upsert(row(1, 5, "nueva")), &[]).expect("apply");
+    old.apply(upsert(row(1, 4, "tardía")), &[]).expect("apply");
+    assert_eq!(new.get(&MOVEMENTS, &row(1, 5, "").key).expect("get"), Some(row(1, 5, "nueva")));
+    let delete = |version| vec![Write::Delete { table: &MOVEMENTS, key: row(1, 1, "").key, version }];
+    old.apply(delete(4), &[]).expect("apply");
+    assert_eq!(new.get(&MOVEMENTS, &row(1, 5, "").key).expect("get"), Some(row(1, 5, "nueva")));
+    new.apply(delete(6), &[]).expect("apply");
+    old.apply(upsert(row(1, 5, "nueva")), &[]).expect("apply");
+    old.apply(upsert(row(1, 6, "resucitada")), &[]).expect("apply");
+    assert_eq!(old.get(&MOVEMENTS, &row(1, 5, "").key).expect("get"), None);
+    // A null of a later version covers what was there.
+    old.apply(upsert(row(2, 1, "con nota")), &[]).expect("apply");
+    let bare = Row { values: vec![Value::Null, Value::Null], ..row(2, 2, "") };
+    new.apply(upsert(bare.clone()), &[]).expect("apply");
+    assert_eq!(old.get(&MOVEMENTS, &bare.key).expect("get"), Some(bare));
+}
+
+#[test]
+fn ten_thousand_rows_of_one_partition_come_back_in_order_through_pages() {
+    let tables = open(CqlOptions { in_flight: 4, ..options() }, SPLIT);
+    tables.declare(&[&MOVEMENTS]).expect("declare");
+    let rows: Vec<Row> = (0..10_000).map(|n| row(n, 1, "x")).collect();
+    for batch in rows.chunks(2_048) {
+        let writes = batch.iter().map(|row| Write::Insert { table: &MOVEMENTS, row: row.clone() }).collect();
+        tables.apply(writes, &[]).expect("apply");
+    }
+    let (mut seen, mut from) = (Vec::new(), From::Start);
+    loop {
+        let page = tables.slice(&MOVEMENTS, &[Value::Text("p".into())], &from, false, 1_000).expect("slice");
+        let Some(last) = page.last() else { break };
+        from = From::After(last.key[1..].to_vec());
+        seen.extend(page);
+    }
+    assert!(seen == rows);
+}
+
+#[test]
+fn the_tables_of_the_read_side_are_created_verified_and_a_change_is_told() {
+    let options = options();
+    let all: Vec<_> = PROYECCIONES.iter().flat_map(|spec| spec.tables.iter().copied()).collect();
+    let forbidden = open(CqlOptions { create: false, ..options.clone() }, FISICO);
+    let why = runner::declare(&*forbidden, PROYECCIONES).expect_err("no hay nada").to_string();
+    assert!(why.contains("tablas aplicar") && why.contains("tablas.crear"), "{why}");
+    let tables = open(options.clone(), FISICO);
+    let missing = tables.differences(&all).expect("differences");
+    assert!(missing.len() > all.len() && missing.iter().all(|d| matches!(d, Difference::Missing { .. })), "{missing:?}");
+    runner::declare(&*tables, PROYECCIONES).expect("declare");
+    assert_eq!(tables.differences(&all).expect("differences"), []);
+    runner::declare(&*forbidden, PROYECCIONES).expect("ya está todo");
+}
+
+#[test]
+fn a_database_that_does_not_answer_is_told_with_its_settings() {
+    // Nobody listens there.
+    let away = CqlOptions { nodes: vec!["127.0.0.1:9".to_owned()], timeout: Duration::from_millis(300), ..CqlOptions::default() };
+    let tables = open(away.clone(), SPLIT);
+    let told = tables.declare(&[&MOVEMENTS]).expect_err("nadie responde");
+    assert!(matches!(&told, TablesError::Storage(why) if why.contains("[tablas] nodos")), "{told}");
+    let patient = open(CqlOptions { patient: true, ..away }, SPLIT);
+    patient.declare(&[&MOVEMENTS]).expect("se espera");
+    assert!(matches!(patient.position("uno", conformance_partition()), Err(TablesError::Storage(_))));
+}
+
+fn conformance_partition() -> factumarket::log::TopicPartition {
+    factumarket::log::TopicPartition::new(factumarket::log::Topic::Auditoria, 0)
+}
+
+/// The batch of a sink that died in the middle: some rows are there, its position is not. Whoever comes next finishes it first.
+#[test]
+fn a_batch_that_was_cut_is_finished_before_its_rows_are_read() {
+    use factumarket::tables::SinkPosition;
+
+    let options = options();
+    let partition = conformance_partition();
+    let at = |next| vec![SinkPosition { consumer: "uno", partition, next }];
+    let first = open(options.clone(), SPLIT);
+    first.declare(&[&MOVEMENTS]).expect("declare");
+    let batch: Vec<Write> = (0..200).flat_map(|n| upsert(row(n, 2, "x"))).collect();
+    first.apply(batch, &at(7)).expect("apply");
+    // As if its rows but the first ones, and its position, had not been made.
+    for n in 3..200 {
+        first.apply(vec![Write::Delete { table: &MOVEMENTS, key: row(n, 1, "").key, version: 1 }], &[]).expect("apply");
+    }
+    let next = open(options.clone(), SPLIT);
+    next.declare(&[&MOVEMENTS]).expect("declare");
+    next.recover(partition).expect("nada a medias");
+    let slice =
+        |tables: &CqlTables| tables.slice(&MOVEMENTS, &[Value::Text("p".into())], &From::Start, false, 1_000).expect("slice").len();
+    assert_eq!(slice(&next), 200, "un borrado de la versión 1 no toca la 2");
+    // A position that was not written: the same rows again, and nothing else.
+    next.apply(Vec::new(), &at(6)).expect("apply");
+    next.recover(partition).expect("recover");
+    assert_eq!(next.position("uno", partition).expect("position"), Some(7));
+    // Emptying takes what was written down with it: a rebuild starts from nothing.
+    next.clear(&[&MOVEMENTS], "uno").expect("clear");
+    next.recover(partition).expect("recover");
+    assert_eq!((slice(&next), next.position("uno", partition).expect("position")), (0, None));
+}

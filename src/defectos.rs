@@ -29,8 +29,7 @@ pub enum Defecto {
     SagaSinReanudar = 20,
     CuarentenaAMedias = 21,
     ElisionDeSagaAjena = 22,
-    PosicionInestable = 23,
-    MemoriaQueSale = 24,
+    MemoriaQueSale = 23,
 }
 
 impl Defecto {
@@ -58,7 +57,6 @@ impl Defecto {
         Self::SagaSinReanudar,
         Self::CuarentenaAMedias,
         Self::ElisionDeSagaAjena,
-        Self::PosicionInestable,
         Self::MemoriaQueSale,
     ];
 
@@ -96,7 +94,6 @@ impl Defecto {
             Self::SagaSinReanudar => "saga-sin-reanudar",
             Self::CuarentenaAMedias => "cuarentena-a-medias",
             Self::ElisionDeSagaAjena => "elision-de-saga-ajena",
-            Self::PosicionInestable => "posicion-inestable",
             Self::MemoriaQueSale => "memoria-que-sale",
         }
     }
@@ -132,7 +129,6 @@ impl Defecto {
             Self::ElisionDeSagaAjena => {
                 "se omite la reserva de una saga que empezó antes de la época, y su copia tardía se concede"
             }
-            Self::PosicionInestable => "tras un reparto se leen las posiciones del grupo sin esperar a que sean estables",
             Self::MemoriaQueSale => {
                 "un actor sale de la memoria con la época que lo trajo, aunque la que sigue recuerde algo de él"
             }

@@ -11,7 +11,6 @@ use std::{
 use super::{faults::Fault, faults::Weather, plan::Plan, rng::Rng, store::DiskStore, trace::Trace};
 use crate::{
     contracts::Codec,
-    defectos::{Defecto, plantado},
     domain::{Contexto, emisor::Emisor, valores::Instante},
     engine::{
         core::CoreLimits,
@@ -348,7 +347,7 @@ impl Node {
             }
             return Ok(false);
         }
-        if !plantado(Defecto::PosicionInestable) && !process.client.positions_are_stable() {
+        if !process.client.positions_are_stable() {
             return Ok(false);
         }
         let Some(report) = lane.restore(&shared.log, now, &mut |_, _| {})? else { return Ok(false) };

@@ -87,6 +87,8 @@ pub struct Restore {
     ends: Positions,
     /// The same of the catalogues and ranges of other nodes.
     followed: Positions,
+    /// First positions that are still there.
+    firsts: Positions,
     /// Next positions of the owned command partitions.
     consumed: Positions,
 }
@@ -109,9 +111,10 @@ impl Restore {
         folded.dedup();
         let positions = log.positions_of(group, &commands)?.into_iter().map(Option::unwrap_or_default);
         let consumed = commands.iter().copied().zip(positions).collect();
-        let ends = targets(log, &folded)?;
-        let followed = targets(log, &ownership.followed().collect::<Vec<_>>())?;
-        Ok(Self { ownership, ends, followed, consumed })
+        let mut firsts = Positions::new();
+        let ends = targets(log, &folded, &mut firsts)?;
+        let followed = targets(log, &ownership.followed().collect::<Vec<_>>(), &mut firsts)?;
+        Ok(Self { ownership, ends, followed, firsts, consumed })
     }
 
     /// The first partition in which something below its watermark is not decided yet, committed or not, with its stable end.
@@ -136,7 +139,7 @@ impl Restore {
         progress: Progress<'_>,
     ) -> Result<(Core, Positions, RecoveryReport), RecoveryError> {
         let CoreParts { emisor, codec, store, limits } = parts;
-        let Self { ownership, ends, followed, consumed } = self;
+        let Self { ownership, ends, followed, firsts, consumed } = self;
         let known = match store.get(store::META_KEY)? {
             Some(bytes) => Some(store::decode_positions(bytes)?),
             None => None,
@@ -153,9 +156,13 @@ impl Restore {
         adopt_snapshots(log, &codec, &cold, &mut core, &mut report)?;
         let total = ends.iter().map(|(tp, end)| end - from.get(tp).copied().unwrap_or_default().min(*end)).sum();
         let mut refold = Refold::since(remember_from);
-        for (tp, end) in &ends {
-            let first = from.get(tp).copied().unwrap_or_default();
-            read_range(log, *tp, first, *end, &mut |value| {
+        let begin = |tp: &TopicPartition| firsts.get(tp).max(from.get(tp)).copied().unwrap_or_default();
+        let ranges: Vec<(TopicPartition, Position)> =
+            ends.iter().filter(|(tp, end)| begin(tp) < **end).map(|(tp, _)| (*tp, begin(tp))).collect();
+        for (place, (tp, first)) in ranges.iter().enumerate() {
+            log.foresee(&ranges[place..]);
+            let end = ends.get(tp).copied().unwrap_or_default();
+            read_range(log, *tp, *first, end, &mut |value| {
                 report.records += 1;
                 if report.records.is_multiple_of(4_096) {
                     progress(report.records, total);
@@ -170,7 +177,8 @@ impl Restore {
         (report.folded, report.skipped) = (refold.events, refold.skipped);
         core.finish_refold(refold)?;
         for (tp, end) in &followed {
-            read_range(log, *tp, 0, *end, &mut |value| Ok(core.follow(value)?))?;
+            let first = firsts.get(tp).copied().unwrap_or_default();
+            read_range(log, *tp, first, *end, &mut |value| Ok(core.follow(value)?))?;
         }
         report.open_sagas = core.arm_open_sagas(open_sagas(&*store)?)?;
         progress(report.records, report.records);
@@ -178,11 +186,12 @@ impl Restore {
     }
 }
 
-/// Where the fold of each partition must reach: the high watermark.
-fn targets(log: &dyn Log, partitions: &[TopicPartition]) -> Result<Positions, LogError> {
-    let end = |marks: Watermarks| if plantado(Defecto::RestaurarHastaLso) { marks.stable } else { marks.end };
+/// Where the fold of each partition must reach: the high watermark. `firsts` learns where it may begin.
+fn targets(log: &dyn Log, partitions: &[TopicPartition], firsts: &mut Positions) -> Result<Positions, LogError> {
+    let end = |marks: &Watermarks| if plantado(Defecto::RestaurarHastaLso) { marks.stable } else { marks.end };
     let marks = log.watermarks_of(partitions)?;
-    Ok(partitions.iter().copied().zip(marks.into_iter().map(end)).collect())
+    firsts.extend(partitions.iter().copied().zip(marks.iter().map(|marks| marks.first)));
+    Ok(partitions.iter().copied().zip(marks.iter().map(end)).collect())
 }
 
 /// Where the fold of each partition begins.
@@ -220,10 +229,7 @@ pub(super) fn read_range(
     to: u64,
     visit: &mut dyn FnMut(&Bytes) -> Result<(), RecoveryError>,
 ) -> Result<(), RecoveryError> {
-    if from >= to {
-        return Ok(());
-    }
-    let mut next = from.max(log.watermarks(tp)?.first);
+    let mut next = from;
     while next < to {
         let chunk = log.read(tp, next, CHUNK_BYTES)?;
         if chunk.is_empty() {
@@ -251,8 +257,8 @@ fn adopt_snapshots(
 ) -> Result<(), RecoveryError> {
     for (contexto, partition) in cold.iter().filter(|(contexto, _)| *contexto != Contexto::Facturacion) {
         let tp = TopicPartition::new(Topic::Instantaneas(*contexto), *partition);
-        let end = log.watermarks(tp)?.stable;
-        read_range(log, tp, 0, end, &mut |value| {
+        let marks = log.watermarks(tp)?;
+        read_range(log, tp, marks.first, marks.stable, &mut |value| {
             match codec.decode_snapshot(value) {
                 Ok(snapshot) => core.adopt_snapshot(snapshot)?,
                 Err(cause) => skip_snapshot(tp, &cause, report),

@@ -263,6 +263,9 @@ pub trait Log: Send + Sync + 'static {
     /// # Errors
     /// `PositionGone`, `Corrupt`, `Unreachable`, `Storage`.
     fn read(&self, partition: TopicPartition, from: Position, max_bytes: usize) -> Result<Vec<StoredRecord>, LogError>;
+    /// These ranges will be read soon, each from its position: an adapter over a network may begin to fetch the first of them. The others do
+    /// nothing.
+    fn foresee(&self, _: &[(TopicPartition, Position)]) {}
     /// As [`Log::read`], but waits at most `timeout` until there is something: for whoever follows the end of a partition. One at a time
     /// for each partition.
     ///

@@ -227,6 +227,10 @@ impl Log for KafkaLog {
         self.readers.read(partition, from, max_bytes)
     }
 
+    fn foresee(&self, ranges: &[(TopicPartition, Position)]) {
+        self.readers.foresee(ranges);
+    }
+
     fn read_or_wait(
         &self,
         partition: TopicPartition,

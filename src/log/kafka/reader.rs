@@ -287,6 +287,35 @@ impl Readers {
         }
     }
 
+    /// Moves idle readers to where somebody will read soon: a reader that moves waits for the leader of its partition to be known and for its
+    /// first fetch, and those waits then pass together. What is not taken up costs nothing but that.
+    pub fn foresee(&self, ranges: &[(TopicPartition, Position)]) {
+        let mut pool = self.lock();
+        for (partition, from) in ranges.iter().take(MAX_READERS) {
+            let is_wanted = |reader: &Reader| {
+                reader.at.as_ref().is_some_and(|at| ranges.iter().any(|(partition, from)| at.continues(*partition, *from)))
+            };
+            if pool.idle.iter().any(|r| r.at.as_ref().is_some_and(|at| at.continues(*partition, *from))) {
+                continue;
+            }
+            let made = (pool.count < MAX_READERS).then(|| consumer(&self.options, true).ok()).flatten();
+            let reader = match made {
+                Some(consumer) => {
+                    pool.count += 1;
+                    Some(Reader { consumer, at: None, used: Instant::now() })
+                }
+                None => pool.idle.iter().position(|reader| !is_wanted(reader)).map(|place| pool.idle.remove(place)),
+            };
+            let Some(mut reader) = reader else { return };
+            if let Err(error) = self.move_to(&mut reader, *partition, *from) {
+                // Whoever reads is told.
+                tracing::debug!(evento = "lector", "{error}");
+            }
+            reader.used = Instant::now();
+            pool.idle.push(reader);
+        }
+    }
+
     fn follower(&self, partition: TopicPartition) -> Result<Arc<Mutex<Reader>>, LogError> {
         let mut followers = self.followers.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(follower) = followers.get(&partition) {

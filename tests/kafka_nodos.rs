@@ -80,24 +80,24 @@ fn two_nodes_share_the_partitions_and_one_dies() {
     let libro = Arc::new(Libro::default());
     sembrar(&agente(), &nodos[0].url, &libro);
     let carga = Carga::empezar(libro, urls(&nodos), 6, 1);
-    carga.esperar(150);
+    carga.esperar(80);
     let cada_uno: Vec<f64> = nodos.iter().map(|nodo| nodo.metrica("factumarket_commands_total", "")).collect();
     assert!(cada_uno.iter().all(|decididos| *decididos > 0.0), "los dos deciden: {cada_uno:?}");
     // Killed for longer than its session, so that the other takes over; and back.
     let muerte = Instant::now();
     nodos[1].matar();
     carga.dirigir(urls(&nodos));
-    carga.esperar(100);
+    carga.esperar(50);
     println!("muerte de un nodo: pausa de {:?} con sesión de 3 s", carga.pausa_desde(muerte));
     nodos[1].arrancar();
     carga.dirigir(urls(&nodos));
-    carga.esperar(100);
+    carga.esperar(50);
     // Killed and back within its session: it finds its place, and what it left open is settled.
     let muerte = Instant::now();
     nodos[0].matar();
     nodos[0].arrancar();
     carga.dirigir(urls(&nodos));
-    carga.esperar(100);
+    carga.esperar(50);
     println!("muerte y regreso: pausa de {:?}", carga.pausa_desde(muerte));
     acabar(carga, &mut nodos, &ajustes);
 }
@@ -112,7 +112,7 @@ fn three_nodes_are_restarted_one_after_the_other_and_one_retires() {
     let libro = Arc::new(Libro::default());
     sembrar(&agente(), &nodos[0].url, &libro);
     let carga = Carga::empezar(libro, urls(&nodos), 6, 2);
-    carga.esperar(100);
+    carga.esperar(60);
     for cual in 0..nodos.len() {
         let inicio = Instant::now();
         let (codigo, parada) = nodos[cual].terminar();
@@ -120,7 +120,7 @@ fn three_nodes_are_restarted_one_after_the_other_and_one_retires() {
         nodos[cual].arrancar();
         let vuelta = inicio.elapsed();
         carga.dirigir(urls(&nodos));
-        carga.esperar(60);
+        carga.esperar(40);
         let nombre = &nodos[cual].nombre;
         println!("{nombre}: parada {parada:?}, de vuelta a los {vuelta:?}, pausa de los clientes {:?}", carga.pausa_desde(inicio));
     }
@@ -131,7 +131,7 @@ fn three_nodes_are_restarted_one_after_the_other_and_one_retires() {
     let salida = correr(&["servir", "--retirar", "--datos", retirado.datos.to_str().expect("ruta")]);
     assert_eq!(salida.codigo, 0, "{}", salida.error);
     assert_eq!(retirado.esperar(), 0, "{}", retirado.cola());
-    carga.esperar(100);
+    carga.esperar(60);
     println!("retiro: pausa de {:?}", carga.pausa_desde(inicio));
     let repetida = correr(&["servir", "--retirar", "--datos", retirado.datos.to_str().expect("ruta")]);
     assert_eq!(repetida.codigo, 4, "{}", repetida.error);
@@ -151,7 +151,7 @@ fn each_role_in_a_process_of_its_own() {
     let libro = Arc::new(Libro::default());
     sembrar(&agente(), &nodos[1].url, &libro);
     let carga = Carga::empezar(libro, vec![nodos[1].url.clone(), nodos[2].url.clone()], 4, 3);
-    carga.esperar(100);
+    carga.esperar(60);
     let estado = |url: &str, ruta: &str| {
         let respuesta = agente().get(format!("{url}{ruta}")).call().expect("respuesta");
         (respuesta.status().as_u16(), respuesta.into_body().read_to_string().expect("cuerpo"))

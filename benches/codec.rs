@@ -84,21 +84,11 @@ fn command() -> CommandEnvelope {
         descuento: None,
     };
     let datos = DatosFactura {
-        cliente_id: id("cli-000123"),
         sucursal_id: Some(id("S1")),
-        bodega_id: None,
-        moneda: None,
         fecha_emision: Some(date()),
-        fecha_autorizacion: None,
-        fecha_caducidad: Campo::Ausente,
         canal: Some("tienda".into()),
         pedido_id: Some("PED-00012345".into()),
-        notas: None,
-        orden_compra: None,
-        formas_pago: Vec::new(),
-        total: None,
-        lineas: (0..3).map(linea).collect(),
-        descuento: None,
+        ..DatosFactura::de(id("cli-000123"), (0..3).map(linea).collect())
     };
     CommandEnvelope {
         command_id: id(FACTURA),

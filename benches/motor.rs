@@ -140,23 +140,7 @@ fn three_lines(n: u64) -> DatosFactura {
         impuesto: Campo::Ausente,
         descuento: None,
     };
-    DatosFactura {
-        cliente_id: Id::new("bc1").expect("id"),
-        sucursal_id: None,
-        bodega_id: None,
-        moneda: None,
-        fecha_emision: None,
-        fecha_autorizacion: None,
-        fecha_caducidad: Campo::Ausente,
-        canal: None,
-        pedido_id: None,
-        notas: None,
-        orden_compra: None,
-        formas_pago: Vec::new(),
-        total: None,
-        lineas: (0..3).map(line).collect(),
-        descuento: None,
-    }
+    DatosFactura::de(Id::new("bc1").expect("id"), (0..3).map(line).collect())
 }
 
 /// Sends as many commands, a window of them in flight, and tells the processor's CPU a command.

@@ -177,6 +177,11 @@ fn veinte_muertes_del_proceso_dejan_las_filas_del_registro() {
     matar_comun::veinte_muertes(&["--set", "tablas.tipo=cql", "--set", &nodos, "--set", &espacio]);
 }
 
+/// A database that does not answer is given up soon.
+fn impacientes<'a>(nodos: &'a str, espacio: &'a str, en_vuelo: &'a str) -> [&'a str; 10] {
+    ["--set", "tablas.tipo=cql", "--set", nodos, "--set", espacio, "--set", "tablas.plazo_ms=1000", "--set", en_vuelo]
+}
+
 #[test]
 fn la_base_cae_tarda_y_vuelve_y_los_comandos_siguen() {
     let dir = carpeta();
@@ -184,18 +189,7 @@ fn la_base_cae_tarda_y_vuelve_y_los_comandos_siguen() {
     // Nobody answers when the process starts.
     let paso = Paso::abrir(false);
     let (nodos, espacio) = (paso.nodos(), espacio());
-    let ajustes = [
-        "--set",
-        "tablas.tipo=cql",
-        "--set",
-        &nodos,
-        "--set",
-        &espacio,
-        "--set",
-        "tablas.plazo_ms=1000",
-        "--set",
-        "tablas.en_vuelo=16",
-    ];
+    let ajustes = impacientes(&nodos, &espacio, "tablas.en_vuelo=16");
     let servicio = Servicio::empezar(&datos, &ajustes);
     let (libro, mut azar) = (Libro::default(), Azar::new(7));
     sembrar(&agente(), &servicio.url, &libro);
@@ -330,18 +324,7 @@ fn los_cortes_en_medio_de_un_lote_no_dejan_filas_a_medias() {
     let datos = dir.path().join("datos");
     let paso = Paso::abrir(true);
     let (nodos, espacio) = (paso.nodos(), espacio());
-    let ajustes = [
-        "--set",
-        "tablas.tipo=cql",
-        "--set",
-        &nodos,
-        "--set",
-        &espacio,
-        "--set",
-        "tablas.plazo_ms=1000",
-        "--set",
-        "tablas.en_vuelo=4",
-    ];
+    let ajustes = impacientes(&nodos, &espacio, "tablas.en_vuelo=4");
     let servicio = Servicio::empezar(&datos, &ajustes);
     let (libro, mut azar) = (Libro::default(), Azar::new(13));
     sembrar(&agente(), &servicio.url, &libro);

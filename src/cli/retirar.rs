@@ -5,12 +5,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::json;
 
 use super::{
     contexto::Contexto,
     fallo::{Clase, Fallo},
+    senales,
 };
 use crate::node::{EstadoCarpeta, Proceso, inspeccionar};
 
@@ -24,9 +25,7 @@ const MIRADA: Duration = Duration::from_millis(50);
 pub fn ejecutar(contexto: &Contexto) -> Result<(), Fallo> {
     let carpeta = contexto.carpeta();
     let proceso = quien(contexto)?;
-    let pid = i32::try_from(proceso.pid).ok().and_then(Pid::from_raw);
-    let avisado = pid.ok_or(rustix::io::Errno::SRCH).and_then(|pid| kill_process(pid, Signal::USR1));
-    avisado.map_err(|e| fallo(&format!("no se pudo avisar al proceso {}: {e}", proceso.pid)))?;
+    senales::enviar(proceso.pid, Signal::USR1).map_err(|e| fallo(&format!("no se pudo avisar al proceso {}: {e}", proceso.pid)))?;
     contexto.salida.nota(format!("Retirando el proceso {}: termina lo que está en curso y entrega sus particiones…", proceso.pid));
     let inicio = Instant::now();
     while inicio.elapsed() < PLAZO {

@@ -1,7 +1,7 @@
 //! Ctrl-C and SIGTERM: the wish to stop. SIGUSR1: the wish to stop for good. A second one ends the process at once, as people expect.
 
 use std::{
-    process,
+    io, process,
     sync::{
         Arc, Condvar, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -10,10 +10,24 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::{
+    io::Errno,
+    process::{Pid, Signal, kill_process},
+};
+
 use super::fallo::{Clase, Fallo};
 
 /// Exit code of a process that a signal ended, by convention: 128 and the number of SIGINT.
 const INTERRUMPIDO: i32 = 130;
+
+/// Sends a signal to another process.
+///
+/// # Errors
+/// When there is no such process, or the system refuses.
+pub fn enviar(pid: u32, senal: Signal) -> io::Result<()> {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(Errno::SRCH)?;
+    Ok(kill_process(pid, senal)?)
+}
 
 /// Whether to stop has been asked for; shared by threads.
 #[derive(Clone, Default)]

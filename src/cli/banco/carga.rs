@@ -117,21 +117,8 @@ impl Carga {
         self.emitidas += 1;
         let lineas = self.perfil.lineas_min + self.azar.bajo(self.perfil.lineas_max - self.perfil.lineas_min + 1);
         let datos = DatosFactura {
-            cliente_id: id(&format!("bc{}", self.azar.bajo(CLIENTES))),
-            sucursal_id: None,
-            bodega_id: None,
-            moneda: None,
-            fecha_emision: None,
-            fecha_autorizacion: None,
-            fecha_caducidad: Campo::Ausente,
             canal: Some(Arc::from("banco")),
-            pedido_id: None,
-            notas: None,
-            orden_compra: None,
-            formas_pago: Vec::new(),
-            total: None,
-            lineas: (0..lineas).map(|_| self.linea()).collect(),
-            descuento: None,
+            ..DatosFactura::de(id(&format!("bc{}", self.azar.bajo(CLIENTES))), (0..lineas).map(|_| self.linea()).collect())
         };
         let factura_id = id(&format!("b{}-{numero}", self.corrida));
         let comando = Comando::Factura(ComandoFactura::CrearYEmitirFactura { factura_id, datos: Box::new(datos) });

@@ -303,23 +303,7 @@ pub fn invoice(factura_id: &str, lines: &[(&str, i64)]) -> Comando {
         impuesto: Campo::Ausente,
         descuento: None,
     };
-    let datos = DatosFactura {
-        cliente_id: id("c1"),
-        sucursal_id: None,
-        bodega_id: None,
-        moneda: None,
-        fecha_emision: None,
-        fecha_autorizacion: None,
-        fecha_caducidad: Campo::Ausente,
-        canal: None,
-        pedido_id: None,
-        notas: None,
-        orden_compra: None,
-        formas_pago: Vec::new(),
-        total: None,
-        lineas: lines.iter().map(line).collect(),
-        descuento: None,
-    };
+    let datos = DatosFactura::de(id("c1"), lines.iter().map(line).collect());
     Comando::Factura(ComandoFactura::CrearYEmitirFactura { factura_id: id(factura_id), datos: Box::new(datos) })
 }
 

@@ -67,6 +67,17 @@ struct Reader {
     used: Instant,
 }
 
+impl Reader {
+    fn new(config: &ClientConfig) -> Result<Self, LogError> {
+        Ok(Self { consumer: client(config)?, at: None, used: Instant::now() })
+    }
+
+    /// Whether a read from here goes on without moving the consumer.
+    fn continues(&self, partition: TopicPartition, from: Position) -> bool {
+        self.at.as_ref().is_some_and(|at| at.partition == partition && (at.after..=at.next).contains(&from))
+    }
+}
+
 struct Place {
     partition: TopicPartition,
     /// Every record from here up to `next` is held.
@@ -74,13 +85,6 @@ struct Place {
     /// Next position that the consumer may give.
     next: Position,
     held: VecDeque<StoredRecord>,
-}
-
-impl Place {
-    /// Whether a read from here goes on without moving the consumer.
-    fn continues(&self, partition: TopicPartition, from: Position) -> bool {
-        self.partition == partition && (self.after..=self.next).contains(&from)
-    }
 }
 
 fn consumer(options: &KafkaOptions, committed: bool) -> Result<BaseConsumer<Context>, LogError> {
@@ -271,7 +275,7 @@ impl Readers {
     ) -> Result<Vec<StoredRecord>, LogError> {
         let follower = self.follower(partition)?;
         let mut follower = follower.lock().unwrap_or_else(PoisonError::into_inner);
-        if !follower.at.as_ref().is_some_and(|at| at.continues(partition, from)) {
+        if !follower.continues(partition, from) {
             // A position that is gone is an error here, and not the consumer's later.
             self.nothing_from(partition, from)?;
             self.move_to(&mut follower, partition, from)?;
@@ -290,30 +294,30 @@ impl Readers {
     /// Moves idle readers to where somebody will read soon: a reader that moves waits for the leader of its partition to be known and for its
     /// first fetch, and those waits then pass together. What is not taken up costs nothing but that.
     pub fn foresee(&self, ranges: &[(TopicPartition, Position)]) {
+        // Whoever reads is told of what fails here.
+        let told = |error: &LogError| tracing::debug!(evento = "lector", "{error}");
         let mut pool = self.lock();
         for (partition, from) in ranges.iter().take(MAX_READERS) {
-            let is_wanted = |reader: &Reader| {
-                reader.at.as_ref().is_some_and(|at| ranges.iter().any(|(partition, from)| at.continues(*partition, *from)))
-            };
-            if pool.idle.iter().any(|r| r.at.as_ref().is_some_and(|at| at.continues(*partition, *from))) {
+            if pool.idle.iter().any(|reader| reader.continues(*partition, *from)) {
                 continue;
             }
-            let made = (pool.count < MAX_READERS).then(|| consumer(&self.options, true).ok()).flatten();
-            let reader = match made {
-                Some(consumer) => {
-                    pool.count += 1;
-                    Some(Reader { consumer, at: None, used: Instant::now() })
-                }
-                None => pool.idle.iter().position(|reader| !is_wanted(reader)).map(|place| pool.idle.remove(place)),
-            };
-            let Some(mut reader) = reader else { return };
-            if let Err(error) = self.move_to(&mut reader, *partition, *from) {
-                // Whoever reads is told.
-                tracing::debug!(evento = "lector", "{error}");
-            }
+            let spare = self.spare(&mut pool, ranges).inspect_err(told);
+            let Ok(Some(mut reader)) = spare else { return };
+            _ = self.move_to(&mut reader, *partition, *from).inspect_err(told);
             reader.used = Instant::now();
             pool.idle.push(reader);
         }
+    }
+
+    /// A new reader while there may be more, else the idle one longest unused that stands nowhere that is wanted.
+    fn spare(&self, pool: &mut Pool, wanted: &[(TopicPartition, Position)]) -> Result<Option<Reader>, LogError> {
+        if pool.count < MAX_READERS {
+            let made = Reader::new(&self.options.reader(true))?;
+            pool.count += 1;
+            return Ok(Some(made));
+        }
+        let is_free = |reader: &Reader| !wanted.iter().any(|(partition, from)| reader.continues(*partition, *from));
+        Ok(pool.idle.iter().position(is_free).map(|place| pool.idle.remove(place)))
     }
 
     fn follower(&self, partition: TopicPartition) -> Result<Arc<Mutex<Reader>>, LogError> {
@@ -321,8 +325,7 @@ impl Readers {
         if let Some(follower) = followers.get(&partition) {
             return Ok(Arc::clone(follower));
         }
-        let reader = Reader { consumer: client(&self.options.follower())?, at: None, used: Instant::now() };
-        let follower = Arc::new(Mutex::new(reader));
+        let follower = Arc::new(Mutex::new(Reader::new(&self.options.follower())?));
         followers.insert(partition, Arc::clone(&follower));
         Ok(follower)
     }
@@ -340,16 +343,16 @@ impl Readers {
     fn take(&self, partition: TopicPartition, from: Position) -> Result<Reader, LogError> {
         let mut pool = self.lock();
         loop {
-            let stands = |r: &Reader| r.at.as_ref().is_some_and(|at| at.continues(partition, from));
+            let stands = |r: &Reader| r.continues(partition, from);
             let near = |r: &Reader| r.at.as_ref().is_some_and(|at| at.partition == partition);
             let place = pool.idle.iter().position(stands).or_else(|| pool.idle.iter().position(near));
             if let Some(place) = place {
                 return Ok(pool.idle.remove(place));
             }
             if pool.count < MAX_READERS {
-                let made = consumer(&self.options, true)?;
+                let made = Reader::new(&self.options.reader(true))?;
                 pool.count += 1;
-                return Ok(Reader { consumer: made, at: None, used: Instant::now() });
+                return Ok(made);
             }
             if !pool.idle.is_empty() {
                 return Ok(pool.idle.remove(0));
@@ -365,8 +368,7 @@ impl Readers {
         from: Position,
         max_bytes: usize,
     ) -> Result<Vec<StoredRecord>, LogError> {
-        let continues = reader.at.as_ref().is_some_and(|at| at.continues(partition, from));
-        if !continues {
+        if !reader.continues(partition, from) {
             // Asked before the consumer is moved there: a position that is gone would make it fail, and one at the end is common.
             if let Some(nothing) = self.nothing_from(partition, from)? {
                 return Ok(nothing);

@@ -69,23 +69,7 @@ impl Client<'_> {
         let lineas = (0..lines).map(|_| self.line()).collect();
         let cliente_id = if self.rng.below(30) == 0 { id("nadie") } else { id(&self.client()) };
         let descuento = (self.rng.below(8) == 0).then(|| Box::new(self.discount(DESCUENTOS[1])));
-        DatosFactura {
-            cliente_id,
-            sucursal_id: None,
-            bodega_id: None,
-            moneda: None,
-            fecha_emision: None,
-            fecha_autorizacion: None,
-            fecha_caducidad: Campo::Ausente,
-            canal: None,
-            pedido_id: None,
-            notas: None,
-            orden_compra: None,
-            formas_pago: Vec::new(),
-            total: None,
-            lineas,
-            descuento,
-        }
+        DatosFactura { descuento, ..DatosFactura::de(cliente_id, lineas) }
     }
 
     fn line(&mut self) -> LineaPedida {

@@ -142,23 +142,7 @@ pub fn factura(factura_id: &str, cliente: u32, lineas: &[(u32, i64)]) -> Comando
         impuesto: Campo::Ausente,
         descuento: None,
     };
-    let datos = DatosFactura {
-        cliente_id: id(&format!("c{cliente}")),
-        sucursal_id: None,
-        bodega_id: None,
-        moneda: None,
-        fecha_emision: None,
-        fecha_autorizacion: None,
-        fecha_caducidad: Campo::Ausente,
-        canal: None,
-        pedido_id: None,
-        notas: None,
-        orden_compra: None,
-        formas_pago: Vec::new(),
-        total: None,
-        lineas: lineas.iter().map(linea).collect(),
-        descuento: None,
-    };
+    let datos = DatosFactura::de(id(&format!("c{cliente}")), lineas.iter().map(linea).collect());
     Comando::Factura(ComandoFactura::CrearYEmitirFactura { factura_id: id(factura_id), datos: Box::new(datos) })
 }
 

@@ -12,7 +12,7 @@ use crate::{
         args::BancoArgs,
         banco::{
             carga::{Carga, Perfil},
-            corrida::{self, Resultados, Ritmo},
+            corrida::{self, ErrorCorrida, Resultados, Ritmo},
             medidas::{Cpu, Proceso},
             orden::{barra, fallo, sin_proc},
         },
@@ -111,16 +111,24 @@ impl Banco<'_> {
         Ok(Corte { procesador: de(self.procesador.pid())?, broker: de(self.broker.pid)? })
     }
 
+    fn con_barra(
+        &self,
+        facturas: u64,
+        correr: impl FnOnce(&mut dyn FnMut(u64)) -> Result<Resultados, ErrorCorrida>,
+    ) -> Result<Resultados, Fallo> {
+        let barra = barra(self.salida, facturas);
+        let resultados = correr(&mut |hechas| barra.set_position(hechas));
+        barra.finish_and_clear();
+        resultados.map_err(|e| fallo(self.api, &e))
+    }
+
     /// Puts a round on the log while the processor stands still, as the peer's bench does, and lets it work: how fast, what an invoice
     /// cost, and the processor's CPU by thread.
     fn tanda(&self, gateway: &Arc<dyn Gateway>, carga: &mut Carga) -> Result<(Tanda, Cpu), Fallo> {
         let esperas = self.precargar(gateway, carga)?;
         let antes = self.corte()?;
         self.procesador.congelar(false)?;
-        let barra = barra(self.salida, self.plan.facturas);
-        let resultados = corrida::esperar(esperas, &mut |hechas| barra.set_position(hechas));
-        barra.finish_and_clear();
-        let resultados = resultados.map_err(|e| fallo(self.api, &e))?;
+        let resultados = self.con_barra(self.plan.facturas, |avance| corrida::esperar(esperas, avance))?;
         self.costo(&antes, self.plan.facturas, &resultados)
     }
 
@@ -146,10 +154,7 @@ impl Banco<'_> {
         let ritmo = Ritmo { facturas, tasa: Some(f64::from(tasa)), ventana: 1 };
         let metricas = self.procesador.metricas()?;
         let antes = self.corte()?;
-        let barra = barra(self.salida, facturas);
-        let resultados = corrida::correr(gateway, carga, ritmo, &mut |hechas| barra.set_position(hechas));
-        barra.finish_and_clear();
-        let resultados = resultados.map_err(|e| fallo(self.api, &e))?;
+        let resultados = self.con_barra(facturas, |avance| corrida::correr(gateway, carga, ritmo, avance))?;
         let (costo, _) = self.costo(&antes, facturas, &resultados)?;
         let confirmacion_p50_ms = mediana_de_confirmacion(&metricas, &self.procesador.metricas()?);
         Ok(Fija { p50_ms: resultados.ms(0.5), p99_ms: resultados.ms(0.99), confirmacion_p50_ms, costo })

@@ -8,10 +8,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 
 use super::broker::puerto_libre;
-use crate::cli::fallo::{Clase, Fallo};
+use crate::cli::{
+    fallo::{Clase, Fallo},
+    senales,
+};
 
 /// How long it may take until it is ready.
 const ARRANQUE: Duration = Duration::from_secs(120);
@@ -51,8 +54,8 @@ impl Procesador {
     /// # Errors
     /// When the system refuses.
     pub fn congelar(&self, quieto: bool) -> Result<(), Fallo> {
-        let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw).ok_or_else(|| self.fallo("sin pid".to_owned()))?;
-        kill_process(pid, if quieto { Signal::STOP } else { Signal::CONT }).map_err(|e| self.fallo(e.to_string()))
+        let senal = if quieto { Signal::STOP } else { Signal::CONT };
+        senales::enviar(self.pid(), senal).map_err(|e| self.fallo(e.to_string()))
     }
 
     /// kill -9.

@@ -117,6 +117,29 @@ pub struct DatosFactura {
     pub descuento: Option<Box<DescuentoPedido>>,
 }
 
+impl DatosFactura {
+    /// With nothing stated but a client and lines.
+    pub fn de(cliente_id: Id, lineas: Vec<LineaPedida>) -> Self {
+        Self {
+            cliente_id,
+            sucursal_id: None,
+            bodega_id: None,
+            moneda: None,
+            fecha_emision: None,
+            fecha_autorizacion: None,
+            fecha_caducidad: Campo::Ausente,
+            canal: None,
+            pedido_id: None,
+            notas: None,
+            orden_compra: None,
+            formas_pago: Vec::new(),
+            total: None,
+            lineas,
+            descuento: None,
+        }
+    }
+}
+
 /// Where a reply goes: a partition of `respuestas` and the request's id there.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct DireccionRespuesta {

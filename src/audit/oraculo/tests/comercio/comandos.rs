@@ -305,21 +305,12 @@ impl Venta {
     fn comando(&self, n: usize, mundo: &Mundo) -> ComandoFactura {
         let fecha = dia(14 + self.dia);
         let datos = Box::new(DatosFactura {
-            cliente_id: id(&format!("c{}", self.cliente)),
-            sucursal_id: None,
-            bodega_id: None,
-            moneda: None,
             fecha_emision: Some(fecha),
-            fecha_autorizacion: None,
-            fecha_caducidad: Campo::Ausente,
-            canal: None,
-            pedido_id: None,
-            notas: None,
-            orden_compra: None,
-            formas_pago: Vec::new(),
-            total: None,
-            lineas: self.lineas.iter().map(|linea| linea.pedida(fecha, mundo)).collect(),
             descuento: self.descuento.map(descuento),
+            ..DatosFactura::de(
+                id(&format!("c{}", self.cliente)),
+                self.lineas.iter().map(|linea| linea.pedida(fecha, mundo)).collect(),
+            )
         });
         let factura_id = id(&format!("f{n}"));
         match self.emitir {

@@ -208,23 +208,7 @@ pub fn linea_libre(descripcion: &str, cantidad: &str, precio: &str) -> LineaPedi
 }
 
 pub fn pedido(lineas: Vec<LineaPedida>) -> DatosFactura {
-    DatosFactura {
-        cliente_id: id("1"),
-        sucursal_id: None,
-        bodega_id: None,
-        moneda: None,
-        fecha_emision: None,
-        fecha_autorizacion: None,
-        fecha_caducidad: Campo::Ausente,
-        canal: None,
-        pedido_id: None,
-        notas: None,
-        orden_compra: None,
-        formas_pago: Vec::new(),
-        total: None,
-        lineas,
-        descuento: None,
-    }
+    DatosFactura::de(id("1"), lineas)
 }
 
 /// An invoice in memory, as the engine keeps it: everything recorded, and what is on its way.

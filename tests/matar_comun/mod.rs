@@ -134,7 +134,9 @@ pub fn veinte_muertes(ajustes: &[&str]) {
             continue;
         }
         let servicio = vivo.take().unwrap_or_else(|| Servicio::empezar(&datos, ajustes));
-        let (primera, muere) = ronda(servicio, &libro, muerte, medida.hilos, azar.bajo(medida.respuestas));
+        let (empieza, respuestas) = (Instant::now(), azar.bajo(medida.respuestas));
+        let (primera, muere) = ronda(servicio, &libro, muerte, medida.hilos, respuestas);
+        println!("muerte {muerte}: tras {respuestas} respuestas en {:.1} s", muere.duration_since(empieza).as_secs_f64());
         vueltas.extend(murio.zip(primera).map(|(antes, primera): (Instant, Instant)| primera.duration_since(antes)));
         murio = Some(muere);
         sin_respuesta += libro.desconocidas().len();

@@ -5,18 +5,13 @@ mod kafka_comun;
 mod libro_comun;
 mod matar_comun;
 
-use cli_comun::{correr, json};
+use cli_comun::{correr, json, montar};
 
 #[test]
 fn twenty_deaths_on_kafka_lose_nothing_and_double_nothing() {
     let ajustes = kafka_comun::ajustes("matar");
     let ajustes: Vec<&str> = ajustes.iter().map(String::as_str).collect();
-    let aplicada = correr(&[&["topologia", "aplicar"], ajustes.as_slice()].concat());
-    assert_eq!(aplicada.codigo, 0, "sin Kafka no hay prueba: deploy/local/servicios arriba kafka\n{}", aplicada.error);
-    if kafka_comun::esquemas() != "ninguno" {
-        let registrada = correr(&[&["esquemas", "aplicar"], ajustes.as_slice()].concat());
-        assert_eq!(registrada.codigo, 0, "{}", registrada.error);
-    }
+    montar(&ajustes, &kafka_comun::esquemas());
     matar_comun::veinte_muertes(&ajustes);
     let repetida = correr(&[&["topologia", "aplicar", "--json"], ajustes.as_slice()].concat());
     let informe = json(&repetida);

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cli_comun::{carpeta, correr};
+use cli_comun::{carpeta, montar};
 use libro_comun::{Desenlace, Libro, Orden, agente, comprobar_en_marcha, comprobar_parado, leer, resolver, sembrar};
 use nodos_comun::{Carga, Nodo};
 
@@ -23,14 +23,7 @@ fn instalacion(nombre: &str) -> Vec<String> {
     for ajuste in ["kafka.sesion_ms=3000", "motor.particiones=6"] {
         ajustes.extend(["--set".to_owned(), ajuste.to_owned()]);
     }
-    let pedido: Vec<&str> = ["topologia", "aplicar"].into_iter().chain(ajustes.iter().map(String::as_str)).collect();
-    let aplicada = correr(&pedido);
-    assert_eq!(aplicada.codigo, 0, "sin Kafka no hay prueba: deploy/local/servicios arriba kafka\n{}", aplicada.error);
-    if kafka_comun::esquemas() != "ninguno" {
-        let pedido: Vec<&str> = ["esquemas", "aplicar"].into_iter().chain(ajustes.iter().map(String::as_str)).collect();
-        let registrada = correr(&pedido);
-        assert_eq!(registrada.codigo, 0, "{}", registrada.error);
-    }
+    montar(&como_textos(&ajustes), &kafka_comun::esquemas());
     ajustes
 }
 

@@ -48,6 +48,16 @@ pub fn correr(argumentos: &[&str]) -> Salida {
     }
 }
 
+/// Makes the topics and registers the schemas of these settings (`--set …`). `ninguno` as registry: no schemas.
+pub fn montar(ajustes: &[&str], esquemas: &str) {
+    let aplicada = correr(&[&["topologia", "aplicar"], ajustes].concat());
+    assert_eq!(aplicada.codigo, 0, "sin Kafka no hay prueba: deploy/local/servicios arriba kafka\n{}", aplicada.error);
+    if esquemas != "ninguno" {
+        let registrada = correr(&[&["esquemas", "aplicar"], ajustes].concat());
+        assert_eq!(registrada.codigo, 0, "{}", registrada.error);
+    }
+}
+
 pub fn json(salida: &Salida) -> Value {
     serde_json::from_str(&salida.normal).unwrap_or_else(|e| panic!("no es JSON: {e}\n{}\n{}", salida.normal, salida.error))
 }

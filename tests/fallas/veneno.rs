@@ -63,6 +63,7 @@ fn uno(log: &dyn Log, azar: &mut Azar, clase: u64) -> (TopicPartition, Record) {
 }
 
 /// Appends one of each class; how many went in.
+#[allow(dead_code, reason = "the test of thousands has its own way")]
 pub fn echar(opciones: &KafkaOptions, azar: &mut Azar) -> u64 {
     let log = KafkaLog::open(opciones.clone()).expect("registro");
     let mut echados = 0;
@@ -72,6 +73,17 @@ pub fn echar(opciones: &KafkaOptions, azar: &mut Azar) -> u64 {
         echados += 1;
     }
     echados
+}
+
+/// Appends so many, of every class in turn; of the one as large as fits, one in a hundred.
+#[allow(dead_code, reason = "the rig throws in one of each class")]
+pub fn echar_muchos(opciones: &KafkaOptions, azar: &mut Azar, cuantos: u64) {
+    let log = KafkaLog::open(opciones.clone()).expect("registro");
+    let clase = |n: u64| if n % 100 == 99 { CLASES - 1 } else { n % (CLASES - 1) };
+    for primero in (0..cuantos).step_by(20) {
+        let lote = (primero..cuantos.min(primero + 20)).map(|n| uno(&*log, azar, clase(n))).collect();
+        log.append(lote).and_then(|pendiente| pendiente.wait()).expect("el veneno se escribe");
+    }
 }
 
 /// Records in the dead letter topics of commands.

@@ -24,7 +24,7 @@ pub fn esquemas() -> String {
 }
 
 /// A prefix that nobody else has.
-fn prefix(what: &str) -> String {
+pub fn prefix(what: &str) -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("reloj").as_micros();
     format!("{what}{now}-{}.", NEXT.fetch_add(1, Ordering::Relaxed))
@@ -32,10 +32,15 @@ fn prefix(what: &str) -> String {
 
 /// Settings of the program for this broker, under a prefix of its own.
 pub fn ajustes(what: &str) -> Vec<String> {
+    ajustes_con(&prefix(what))
+}
+
+/// Settings of the program for this broker.
+pub fn ajustes_con(prefix: &str) -> Vec<String> {
     let ajustes = [
         ("registro.tipo", "kafka".to_owned()),
         ("kafka.brokers", brokers()),
-        ("kafka.prefijo", prefix(what)),
+        ("kafka.prefijo", prefix.to_owned()),
         ("kafka.replicas", "1".to_owned()),
         ("kafka.min_en_sincronia", "1".to_owned()),
         ("esquemas.url", esquemas()),
@@ -43,10 +48,10 @@ pub fn ajustes(what: &str) -> Vec<String> {
     ajustes.into_iter().flat_map(|(nombre, valor)| ["--set".to_owned(), format!("{nombre}={valor}")]).collect()
 }
 
-/// Options under a prefix that nobody else has, with its topics made. Dynamic members: a member that goes is gone.
-pub fn fresh(partitions: u16) -> KafkaOptions {
-    let sizes = Sizes { partitions, reply_partitions: 4, replicas: 1, min_insync: 1, prefix: prefix("t") };
-    let options = KafkaOptions {
+/// Options for these topics. Dynamic members: a member that goes is gone.
+pub fn options(prefix: &str, partitions: u16) -> KafkaOptions {
+    let sizes = Sizes { partitions, reply_partitions: 4, replicas: 1, min_insync: 1, prefix: prefix.to_owned() };
+    KafkaOptions {
         brokers: brokers(),
         node: "prueba".to_owned(),
         topology: Topology::bundled(&sizes).expect("topología"),
@@ -54,7 +59,12 @@ pub fn fresh(partitions: u16) -> KafkaOptions {
         session: Duration::from_secs(6),
         static_membership: false,
         transaction: Duration::from_secs(10),
-    };
+    }
+}
+
+/// Options under a prefix that nobody else has, with its topics made.
+pub fn fresh(partitions: u16) -> KafkaOptions {
+    let options = options(&prefix("t"), partitions);
     let admin = Admin::open(&options).expect("ajustes");
     admin.create_missing().expect("sin Kafka no hay prueba: deploy/local/servicios arriba kafka");
     options

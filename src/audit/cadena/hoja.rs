@@ -46,6 +46,9 @@ pub struct Hoja<'a> {
     pub datos: Digesto,
 }
 
+/// A leaf read from the log: the names of types are the program's own.
+pub type HojaLeida = Hoja<'static>;
+
 impl Hoja<'_> {
     /// The link of this leaf: `SHA-256(domain ‖ link before ‖ |partition| partition ‖ |id| id ‖ |type| type ‖ version ‖ time ‖ payload)`.
     /// Lengths are 4 bytes and numbers 8, big-endian.

@@ -4,19 +4,28 @@
 //! Nothing here decides what happened: the log does. The chain is a fold of it, in its order, so that whoever has the log and a seal can
 //! compute the same bytes again; and whoever has an exported file and the public key needs neither the log nor this program's tables.
 //!
-//! Pure: nothing here reads a clock, a disk or the network.
+//! Nothing here reads a clock, a disk or the network: [`sumidero`], [`en_linea`] and [`prueba`] work through the ports.
 
+pub mod almacen;
 pub mod archivo;
+pub mod en_linea;
 pub mod hoja;
+pub mod lectura;
 pub mod merkle;
 pub mod nota;
+pub mod prueba;
 pub mod sello;
+pub mod sumidero;
 pub mod verificador;
 
+pub use almacen::{Almacen, TablasDeCadena};
 pub use archivo::{Escritor, Linea};
-pub use hoja::{Cadena, Hoja, TEMAS, particion_de, particiones};
+pub use hoja::{Cadena, Hoja, HojaLeida, TEMAS, particion_de, particiones};
+pub use lectura::ErrorCadena;
 pub use nota::{ClavePrivada, ClavePublica, ErrorClave, Llavero};
+pub use prueba::Prueba;
 pub use sello::{ErrorSello, Sello, SelloFirmado, Sucesion};
+pub use sumidero::{Medios, OpcionesSellos, Sumidero, Vuelta};
 pub use verificador::{Hallazgo, Informe, Verificador};
 
 /// A SHA-256.

@@ -6,6 +6,7 @@ use std::{
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::{Value, json};
 
 use super::{
     Digesto, Hoja, Linea, Llavero, SelloFirmado, Sucesion,
@@ -64,6 +65,43 @@ impl Informe {
         self.fallas == 0
     }
 
+    fn hallar(&mut self, hallazgo: Hallazgo) {
+        self.fallas += 1;
+        if self.hallazgos.len() < MAX_HALLAZGOS {
+            self.hallazgos.push(hallazgo);
+        }
+    }
+
+    /// Adds a finding about the whole of a partition.
+    pub(super) fn anotar(&mut self, particion: TopicPartition, que: String) {
+        self.hallar(Hallazgo { linea: 0, particion: Some(particion), hoja: None, que });
+    }
+
+    /// As the command line and the API give it.
+    pub fn to_json(&self) -> Value {
+        let particion = |p: &ResumenParticion| {
+            json!({
+                "particion": p.particion.to_string(), "hojas": p.hojas, "sellos": p.sellos,
+                "selladas": p.selladas, "sin_sellar": p.sin_sellar(), "cabeza": super::hex(&p.cabeza),
+            })
+        };
+        let hallazgo = |h: &Hallazgo| {
+            json!({
+                "linea": Some(h.linea).filter(|l| *l > 0), "particion": h.particion.map(|p| p.to_string()), "hoja": h.hoja, "que": h.que,
+            })
+        };
+        json!({
+            "integro": self.integro(),
+            "hojas": self.hojas,
+            "sellos": self.sellos,
+            "sin_sellar": self.sin_sellar(),
+            "fallas": self.fallas,
+            "hallazgos": self.hallazgos.iter().map(hallazgo).collect::<Vec<_>>(),
+            "particiones": self.particiones.iter().filter(|p| p.hojas > 0).map(particion).collect::<Vec<_>>(),
+        })
+    }
+
+    /// Leaves that no seal covers.
     pub fn sin_sellar(&self) -> u64 {
         self.particiones.iter().map(ResumenParticion::sin_sellar).sum()
     }
@@ -148,6 +186,13 @@ impl<'a> Verificador<'a> {
     /// Whether nothing more is worth reading.
     pub fn perdido(&self) -> bool {
         matches!(self.estado, Estado::Perdido)
+    }
+
+    /// Takes what a line says, from whoever has it without a file.
+    pub(super) fn tomar(&mut self, linea: Linea<'_>) {
+        if !matches!(self.estado, Estado::Perdido) {
+            self.leida(linea);
+        }
     }
 
     fn leida(&mut self, linea: Linea<'_>) {
@@ -313,11 +358,8 @@ impl<'a> Verificador<'a> {
         self.estado = Estado::Perdido;
     }
 
-    fn hallar(&mut self, particion: Option<TopicPartition>, hoja: Option<u64>, que: String) {
-        self.informe.fallas += 1;
-        if self.informe.hallazgos.len() < MAX_HALLAZGOS {
-            self.informe.hallazgos.push(Hallazgo { linea: self.linea, particion, hoja, que });
-        }
+    pub(super) fn hallar(&mut self, particion: Option<TopicPartition>, hoja: Option<u64>, que: String) {
+        self.informe.hallar(Hallazgo { linea: self.linea, particion, hoja, que });
     }
 }
 

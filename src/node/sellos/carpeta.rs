@@ -63,10 +63,18 @@ impl AuditoriaDeCarpeta {
         en_linea::exportar(self.origen(), destino, con_datos, progreso)
     }
 
+    /// With the keys given, or else with those of the configuration.
+    ///
     /// # Errors
     /// Of log or tables.
-    pub fn verificar(&self, anclas: &[SelloFirmado], progreso: Progreso<'_>) -> Result<Informe, ErrorCadena> {
-        en_linea::verificar_registro(self.origen(), self.almacen.as_ref(), anclas, progreso)
+    pub fn verificar(
+        &self,
+        llavero: Option<&Llavero>,
+        anclas: &[SelloFirmado],
+        progreso: Progreso<'_>,
+    ) -> Result<Informe, ErrorCadena> {
+        let origen = Origen { llavero: llavero.unwrap_or(&self.claves.llavero), ..self.origen() };
+        en_linea::verificar_registro(origen, self.almacen.as_ref(), anclas, progreso)
     }
 
     /// Compares an exported file's report with the log.

@@ -6,7 +6,7 @@ use super::{
     Almacen, Digesto, Escritor, Linea, Llavero, SelloFirmado,
     almacen::ANCHO,
     hoja::{Cadena, HojaLeida, particiones},
-    lectura::{ErrorCadena, hoja_de, particion_de_sellos, recorrer, sellos_de},
+    lectura::{ErrorCadena, dicho_por, hoja_de, particion_de_sellos, recorrer, sellos_de},
     verificador::{Informe, Verificador},
 };
 use crate::{
@@ -145,6 +145,8 @@ struct EnLinea<'a> {
     azulejo: Vec<(Position, Digesto)>,
     /// One finding about the tables of a partition is enough.
     dicho: bool,
+    /// Leaves that the last seal on the log covers.
+    selladas: u64,
     totales: (u64, u64, u64),
     hojas: u64,
 }
@@ -174,7 +176,7 @@ impl EnLinea<'_> {
         }
         if cadena.hojas() == self.guardadas {
             let guardado = almacen.estado(cadena.particion())?;
-            if guardado.is_none_or(|estado| estado.cadena != *cadena) {
+            if guardado.is_none_or(|estado| estado.cadena != *cadena || estado.siguiente != posicion + 1) {
                 self.distinta(cadena.particion(), "el estado guardado de la cadena no es el que da el registro".to_owned());
             }
         }
@@ -188,7 +190,7 @@ impl Visita for EnLinea<'_> {
             Some(almacen) => almacen.estado(particion)?.map_or(0, |estado| estado.cadena.hojas()),
             None => 0,
         };
-        self.dicho = false;
+        (self.dicho, self.selladas) = (false, 0);
         self.juez.tomar(Linea::Particion(particion));
         Ok(())
     }
@@ -207,6 +209,7 @@ impl Visita for EnLinea<'_> {
             let que = format!("la tabla de sellos no tiene el de {} hojas como el registro", sello.sello.hojas);
             self.juez.hallar(Some(sello.sello.particion), None, que);
         }
+        self.selladas = sello.sello.hojas;
         self.juez.tomar(Linea::Sello(sello.nota.clone()));
         Ok(())
     }
@@ -223,6 +226,11 @@ impl Visita for EnLinea<'_> {
                 self.guardadas
             );
             self.distinta(particion, que);
+        }
+        let guardado = self.almacen.map(|almacen| almacen.sello_desde(particion, self.selladas + 1)).transpose()?.flatten();
+        if let Some(sello) = guardado.and_then(|nota| dicho_por(nota.as_bytes())) {
+            let que = format!("la tabla de sellos tiene uno de {} hojas y al registro le falta", sello.hojas);
+            self.juez.hallar(Some(particion), None, que);
         }
         self.hojas += hojas;
         self.totales = (self.totales.0 + 1, self.totales.1 + hojas, self.totales.2 + sellos);
@@ -244,7 +252,7 @@ pub fn verificar_registro(
     let mut juez = Verificador::nuevo(origen.llavero, anclas);
     juez.tomar(Linea::Cabecera { nombre: origen.llavero.nombre() });
     let (azulejo, totales) = (Vec::new(), (0, 0, 0));
-    let mut visita = EnLinea { juez, almacen, guardadas: 0, azulejo, dicho: false, totales, hojas: 0 };
+    let mut visita = EnLinea { juez, almacen, guardadas: 0, azulejo, dicho: false, selladas: 0, totales, hojas: 0 };
     leer(origen, progreso, &mut visita)?;
     let (particiones, hojas, sellos) = visita.totales;
     visita.juez.tomar(Linea::Fin { particiones, hojas, sellos });

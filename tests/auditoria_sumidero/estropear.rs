@@ -1,6 +1,6 @@
 //! Changes to the log, the seals and the tables of a running installation.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use factumarket::{
@@ -154,7 +154,7 @@ fn a_sink_that_folds_a_changed_log_stops() {
         assert!(vuelta.detenidas[0].1.contains("el sello de 20 hojas no es el de las que hay"), "{:?}", vuelta.detenidas);
     }
     cambiado.reloj.pasan(1_000);
-    assert_eq!(sumidero.cerrar().expect("cierra").sellos, 0);
+    assert_eq!(sumidero.cerrar(Duration::MAX).expect("cierra").sellos, 0);
     assert_eq!(bueno.sellos(0).len(), antes, "nothing is sealed over it");
     assert!(cambiado.almacen().estado(AUDITORIA_0).expect("tablas").is_none(), "nor kept");
 }

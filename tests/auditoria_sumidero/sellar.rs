@@ -1,6 +1,6 @@
 //! Chaining and sealing.
 
-use std::sync::atomic::Ordering;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use bytes::Bytes;
 use factumarket::{
@@ -52,7 +52,7 @@ fn an_orderly_stop_seals_what_there_is() {
     let mundo = Mundo::nuevo(1_000);
     mundo.consultas(AUDITORIA_0, 0, 3);
     mundo.consultas(AUDITORIA_1, 3, 600);
-    let cerrado = mundo.abrir().cerrar().expect("cierra");
+    let cerrado = mundo.abrir().cerrar(Duration::MAX).expect("cierra");
     assert_eq!((cerrado.hojas, cerrado.sellos), (603, 2));
     assert_eq!(mundo.verificar().sin_sellar(), 0);
 }
@@ -101,10 +101,10 @@ fn tables_that_are_folded_again_are_the_same() {
     let mundo = Mundo::nuevo(100);
     mundo.consultas(AUDITORIA_0, 0, 1_234);
     mundo.consultas(AUDITORIA_1, 5_000, 300);
-    mundo.abrir().cerrar().expect("cierra");
+    mundo.abrir().cerrar(Duration::MAX).expect("cierra");
     let sellos = (mundo.sellos(0), mundo.sellos(1));
     let otro = mundo.con_tablas_nuevas();
-    let vuelta = otro.abrir().cerrar().expect("cierra");
+    let vuelta = otro.abrir().cerrar(Duration::MAX).expect("cierra");
     assert_eq!((vuelta.hojas, vuelta.sellos), (1_534, 0), "every seal was there");
     assert_eq!((otro.sellos(0), otro.sellos(1)), sellos);
     for tabla in TABLAS.todas() {
@@ -177,7 +177,7 @@ fn a_sink_without_a_key_only_checks() {
     let testigo = mundo.con_tablas_nuevas();
     let mut sin_clave = Sumidero::abrir(Medios { clave: None, ..testigo.medios() }).expect("se abre");
     mundo.consultas(AUDITORIA_0, 30, 30);
-    let vuelta = sin_clave.cerrar().expect("cierra");
+    let vuelta = sin_clave.cerrar(Duration::MAX).expect("cierra");
     assert_eq!((vuelta.hojas, vuelta.sellos, sin_clave.sin_sellar()), (60, 0, 30));
     assert_eq!(mundo.sellos(0).len(), 3);
 }

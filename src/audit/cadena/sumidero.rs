@@ -171,6 +171,7 @@ impl Sumidero {
         let Some(nota) = almacen.sello(sello.sello.particion, hojas)? else { return Ok(Some(almacen.escritura_de_sello(sello))) };
         if dicho_por(nota.as_bytes()).is_none_or(|dicho| dicho != sello.sello) {
             let que = format!("hay dos sellos de {hojas} hojas que dicen cosas distintas: hay dos historias");
+            tracing::error!(evento = "sellos_contradictorios", particion = %sello.sello.particion, que, "verifique la auditoría");
             let suyas = self.partes.iter_mut().filter(|p| p.estado.cadena.particion() == sello.sello.particion);
             suyas.filter(|parte| parte.rota.is_none()).for_each(|parte| parte.rota = Some(que.clone()));
         }
@@ -185,15 +186,17 @@ impl Sumidero {
         self.dar(false)
     }
 
-    /// Chains what there is and seals every tail: before an orderly stop.
+    /// Chains what there is and seals every tail: before an orderly stop. Rounds begin for at most so long; what is left is for the next
+    /// start.
     ///
     /// # Errors
     /// As [`Sumidero::vuelta`].
-    pub fn cerrar(&mut self) -> Result<Vuelta, ErrorCadena> {
-        let mut total = Vuelta::default();
+    pub fn cerrar(&mut self, plazo: Duration) -> Result<Vuelta, ErrorCadena> {
+        let (mut total, reloj) = (Vuelta::default(), Arc::clone(&self.medios.reloj));
+        let hasta = reloj.monotonic().saturating_add(plazo);
         loop {
             let vuelta = self.dar(true)?;
-            let sigue = vuelta.hojas > 0;
+            let sigue = vuelta.hojas > 0 && reloj.monotonic() < hasta;
             total = Vuelta { hojas: total.hojas + vuelta.hojas, sellos: total.sellos + vuelta.sellos, ..vuelta };
             if !sigue {
                 return Ok(total);
@@ -222,6 +225,7 @@ impl Sumidero {
         }
         vuelta.sellos = sellos.len() as u64;
         self.publicar(&sellos)?;
+        azulejos.extend(sellos.iter().map(|sello| self.medios.almacen.escritura_de_sello(sello)));
         // The state last: tiles without it are folded again, and it without them would be a hole.
         for escrituras in [azulejos, estados] {
             if !escrituras.is_empty() {

@@ -1,6 +1,6 @@
 //! The audit of a data folder that nobody uses: export, verification, seals, and folding the chain again.
 
-use std::{io::Write, sync::Arc};
+use std::{io::Write, sync::Arc, time::Duration};
 
 use serde_json::Value;
 
@@ -112,7 +112,7 @@ impl AuditoriaDeCarpeta {
                 break;
             }
         }
-        let ultima = sumidero.cerrar()?;
+        let ultima = sumidero.cerrar(Duration::MAX)?;
         Ok(Vuelta { hojas: total + ultima.hojas, ..ultima })
     }
 

@@ -58,20 +58,27 @@ pub fn leer_privada(archivo: &Path) -> Result<Option<ClavePrivada>, NodeError> {
     ClavePrivada::leer(texto.trim()).map(Some).map_err(|e| fallo(archivo, &e.to_string()))
 }
 
-/// Makes a key and writes its two files: the key, for its owner's eyes only, and the public ones. A key that is there is succeeded only when
-/// `relevar`: its public key stays among those that are believed, and the key itself is gone.
+/// Makes a key and writes its two files: the key, for its owner's eyes only, and the public ones. A key that is there, or that was lost, is
+/// succeeded only when `relevar`: its public key stays among those that are believed, and the key itself is gone.
 ///
 /// # Errors
-/// When there is a key already, or the disk refuses.
+/// When there are keys already, or there is none to succeed, or the disk refuses.
 pub fn crear(archivo: &Path, nombre: &str, relevar: bool) -> Result<ClavePublica, NodeError> {
-    let (anterior, publicas) = (leer_privada(archivo)?, publicas_de(archivo));
-    let mut texto = match &anterior {
-        Some(_) if !relevar => return Err(fallo(archivo, "ya hay una clave: para relevarla use --relevar")),
-        None if relevar => return Err(fallo(archivo, "no hay clave que relevar")),
-        Some(_) => leer(&publicas)?.ok_or_else(|| fallo(&publicas, "no existe, y sin él los sellos de antes no se verifican"))?,
-        None => String::new(),
-    };
-    let nombre = anterior.as_ref().map_or(nombre, |clave| clave.nombre());
+    let publicas = publicas_de(archivo);
+    let (hay_privada, mut texto) = (leer_privada(archivo)?.is_some(), leer(&publicas)?.unwrap_or_default());
+    match (relevar, hay_privada, texto.is_empty()) {
+        (false, true, _) => return Err(fallo(archivo, "ya hay una clave: para relevarla use --relevar")),
+        (false, false, false) => {
+            let que = "la clave que firma no está y quedan las públicas: recupérela del respaldo, o relévela con «auditoria clave crear --relevar»";
+            return Err(fallo(archivo, que));
+        }
+        (true, true, true) => return Err(fallo(&publicas, "no existe, y sin él los sellos de antes no se verifican")),
+        (true, false, true) => return Err(fallo(archivo, "no hay clave que relevar")),
+        (true, _, false) | (false, false, true) => {}
+    }
+    let anteriores =
+        (!texto.is_empty()).then(|| Llavero::leer(&texto)).transpose().map_err(|e| fallo(&publicas, &e.to_string()))?;
+    let nombre = anteriores.as_ref().map_or(nombre, |llavero| llavero.nombre());
     let mut semilla = [0; 32];
     getrandom::fill(&mut semilla).map_err(|e| fallo(archivo, &format!("el sistema no da números al azar: {e}")))?;
     let clave = ClavePrivada::nueva(nombre, &semilla).map_err(|e| fallo(archivo, &e.to_string()))?;

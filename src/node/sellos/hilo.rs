@@ -18,6 +18,8 @@ use crate::audit::cadena::{ErrorCadena, Medios, Sumidero, Vuelta};
 const PASO: Duration = Duration::from_secs(1);
 /// A round that chained so many is followed by the next at once.
 const APRISA: u64 = 4_096;
+/// How long a stop goes on chaining what is left; less than the node's patience with it.
+const CIERRE: Duration = Duration::from_secs(1);
 /// First and longest wait after a failure; doubles in between.
 const ESPERA_MIN: Duration = Duration::from_millis(250);
 const ESPERA_MAX: Duration = Duration::from_secs(30);
@@ -119,7 +121,7 @@ fn trabajar(medios: &Medios, metricas: &Metricas, alto: &Receiver<()>) {
         }
     }
     if let Some(mut abierto) = sumidero {
-        match abierto.cerrar() {
+        match abierto.cerrar(CIERRE) {
             Ok(vuelta) => metricas.anotar(medios, &abierto, &vuelta),
             Err(error) => {
                 tracing::warn!(evento = "sellos_sin_cerrar", causa = %error, "queda auditoría sin sellar hasta el próximo inicio");

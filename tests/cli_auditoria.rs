@@ -185,6 +185,15 @@ fn de_la_copia_del_registro_vuelve_la_misma_auditoria() {
     let nueva = correr(&["emitir", "--ejemplo", "--clave", "otra", "--datos", ruta(&restaurada)]);
     assert_eq!(nueva.codigo, 0, "{}", nueva.error);
     bien(&["verificar", "--estricto", "--datos", ruta(&restaurada)]);
+    // Neither key nor public one: those of the old seals are asked for, and none is made in their place.
+    for archivo in ["auditoria.clave", "auditoria.clave.pub"] {
+        fs::rename(restaurada.join(archivo), temporal.path().join(archivo)).expect(archivo);
+    }
+    let sin_ninguna = correr(&["factura", &id, "--datos", ruta(&restaurada)]);
+    assert!(sin_ninguna.codigo == 2 && sin_ninguna.error.contains("recupere del respaldo"), "{}", sin_ninguna.error);
+    assert_eq!(auditoria(&["verificar", "--datos", ruta(&restaurada)]).codigo, 2);
+    bien(&["verificar", "--datos", ruta(&restaurada), "--clave", ruta(&temporal.path().join("auditoria.clave.pub"))]);
+    assert!(!restaurada.join("auditoria.clave").exists(), "verificar no crea claves");
 }
 
 #[test]

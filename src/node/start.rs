@@ -41,7 +41,7 @@ use crate::{
         store::{StateStore, StoreError},
     },
     http::{self, AppState, Partes, lecturas::Lecturas},
-    log::{Log, Topic},
+    log::{Log, Topic, TopicPartition},
     projections::{Consultas, DelRegistro, Progress, ProjectionRunner, RunnerOptions, auditoria::TABLAS_DE_CADENA, runner},
     tables::{
         Tables,
@@ -69,7 +69,10 @@ pub(super) fn start(options: NodeOptions) -> Result<Node, NodeError> {
     // The log first: it knows whether the folder is its own.
     let log = registro::open_log(&carpeta, &options)?;
     let (codec, vigia) = esquemas::abrir(&carpeta, &options, &registry)?;
-    let claves = if has_tables(&options) && options.sellos.activos { sellos::claves(&options)? } else { None };
+    let claves = match has_tables(&options) && options.sellos.activos {
+        true => sellos::claves(&options, || hay_sellos(&*log))?,
+        false => None,
+    };
     let fresh = !siembra::sembrado(&*log).map_err(almacen)?;
     let runtime = runtime()?;
     let emisor = Arc::new(options.emisor.clone());
@@ -217,6 +220,13 @@ pub(super) fn start(options: NodeOptions) -> Result<Node, NodeError> {
         _vigia: vigia,
         carpeta: Some(carpeta),
     })
+}
+
+/// Whether the log has seals of the audit. One that does not answer may have some.
+fn hay_sellos(log: &dyn Log) -> bool {
+    let particiones: Vec<_> =
+        (0..log.partitions(Topic::AuditoriaSellos)).map(|n| TopicPartition::new(Topic::AuditoriaSellos, n)).collect();
+    log.stable_ends(&particiones).map_or(true, |fines| fines.into_iter().any(|fin| fin > 0))
 }
 
 fn pruebas(log: &Arc<dyn Log>, codec: &Arc<Codec>, claves: &Claves, tables: &Arc<dyn Tables>) -> Pruebas {

@@ -53,8 +53,8 @@ fn proceso(contexto: &Contexto) -> Option<String> {
     contexto.url.clone().or_else(|| en_marcha(contexto))
 }
 
-/// The audit of a folder that nobody uses.
-fn abrir(contexto: &Contexto) -> Result<AuditoriaDeCarpeta, Fallo> {
+/// The audit of a folder that nobody uses; with keys of the user's own, or else those of the configuration.
+fn abrir(contexto: &Contexto, llavero: Option<Llavero>) -> Result<AuditoriaDeCarpeta, Fallo> {
     if let Some(url) = proceso(contexto) {
         return Err(Fallo::new(
             Clase::Conflicto,
@@ -72,11 +72,11 @@ fn abrir(contexto: &Contexto) -> Result<AuditoriaDeCarpeta, Fallo> {
             "Indique la carpeta con --datos. Para empezar: factumarket demo.",
         ));
     }
-    AuditoriaDeCarpeta::abrir(&NodeOptions::new(&contexto.configuracion)).map_err(|e| nodo::fallo(&e))
+    AuditoriaDeCarpeta::abrir(&NodeOptions::new(&contexto.configuracion), llavero).map_err(|e| nodo::fallo(&e))
 }
 
 fn exportar(contexto: &Contexto, archivo: &Path, con_datos: bool) -> Result<(), Fallo> {
-    let auditoria = abrir(contexto)?;
+    let auditoria = abrir(contexto, None)?;
     let destino = File::create_new(archivo).map_err(|e| no_se_escribe(archivo, &e))?;
     let barra = barra(&contexto.salida, "registros");
     let hecho = auditoria.exportar(BufWriter::with_capacity(BUFER, &destino), con_datos, &mut |hechos, total| {
@@ -119,7 +119,7 @@ fn sellos(contexto: &Contexto) -> Result<(), Fallo> {
             }
             respuesta.cuerpo.get("items").and_then(Value::as_array).cloned().unwrap_or_default()
         }
-        None => abrir(contexto)?.sellos().map_err(|e| fallo(&e))?,
+        None => abrir(contexto, None)?.sellos().map_err(|e| fallo(&e))?,
     };
     if items.is_empty() {
         contexto.salida.nota("Todavía no hay ningún sello.");
@@ -132,7 +132,7 @@ fn sellos(contexto: &Contexto) -> Result<(), Fallo> {
 }
 
 fn reconstruir(contexto: &Contexto) -> Result<(), Fallo> {
-    let auditoria = abrir(contexto)?;
+    let auditoria = abrir(contexto, None)?;
     let barra = barra(&contexto.salida, "registros");
     let hecho = auditoria.reconstruir(&mut |hechos| barra.set_position(hechos));
     barra.finish_and_clear();

@@ -65,18 +65,18 @@ fn archivo_solo(contexto: &Contexto, args: &VerificarArgs, archivo: &Path) -> Re
     barra.finish_and_clear();
     let mut informe = informe.map_err(|e| no_se_lee(archivo, &e.to_string()))?;
     if args.contra_registro {
-        abrir(contexto)?.contrastar(&mut informe, &mut |_, _| {}).map_err(|e| fallo(&e))?;
+        abrir(contexto, Some(llavero.clone()))?.contrastar(&mut informe, &mut |_, _| {}).map_err(|e| fallo(&e))?;
     }
     Ok(informe)
 }
 
 fn registro(contexto: &Contexto, args: &VerificarArgs) -> Result<Informe, Fallo> {
-    let auditoria = abrir(contexto)?;
     // What the configuration believes, unless the user brings keys of his own: those of the folder may be anybody's.
     let dado = args.clave.as_deref().map(|clave| llavero(contexto, Some(clave))).transpose()?;
-    let anclas = anclas(args, dado.as_ref().unwrap_or_else(|| auditoria.llavero()))?;
+    let auditoria = abrir(contexto, dado)?;
+    let anclas = anclas(args, auditoria.llavero())?;
     let barra = barra(&contexto.salida, "registros");
-    let informe = auditoria.verificar(dado.as_ref(), &anclas, &mut |hechos, total| {
+    let informe = auditoria.verificar(&anclas, &mut |hechos, total| {
         barra.set_length(total);
         barra.set_position(hechos);
     });

@@ -28,15 +28,21 @@ pub struct AuditoriaDeCarpeta {
 }
 
 impl AuditoriaDeCarpeta {
+    /// `llavero`: the keys that are believed, instead of those of the configuration; nothing is signed then.
+    ///
     /// # Errors
     /// When the folder is in use, something in it cannot be opened, or there are no keys.
-    pub fn abrir(options: &NodeOptions) -> Result<Self, NodeError> {
+    pub fn abrir(options: &NodeOptions, llavero: Option<Llavero>) -> Result<Self, NodeError> {
         let carpeta = Carpeta::abrir(&options.carpeta, options.particiones)?;
         let log = registro::open_log(&carpeta, options)?;
         let codec = esquemas::codec(&carpeta, options)?;
-        let claves = claves::de(options)?.ok_or_else(|| NodeError::Claves {
+        let claves = match llavero {
+            Some(llavero) => Some(Claves { privada: None, llavero }),
+            None => claves::existentes(options)?,
+        };
+        let claves = claves.ok_or_else(|| NodeError::Claves {
             archivo: claves::archivo_de_publicas(options),
-            causa: "no se indicó ninguna: ponga auditoria.publicas_archivo".to_owned(),
+            causa: "no existe: sin claves públicas no se sabe en qué sellos confiar".to_owned(),
         })?;
         let almacen = if options.proyecciones && options.sellos.activos {
             let tablas = tablas::abrir(&carpeta.tablas(), options.tablas.as_ref())?;
@@ -63,18 +69,10 @@ impl AuditoriaDeCarpeta {
         en_linea::exportar(self.origen(), destino, con_datos, progreso)
     }
 
-    /// With the keys given, or else with those of the configuration.
-    ///
     /// # Errors
     /// Of log or tables.
-    pub fn verificar(
-        &self,
-        llavero: Option<&Llavero>,
-        anclas: &[SelloFirmado],
-        progreso: Progreso<'_>,
-    ) -> Result<Informe, ErrorCadena> {
-        let origen = Origen { llavero: llavero.unwrap_or(&self.claves.llavero), ..self.origen() };
-        en_linea::verificar_registro(origen, self.almacen.as_ref(), anclas, progreso)
+    pub fn verificar(&self, anclas: &[SelloFirmado], progreso: Progreso<'_>) -> Result<Informe, ErrorCadena> {
+        en_linea::verificar_registro(self.origen(), self.almacen.as_ref(), anclas, progreso)
     }
 
     /// Compares an exported file's report with the log.

@@ -93,24 +93,39 @@ pub fn crear(archivo: &Path, nombre: &str, relevar: bool) -> Result<ClavePublica
     Ok(clave.publica())
 }
 
-/// The keys of a process. In a folder with its own log, without a configured key, they are made the first time. On Kafka without one this
-/// process signs nothing; without public keys it has no chain: `None`.
+/// The keys of a process that serves. In a folder with its own log, without a configured key, they are made the first time: while the log
+/// has no seal, which is what `hay_sellos` says. On Kafka without one this process signs nothing; without public keys it has no chain:
+/// `None`.
 ///
 /// # Errors
-/// A file that is no key, or a key that is not among those that are believed.
-pub fn de(options: &NodeOptions) -> Result<Option<Claves>, NodeError> {
+/// A file that is no key, or a key that is not among those that are believed; seals without their key.
+pub fn de(options: &NodeOptions, hay_sellos: impl FnOnce() -> bool) -> Result<Option<Claves>, NodeError> {
     let archivo = archivo_de_clave(options);
-    let mut privada = leer_privada(&archivo)?;
     let propia = options.sellos.clave_archivo.is_none() && options.kafka.is_none();
-    if privada.is_none() && propia {
+    if propia && leer_privada(&archivo)?.is_none() {
+        if hay_sellos() && leer(&archivo_de_publicas(options))?.is_none() {
+            return Err(fallo(
+                &archivo,
+                "no está, y el registro tiene sellos: recupere del respaldo la clave que los firma y su .pub",
+            ));
+        }
         crear(&archivo, NOMBRE_POR_DEFECTO, false)?;
-        privada = leer_privada(&archivo)?;
     }
+    existentes(options)
+}
+
+/// The keys that there are; none is made.
+///
+/// # Errors
+/// As [`de`].
+pub fn existentes(options: &NodeOptions) -> Result<Option<Claves>, NodeError> {
+    let archivo = archivo_de_clave(options);
+    let privada = leer_privada(&archivo)?;
     if privada.is_none() && options.sellos.clave_archivo.is_some() {
         return Err(fallo(&archivo, "no existe: la indica auditoria.clave_archivo; «factumarket auditoria clave crear» hace una"));
     }
     let publicas = archivo_de_publicas(options);
-    if privada.is_none() && options.sellos.publicas_archivo.is_none() {
+    if privada.is_none() && options.sellos.publicas_archivo.is_none() && leer(&publicas)?.is_none() {
         return Ok(None);
     }
     let llavero = leer_publicas(&publicas)?;

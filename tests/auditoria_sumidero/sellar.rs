@@ -202,6 +202,31 @@ fn a_key_is_succeeded_without_a_break() {
     assert_eq!(solo_vieja.fallas, 2, "{:?}", solo_vieja.hallazgos);
 }
 
+/// The verification of an installation that goes on working finds nothing that is not there.
+#[test]
+fn what_goes_on_while_it_is_verified_is_no_finding() {
+    let mundo = Mundo::nuevo(3);
+    mundo.consultas(AUDITORIA_0, 0, 5);
+    let mut sumidero = mundo.abrir();
+    hasta_el_final(&mut sumidero);
+    std::thread::scope(|hilos| {
+        let trabajo = hilos.spawn(|| {
+            for n in 0..400 {
+                mundo.consultas(AUDITORIA_0, 5 + n, 1);
+                mundo.consultas(AUDITORIA_1, 5_000 + n, 1);
+                sumidero.vuelta().expect("vuelta");
+            }
+        });
+        let mut verificadas = 0;
+        while !trabajo.is_finished() || verificadas == 0 {
+            let informe = mundo.verificar();
+            assert!(informe.integro(), "{:?}", informe.hallazgos);
+            verificadas += 1;
+        }
+    });
+    assert_eq!(mundo.verificar().hojas, 805);
+}
+
 /// What somebody else writes to the seals' topic is told and harms nothing.
 #[test]
 fn a_stranger_in_the_topic_of_seals_harms_nothing() {

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, io::Write};
 
 use super::{
     Almacen, Digesto, Escritor, Linea, Llavero, SelloFirmado,
-    almacen::ANCHO,
+    almacen::{ANCHO, Estado},
     hoja::{Cadena, HojaLeida, particiones},
     lectura::{ErrorCadena, dicho_por, hoja_de, particion_de_sellos, recorrer, sellos_de},
     verificador::{Informe, Verificador},
@@ -140,15 +140,36 @@ pub fn exportar(
 struct EnLinea<'a> {
     juez: Verificador<'a>,
     almacen: Option<&'a Almacen>,
-    /// Leaves of the partition that the tables have.
-    guardadas: u64,
+    /// What the tables kept of each partition before the log was looked at: the sink may go on meanwhile.
+    guardados: BTreeMap<TopicPartition, Guardado>,
+    /// That of this partition.
+    guardado: Guardado,
     azulejo: Vec<(Position, Digesto)>,
     /// One finding about the tables of a partition is enough.
     dicho: bool,
     /// Leaves that the last seal on the log covers.
     selladas: u64,
+    /// Partitions, leaves, seals.
     totales: (u64, u64, u64),
-    hojas: u64,
+}
+
+/// What the tables keep of a chain.
+#[derive(Debug, Clone, Default)]
+struct Guardado {
+    estado: Option<Estado>,
+    /// Leaves that the last seal covers.
+    selladas: u64,
+}
+
+impl Guardado {
+    fn de(almacen: &Almacen, particion: TopicPartition) -> Result<Self, ErrorCadena> {
+        let ultimo = almacen.ultimo_sello(particion)?.and_then(|nota| dicho_por(nota.as_bytes()));
+        Ok(Self { estado: almacen.estado(particion)?, selladas: ultimo.map_or(0, |sello| sello.hojas) })
+    }
+
+    fn hojas(&self) -> u64 {
+        self.estado.as_ref().map_or(0, |estado| estado.cadena.hojas())
+    }
 }
 
 impl EnLinea<'_> {
@@ -161,7 +182,7 @@ impl EnLinea<'_> {
 
     fn comparar(&mut self, cadena: &Cadena, posicion: Position) -> Result<(), ErrorCadena> {
         let (Some(almacen), numero) = (self.almacen, cadena.hojas() - 1) else { return Ok(()) };
-        if numero >= self.guardadas || self.dicho {
+        if numero >= self.guardado.hojas() || self.dicho {
             return Ok(());
         }
         if numero.is_multiple_of(ANCHO) {
@@ -174,11 +195,9 @@ impl EnLinea<'_> {
             );
             self.distinta(cadena.particion(), que);
         }
-        if cadena.hojas() == self.guardadas {
-            let guardado = almacen.estado(cadena.particion())?;
-            if guardado.is_none_or(|estado| estado.cadena != *cadena || estado.siguiente != posicion + 1) {
-                self.distinta(cadena.particion(), "el estado guardado de la cadena no es el que da el registro".to_owned());
-            }
+        let otro = |estado: &Estado| estado.cadena != *cadena || estado.siguiente != posicion + 1;
+        if cadena.hojas() == self.guardado.hojas() && self.guardado.estado.as_ref().is_some_and(otro) {
+            self.distinta(cadena.particion(), "el estado guardado de la cadena no es el que da el registro".to_owned());
         }
         Ok(())
     }
@@ -186,10 +205,7 @@ impl EnLinea<'_> {
 
 impl Visita for EnLinea<'_> {
     fn particion(&mut self, particion: TopicPartition) -> Result<(), ErrorCadena> {
-        self.guardadas = match self.almacen {
-            Some(almacen) => almacen.estado(particion)?.map_or(0, |estado| estado.cadena.hojas()),
-            None => 0,
-        };
+        self.guardado = self.guardados.remove(&particion).unwrap_or_default();
         (self.dicho, self.selladas) = (false, 0);
         self.juez.tomar(Linea::Particion(particion));
         Ok(())
@@ -220,19 +236,15 @@ impl Visita for EnLinea<'_> {
 
     fn fin(&mut self, cadena: &Cadena, sellos: u64) -> Result<(), ErrorCadena> {
         let (particion, hojas, cabeza) = (cadena.particion(), cadena.hojas(), *cadena.cabeza());
-        if self.guardadas > hojas {
-            let que = format!(
-                "la tabla de la cadena tiene {} hojas y el registro {hojas}: al registro le falta el final",
-                self.guardadas
-            );
+        let (guardadas, selladas) = (self.guardado.hojas(), self.guardado.selladas);
+        if guardadas > hojas {
+            let que = format!("la tabla de la cadena tiene {guardadas} hojas y el registro {hojas}: al registro le falta el final");
             self.distinta(particion, que);
         }
-        let guardado = self.almacen.map(|almacen| almacen.sello_desde(particion, self.selladas + 1)).transpose()?.flatten();
-        if let Some(sello) = guardado.and_then(|nota| dicho_por(nota.as_bytes())) {
-            let que = format!("la tabla de sellos tiene uno de {} hojas y al registro le falta", sello.hojas);
+        if selladas > self.selladas {
+            let que = format!("la tabla de sellos tiene uno de {selladas} hojas y al registro le falta");
             self.juez.hallar(Some(particion), None, que);
         }
-        self.hojas += hojas;
         self.totales = (self.totales.0 + 1, self.totales.1 + hojas, self.totales.2 + sellos);
         self.juez.tomar(Linea::FinParticion { particion, hojas, sellos, cabeza });
         Ok(())
@@ -251,8 +263,10 @@ pub fn verificar_registro(
 ) -> Result<Informe, ErrorCadena> {
     let mut juez = Verificador::nuevo(origen.llavero, anclas);
     juez.tomar(Linea::Cabecera { nombre: origen.llavero.nombre() });
-    let (azulejo, totales) = (Vec::new(), (0, 0, 0));
-    let mut visita = EnLinea { juez, almacen, guardadas: 0, azulejo, dicho: false, selladas: 0, totales, hojas: 0 };
+    let guardado = |particion| almacen.map(|a| Ok((particion, Guardado::de(a, particion)?)));
+    let guardados = particiones(origen.log).into_iter().filter_map(guardado).collect::<Result<_, ErrorCadena>>()?;
+    let (guardado, azulejo, totales) = (Guardado::default(), Vec::new(), (0, 0, 0));
+    let mut visita = EnLinea { juez, almacen, guardados, guardado, azulejo, dicho: false, selladas: 0, totales };
     leer(origen, progreso, &mut visita)?;
     let (particiones, hojas, sellos) = visita.totales;
     visita.juez.tomar(Linea::Fin { particiones, hojas, sellos });

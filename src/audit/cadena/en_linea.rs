@@ -136,6 +136,62 @@ pub fn exportar(
     Ok(Exportado { particiones, hojas, sellos, ajenos: exportacion.ajenos })
 }
 
+/// Exports a log as Apache Parquet.
+///
+/// # Errors
+/// As [`exportar`].
+#[cfg(feature = "parquet")]
+pub fn exportar_parquet(
+    origen: Origen<'_>,
+    destino: impl Write + Send,
+    con_datos: bool,
+    progreso: Progreso<'_>,
+) -> Result<Exportado, ErrorCadena> {
+    let escritor = super::columnas::EscritorDeColumnas::nuevo(destino, origen.llavero.nombre()).map_err(de_columnas)?;
+    let mut columnas = Columnas { escritor, con_datos, ajenos: Vec::new() };
+    leer(origen, progreso, &mut columnas)?;
+    let (particiones, hojas, sellos) = columnas.escritor.terminar().map_err(de_columnas)?;
+    Ok(Exportado { particiones, hojas, sellos, ajenos: columnas.ajenos })
+}
+
+#[cfg(feature = "parquet")]
+fn de_columnas(error: parquet::errors::ParquetError) -> ErrorCadena {
+    ErrorCadena::Escritura(std::io::Error::other(error))
+}
+
+#[cfg(feature = "parquet")]
+struct Columnas<W: Write + Send> {
+    escritor: super::columnas::EscritorDeColumnas<W>,
+    con_datos: bool,
+    ajenos: Vec<String>,
+}
+
+#[cfg(feature = "parquet")]
+impl<W: Write + Send> Visita for Columnas<W> {
+    fn particion(&mut self, particion: TopicPartition) -> Result<(), ErrorCadena> {
+        self.escritor.particion(particion);
+        Ok(())
+    }
+
+    fn hoja(&mut self, cadena: &Cadena, hoja: &HojaLeida, registro: &StoredRecord) -> Result<(), ErrorCadena> {
+        let valor = self.con_datos.then_some(&*registro.record.value);
+        self.escritor.hoja(cadena.hojas() - 1, hoja, cadena.cabeza(), valor).map_err(de_columnas)
+    }
+
+    fn sello(&mut self, sello: &SelloFirmado) -> Result<(), ErrorCadena> {
+        self.escritor.sello(&sello.nota);
+        Ok(())
+    }
+
+    fn ajeno(&mut self, _: TopicPartition, que: String) {
+        self.ajenos.push(que);
+    }
+
+    fn fin(&mut self, _: &Cadena, _: u64) -> Result<(), ErrorCadena> {
+        Ok(())
+    }
+}
+
 /// The verification of a log: the same judge as of a file, without the file; and beside it the tables.
 struct EnLinea<'a> {
     juez: Verificador<'a>,

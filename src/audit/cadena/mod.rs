@@ -8,6 +8,8 @@
 
 pub mod almacen;
 pub mod archivo;
+#[cfg(feature = "parquet")]
+pub mod columnas;
 pub mod en_linea;
 pub mod hoja;
 pub mod lectura;

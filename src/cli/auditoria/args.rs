@@ -37,9 +37,12 @@ pub enum AuditoriaAccion {
         /// Archivo que se escribe; no debe existir
         #[arg(long, value_name = "ARCHIVO")]
         archivo: PathBuf,
-        /// Cada hoja lleva además los bytes de su registro, en base64
+        /// Cada hoja lleva además los bytes de su registro
         #[arg(long)]
         con_datos: bool,
+        /// ndjson, que se verifica; o parquet, para analizarla
+        #[arg(long, value_name = "FORMATO", value_enum, default_value_t = Formato::Ndjson, hide_possible_values = true)]
+        formato: Formato,
     },
     /// Escribe el último sello de cada partición, para guardarlo donde nadie de aquí lo pueda cambiar
     #[command(
@@ -60,6 +63,13 @@ pub enum AuditoriaAccion {
         after_help = "Ejemplo:\n  factumarket auditoria clave crear --archivo auditoria.clave --nombre tienda.example.co/auditoria"
     )]
     Clave(ClaveArgs),
+}
+
+/// Of an exported file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Formato {
+    Ndjson,
+    Parquet,
 }
 
 #[derive(Debug, Args)]

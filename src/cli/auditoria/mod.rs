@@ -12,7 +12,7 @@ use std::{
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
-use self::args::{AuditoriaAccion, ClaveAccion};
+use self::args::{AuditoriaAccion, ClaveAccion, Formato};
 use super::{
     acceso::en_marcha,
     contexto::Contexto,
@@ -38,7 +38,7 @@ const BUFER: usize = 1 << 20;
 pub fn ejecutar(contexto: &Contexto, accion: &AuditoriaAccion) -> Result<(), Fallo> {
     match accion {
         AuditoriaAccion::Verificar(args) => verificar::ejecutar(contexto, args),
-        AuditoriaAccion::Exportar { archivo, con_datos } => exportar(contexto, archivo, *con_datos),
+        AuditoriaAccion::Exportar { archivo, con_datos, formato } => exportar(contexto, archivo, *con_datos, *formato),
         AuditoriaAccion::Sellos => sellos(contexto),
         AuditoriaAccion::Reconstruir => reconstruir(contexto),
         AuditoriaAccion::Clave(args) => match &args.accion {
@@ -75,14 +75,28 @@ fn abrir(contexto: &Contexto, llavero: Option<Llavero>) -> Result<AuditoriaDeCar
     AuditoriaDeCarpeta::abrir(&NodeOptions::new(&contexto.configuracion), llavero).map_err(|e| nodo::fallo(&e))
 }
 
-fn exportar(contexto: &Contexto, archivo: &Path, con_datos: bool) -> Result<(), Fallo> {
+fn exportar(contexto: &Contexto, archivo: &Path, con_datos: bool, formato: Formato) -> Result<(), Fallo> {
+    if formato == Formato::Parquet && !cfg!(feature = "parquet") {
+        return Err(Fallo::new(
+            Clase::Uso,
+            "este programa no escribe Parquet",
+            "se construyó sin la característica «parquet»",
+            "Constrúyalo con: cargo build --release --features parquet; o exporte NDJSON y conviértalo: docs/guide/auditoria.md.",
+        ));
+    }
     let auditoria = abrir(contexto, None)?;
     let destino = File::create_new(archivo).map_err(|e| no_se_escribe(archivo, &e))?;
     let barra = barra(&contexto.salida, "registros");
-    let hecho = auditoria.exportar(BufWriter::with_capacity(BUFER, &destino), con_datos, &mut |hechos, total| {
+    let mut avance = |hechos, total| {
         barra.set_length(total);
         barra.set_position(hechos);
-    });
+    };
+    let bufer = BufWriter::with_capacity(BUFER, &destino);
+    let hecho = match formato {
+        #[cfg(feature = "parquet")]
+        Formato::Parquet => auditoria.exportar_parquet(bufer, con_datos, &mut avance),
+        _ => auditoria.exportar(bufer, con_datos, &mut avance),
+    };
     barra.finish_and_clear();
     let hecho = hecho.map_err(|e| fallo(&e)).and_then(|hecho| {
         destino.sync_all().map_err(|e| no_se_escribe(archivo, &e))?;

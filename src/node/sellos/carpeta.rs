@@ -69,6 +69,20 @@ impl AuditoriaDeCarpeta {
         en_linea::exportar(self.origen(), destino, con_datos, progreso)
     }
 
+    /// As Apache Parquet.
+    ///
+    /// # Errors
+    /// Of log or destination.
+    #[cfg(feature = "parquet")]
+    pub fn exportar_parquet(
+        &self,
+        destino: impl Write + Send,
+        con_datos: bool,
+        progreso: Progreso<'_>,
+    ) -> Result<Exportado, ErrorCadena> {
+        en_linea::exportar_parquet(self.origen(), destino, con_datos, progreso)
+    }
+
     /// # Errors
     /// Of log or tables.
     pub fn verificar(&self, anclas: &[SelloFirmado], progreso: Progreso<'_>) -> Result<Informe, ErrorCadena> {

@@ -227,6 +227,19 @@ fn what_goes_on_while_it_is_verified_is_no_finding() {
     assert_eq!(mundo.verificar().hojas, 805);
 }
 
+/// A key that takes another's place without its public one among those that are believed would begin a second succession: it does not.
+#[test]
+fn a_key_whose_forerunner_is_forgotten_seals_nothing() {
+    let mundo = Mundo::nuevo(10);
+    mundo.consultas(AUDITORIA_0, 0, 20);
+    hasta_el_final(&mut mundo.abrir());
+    let nueva = ClavePrivada::nueva("prueba.example", &[4; 32]).expect("clave");
+    let sola = Llavero::nuevo(vec![nueva.publica()]).expect("llavero");
+    let medios = Medios { clave: Some(nueva), llavero: sola, ..mundo.medios() };
+    let por_que = Sumidero::abrir(medios).map(drop).expect_err("se niega").to_string();
+    assert!(por_que.contains("también las claves de antes"), "{por_que}");
+}
+
 /// What somebody else writes to the seals' topic is told and harms nothing.
 #[test]
 fn a_stranger_in_the_topic_of_seals_harms_nothing() {

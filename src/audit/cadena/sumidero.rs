@@ -128,7 +128,7 @@ impl Sumidero {
         let estado = guardado.unwrap_or_else(|| Estado { cadena: Cadena::nueva(particion), siguiente: 0 });
         let abiertos = Abiertos::retomar(almacen, &estado.cadena)?;
         let hojas = estado.cadena.hojas();
-        let ultimo = almacen.sello_hasta(particion, hojas)?.and_then(|nota| sello_de(nota.as_bytes(), llavero).ok());
+        let ultimo = almacen.sello_hasta(particion, hojas)?.map(|nota| guardado_de(&nota, llavero, particion)).transpose()?;
         let sucesion = ultimo.as_ref().map_or_else(|| Sucesion::nueva(particion), Sucesion::tras);
         let contradice = ultimo.is_some_and(|sello| sello.sello.hojas == hojas && !sello.sello.es_de(&estado.cadena));
         let espera_desde = (hojas > sucesion.hojas()).then(|| reloj.monotonic());
@@ -373,9 +373,17 @@ impl Parte {
     /// The first seal there is beyond the last one that was followed.
     fn sello_que_sigue(&self, medios: &Medios) -> Result<Option<SelloFirmado>, ErrorCadena> {
         let nota = medios.almacen.sello_desde(self.estado.cadena.particion(), self.sucesion.hojas() + 1)?;
-        // Only seals that were believed are in the table.
-        Ok(nota.and_then(|nota| sello_de(nota.as_bytes(), &medios.llavero).ok()))
+        nota.map(|nota| guardado_de(&nota, &medios.llavero, self.estado.cadena.particion())).transpose()
     }
+}
+
+/// A seal of the table, which was believed when it was put there: one that no longer is must not be passed over, or its partition would
+/// get a second succession.
+fn guardado_de(nota: &str, llavero: &Llavero, particion: TopicPartition) -> Result<SelloFirmado, ErrorCadena> {
+    sello_de(nota.as_bytes(), llavero).map_err(|por_que| {
+        let que = format!("un sello que se dio por bueno ya no lo es ({por_que}); el .pub debe tener también las claves de antes");
+        ErrorCadena::Rota { particion, que }
+    })
 }
 
 fn no_es_de(hojas: u64) -> String {

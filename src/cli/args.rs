@@ -196,6 +196,9 @@ pub struct BancoArgs {
     /// Intervalo de confirmación de la aplicación Kafka Streams, de 1 a 10000 ms
     #[arg(long, value_name = "MS", default_value_t = 100, requires = "kafka", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub confirmacion_ms: u32,
+    /// Procesadores que se reparten las particiones en --kafka, de 1 a 8: con más de uno las sagas cruzan de uno a otro
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "kafka", value_parser = clap::value_parser!(u16).range(1..=8))]
+    pub procesadores: u16,
     /// Tandas calientes, de 1 a 100; cuentan sus medianas
     #[arg(long, value_name = "N", default_value_t = 3, requires = "kafka", value_parser = clap::value_parser!(u32).range(1..=100))]
     pub tandas: u32,

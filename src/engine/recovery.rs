@@ -157,12 +157,12 @@ impl Restore {
         let total = ends.iter().map(|(tp, end)| end - from.get(tp).copied().unwrap_or_default().min(*end)).sum();
         let mut refold = Refold::since(remember_from);
         let begin = |tp: &TopicPartition| firsts.get(tp).max(from.get(tp)).copied().unwrap_or_default();
-        let ranges: Vec<(TopicPartition, Position)> =
-            ends.iter().filter(|(tp, end)| begin(tp) < **end).map(|(tp, _)| (*tp, begin(tp))).collect();
-        for (place, (tp, first)) in ranges.iter().enumerate() {
+        let mut ranges = ranges_to(&ends, begin);
+        let folded = ranges.len();
+        ranges.extend(ranges_to(&followed, |tp| firsts.get(tp).copied().unwrap_or_default()));
+        for (place, (tp, first)) in ranges[..folded].iter().enumerate() {
             log.foresee(&ranges[place..]);
-            let end = ends.get(tp).copied().unwrap_or_default();
-            read_range(log, *tp, *first, end, &mut |value| {
+            read_range(log, *tp, *first, ends[tp], &mut |value| {
                 report.records += 1;
                 if report.records.is_multiple_of(4_096) {
                     progress(report.records, total);
@@ -176,9 +176,9 @@ impl Restore {
         }
         (report.folded, report.skipped) = (refold.events, refold.skipped);
         core.finish_refold(refold)?;
-        for (tp, end) in &followed {
-            let first = firsts.get(tp).copied().unwrap_or_default();
-            read_range(log, *tp, first, *end, &mut |value| Ok(core.follow(value)?))?;
+        for (place, (tp, first)) in ranges.iter().enumerate().skip(folded) {
+            log.foresee(&ranges[place..]);
+            read_range(log, *tp, *first, followed[tp], &mut |value| Ok(core.follow(value)?))?;
         }
         report.open_sagas = core.arm_open_sagas(open_sagas(&*store)?)?;
         progress(report.records, report.records);
@@ -219,6 +219,15 @@ fn start(ownership: &Ownership, known: Positions) -> Start {
         *audit = if plantado(Defecto::RechazosPorParticion) { refusals.max(*audit) } else { refusals.min(*audit) };
     }
     Start { from, carried, cold }
+}
+
+/// Where there is something to read before the end, with where that begins.
+fn ranges_to(ends: &Positions, begin: impl Fn(&TopicPartition) -> Position) -> Vec<(TopicPartition, Position)> {
+    ends.iter()
+        .map(|(tp, end)| (*tp, begin(tp), *end))
+        .filter(|(_, first, end)| first < end)
+        .map(|(tp, first, _)| (tp, first))
+        .collect()
 }
 
 /// Hands every record of `[from, to)` to `visit`, in chunks.

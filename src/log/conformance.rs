@@ -34,6 +34,7 @@ pub const LAWS: &[Law] = &[
     ("an_append_that_was_awaited_is_read", an_append_that_was_awaited_is_read),
     ("order_and_positions_are_kept", order_and_positions_are_kept),
     ("read_continues_where_it_stopped", read_continues_where_it_stopped),
+    ("what_is_foreseen_is_read_the_same", what_is_foreseen_is_read_the_same),
     ("read_sees_only_what_is_stable", read_sees_only_what_is_stable),
     ("a_commit_covers_records_and_positions", a_commit_covers_records_and_positions),
     ("a_commit_makes_earlier_appends_stable", a_commit_makes_earlier_appends_stable),
@@ -193,6 +194,31 @@ pub fn read_continues_where_it_stopped(make: Make<'_>) {
         assert_eq!(read, all[start..=start], "al menos uno, y desde {start}");
         let read = log.read(at(EVENTS, 0), all[start].position, ALL).expect("read");
         assert_eq!(read, all[start..]);
+    }
+}
+
+/// Ranges that were foreseen, whether they are then read in that order, in another or not at all, are read as if they had not been.
+pub fn what_is_foreseen_is_read_the_same(make: Make<'_>) {
+    let log = make();
+    let places: Vec<TopicPartition> = (0..3).flat_map(|p| [at(EVENTS, p), at(Topic::Auditoria, p)]).collect();
+    for (number, place) in places.iter().enumerate() {
+        fill(&*log, *place, 10 * (number + 1));
+    }
+    let all: Vec<Vec<StoredRecord>> = places.iter().map(|place| read_all(&*log, *place)).collect();
+    let ranges: Vec<(TopicPartition, Position)> = places.iter().zip(&all).map(|(place, all)| (*place, all[5].position)).collect();
+    log.foresee(&ranges);
+    for (number, (place, first)) in ranges.iter().enumerate().rev() {
+        log.foresee(&ranges[number..]);
+        let mut read = log.read(*place, *first, 1).expect("read");
+        while let Some(last) = read.last().map(|stored| stored.position) {
+            let more = log.read(*place, last + 1, 64).expect("read");
+            if more.is_empty() {
+                break;
+            }
+            read.extend(more);
+        }
+        assert_eq!(read, all[number][5..], "{place}");
+        assert_eq!(read_all(&*log, *place), all[number], "{place}");
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use super::{
     json,
     projection::{Content, Entry, Projection, ProjectionSpec, RowReader},
-    rows::{id_value, int, int_value, optional_id, text, text_value, timestamp},
+    rows::{id_value, int, int_value, json_value, optional_id, text, text_value, timestamp},
 };
 use crate::{
     contracts::{ComandoRechazado, RecordedEvent, RegistroAuditoria, RegistroDlq},
@@ -106,7 +106,7 @@ impl ComandosFold {
             int_value(sobre.aggregate_version),
             id_value(&sobre.correlation_id),
             Value::Timestamp(sobre.ocurrido_en),
-            errores.map_or(Value::Null, |e| text_value(&e.to_string())),
+            errores.as_ref().map_or(Value::Null, json_value),
             Value::Null,
             Value::Null,
         ];
@@ -126,7 +126,7 @@ impl ComandosFold {
             int_value(rechazo.aggregate_version),
             id_value(&rechazo.correlation_id),
             Value::Timestamp(rechazo.ocurrido_en),
-            text_value(&json::fallas(&rechazo.errores).to_string()),
+            json_value(&json::fallas(&rechazo.errores)),
             Value::Null,
             Value::Null,
         ];

@@ -11,7 +11,7 @@ use super::{
     cache::GenerationalCache,
     json as render,
     projection::{Anomalies, Content, Entry, Projection, ProjectionSpec, RowReader},
-    rows::{Columns, boolean, date, decimal, id_value, int, int_value, text, text_value, timestamp},
+    rows::{Columns, boolean, date, decimal, id_value, int, int_value, json_value, text, text_value, timestamp},
 };
 use crate::{
     contracts::RecordedEvent,
@@ -373,9 +373,7 @@ impl Document {
         };
         let (partition, position) = self.emitida.unzip();
         values.extend([partition, position].map(|n| n.map_or(Value::Null, int_value)));
-        let json_text = |json: &Option<Map<String, Json>>| {
-            json.as_ref().map_or(Value::Null, |b| text_value(&Json::Object(b.clone()).to_string()))
-        };
+        let json_text = |json: &Option<Map<String, Json>>| json.as_ref().map_or(Value::Null, json_value);
         let credito = if self.credito.is_zero() { Value::Null } else { Value::Decimal(self.credito) };
         values.extend([json_text(&self.borrador), credito, json_text(&self.posterior)]);
         values.extend(self.marks.values());

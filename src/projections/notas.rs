@@ -11,7 +11,10 @@ use super::{
     cache::GenerationalCache,
     json as render,
     projection::{Anomalies, Content, Entry, Projection, ProjectionSpec, RowReader},
-    rows::{Columns, boolean, date, decimal, id_value, int, int_value, optional_id, optional_text, text, text_value, timestamp},
+    rows::{
+        Columns, boolean, date, decimal, id_value, int, int_value, json_value, optional_id, optional_text, text, text_value,
+        timestamp,
+    },
 };
 use crate::{
     contracts::RecordedEvent,
@@ -259,7 +262,7 @@ impl Document {
         };
         let (partition, position) = self.emitida.unzip();
         values.extend([partition, position].map(|n| n.map_or(Value::Null, int_value)));
-        values.push(self.borrador.as_ref().map_or(Value::Null, |b| text_value(&Json::Object(b.clone()).to_string())));
+        values.push(self.borrador.as_ref().map_or(Value::Null, json_value));
         values.extend(self.marks.values());
         Row { key: vec![id_value(clave)], values, version: self.marks.version }
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
+use serde::Serialize;
 
 use crate::{
     domain::valores::{Id, Instante},
@@ -40,6 +41,12 @@ pub const fn bytes(name: &'static str) -> Column {
 
 pub fn text_value(text: &str) -> Value {
     Value::Text(Arc::from(text))
+}
+
+/// The text of a JSON value, written without the detour through `Display`.
+pub fn json_value(json: &impl Serialize) -> Value {
+    let texto = serde_json::to_string(json).unwrap_or_else(|e| unreachable!("un valor JSON siempre se escribe: {e}"));
+    Value::Text(Arc::from(texto))
 }
 
 pub fn id_value(id: &Id) -> Value {

@@ -205,8 +205,8 @@ impl World<'_> {
 
     /// A fault that comes by itself, perhaps.
     fn bad_luck(&mut self) {
+        let Some(fault) = self.shared.weather.of_the_step() else { return };
         let weather = self.shared.weather.clone();
-        let Some(fault) = weather.of_the_step() else { return };
         let at = self.rng.index(self.nodes.len());
         match fault {
             Fault::NodeKilled if self.rng.below(5) == 0 => self.reads.crash(&self.shared),

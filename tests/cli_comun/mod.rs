@@ -25,9 +25,11 @@ pub fn carpeta() -> tempfile::TempDir {
     tempfile::tempdir().expect("carpeta temporal")
 }
 
-/// The program, deaf to the environment of whoever runs the tests and away from any configuration file.
+/// The program: the one built with the tests, or the one that `PROGRAMA` names, such as a release build for a long trial. It is deaf to
+/// the environment of whoever runs the tests and away from any configuration file.
 pub fn programa(argumentos: &[&str]) -> Command {
-    let mut orden = Command::new(env!("CARGO_BIN_EXE_factumarket"));
+    let cual = std::env::var_os("PROGRAMA").unwrap_or_else(|| env!("CARGO_BIN_EXE_factumarket").into());
+    let mut orden = Command::new(cual);
     for (nombre, _) in std::env::vars_os() {
         if nombre.to_string_lossy().starts_with("FACTUMARKET__") {
             orden.env_remove(nombre);

@@ -78,11 +78,17 @@ impl Servicios {
         assert!(salida.status.success(), "{servicio} no arrancó: {}", String::from_utf8_lossy(&salida.stderr));
     }
 
-    /// kill -9.
-    pub fn matar(&self, servicio: &str) {
+    /// Sends a signal; the process it went to.
+    pub fn avisar(&self, servicio: &str, senal: &str) -> String {
         let texto = fs::read_to_string(self.carpeta.join(servicio).join("pid")).expect("pid");
         let pid = texto.split_whitespace().next().expect("pid").to_owned();
-        assert!(Command::new("kill").args(["-9", &pid]).status().expect("kill").success(), "{servicio}");
+        assert!(Command::new("kill").args([&format!("-{senal}"), &pid]).status().expect("kill").success(), "{servicio}");
+        pid
+    }
+
+    /// kill -9.
+    pub fn matar(&self, servicio: &str) {
+        let pid = self.avisar(servicio, "KILL");
         while Path::new("/proc").join(&pid).join("exe").exists() {
             std::thread::yield_now();
         }

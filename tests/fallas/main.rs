@@ -59,9 +59,11 @@ enum Falla {
     Tormenta,
     Veneno,
     ReinicioLimpio,
+    /// The broker's disk stalls again and again: it answers nobody meanwhile.
+    DiscoLento,
 }
 
-const FALLAS: [Falla; 9] = [
+const FALLAS: [Falla; 10] = [
     Falla::MuereUnNodo,
     Falla::MuereElBroker,
     Falla::MuereElRegistro,
@@ -71,6 +73,7 @@ const FALLAS: [Falla; 9] = [
     Falla::Tormenta,
     Falla::Veneno,
     Falla::ReinicioLimpio,
+    Falla::DiscoLento,
 ];
 
 /// Faults in an order of the seed: all of them before any again.
@@ -212,6 +215,15 @@ impl Banco {
                 self.servicios.levantar("registro");
                 // The one of this machine keeps what it knows in memory.
                 orden(&["esquemas", "aplicar"], &self.directos);
+            }
+            Falla::DiscoLento => {
+                for _ in 0..5 + self.bajo(5) {
+                    self.servicios.avisar("kafka", "STOP");
+                    thread::sleep(Duration::from_millis(200 + self.bajo(1_200)));
+                    self.servicios.avisar("kafka", "CONT");
+                    let mas = 1 + self.bajo(3) as usize;
+                    self.esperar(mas);
+                }
             }
             Falla::SeDuermeUnNodo => {
                 let cual = self.un_nodo();

@@ -21,6 +21,9 @@ use crate::cli_comun::{correr, json};
 /// A process that says nothing for so long is a failure, not a moment.
 pub const PACIENCIA: Duration = Duration::from_secs(60);
 
+/// Invoices read back through the API at most, spread over all; `verificar` looks at every one.
+const LEIDAS: usize = 2_000;
+
 #[derive(Debug, Clone, PartialEq)]
 pub enum Desenlace {
     Hecha {
@@ -71,6 +74,12 @@ impl Libro {
 
     pub fn desconocidas(&self) -> Vec<Orden> {
         self.con(|o| o.desenlace == Desenlace::Desconocido)
+    }
+
+    /// One of the first that were done, without a look at the others.
+    pub fn una_hecha(&self, ruta: &str, cual: usize) -> Option<Orden> {
+        let ordenes = self.ordenes.lock().expect("libro");
+        ordenes.values().filter(|o| o.ruta.ends_with(ruta) && matches!(o.desenlace, Desenlace::Hecha { .. })).nth(cual).cloned()
     }
 
     pub fn hechas(&self, ruta: &str) -> Vec<Orden> {
@@ -137,7 +146,7 @@ pub fn sembrar(agente: &Agent, url: &str, libro: &Libro) {
         let cuerpo = json!({ "producto_id": format!("p{n}"), "bodega_id": "PRINCIPAL" });
         ordenes.push(orden("POST", "/api/v1/inventarios", format!("inventario-{n}"), cuerpo));
         // The first product runs out soon: some orders must be refused.
-        let cantidad = if n == 0 { 40 } else { 5_000 };
+        let cantidad = if n == 0 { 40 } else { 1_000_000 };
         let ruta = format!("/api/v1/inventarios/p{n}/PRINCIPAL/entradas");
         ordenes.push(orden("POST", &ruta, format!("entrada-{n}"), json!({ "cantidad": cantidad, "costo_unitario": 77 })));
     }
@@ -214,12 +223,14 @@ pub fn comprobar_en_marcha(libro: &Libro, url: &str) {
     assert_eq!(informe["facturas"]["emitidas"], hechas.len(), "{informe:#}");
     let auditados = informe["auditoria"]["filas"].as_u64().unwrap_or_default();
     assert!(auditados >= informe["eventos"].as_u64().unwrap_or(u64::MAX), "la auditoría se comparó: {informe:#}");
-    let mut numeros = BTreeSet::new();
-    for orden in &hechas {
+    let (mut numeros, cada) = (BTreeSet::new(), hechas.len() / LEIDAS + 1);
+    for (n, orden) in hechas.iter().enumerate() {
         let Desenlace::Hecha { id, numero } = &orden.desenlace else { unreachable!("sólo las hechas") };
-        let factura = leer(&agente, url, &format!("/api/v1/facturas/{id}"));
-        assert_eq!(factura["numero"].as_str(), Some(numero.as_str()), "{id}");
         assert!(numeros.insert(numero.clone()), "el número {numero} salió dos veces");
+        if n % cada == 0 {
+            let factura = leer(&agente, url, &format!("/api/v1/facturas/{id}"));
+            assert_eq!(factura["numero"].as_str(), Some(numero.as_str()), "{id}");
+        }
     }
     for (producto, cantidad) in stock_del_libro(libro) {
         let stock = leer(&agente, url, &format!("/api/v1/inventarios/{producto}/PRINCIPAL/stock"));

@@ -11,6 +11,7 @@ use std::{
         mpsc,
     },
     thread,
+    time::Instant,
 };
 
 use crate::cli_comun::{Servicio, carpeta, programa};
@@ -20,10 +21,25 @@ use crate::libro_comun::{
 use factumarket::cli::banco::carga::Azar;
 use serde_json::Value;
 
-const MUERTES: u64 = 20;
-const HILOS: u64 = 8;
-/// Answers of a round after which the process dies: below this.
-const RESPUESTAS: u64 = 60;
+/// How long the trial is. The figures of the promise, over the release build: `PROGRAMA=target/release/factumarket MATAR_MUERTES=100
+/// MATAR_HILOS=32 MATAR_RESPUESTAS=2600 cargo test --features kafka --test kafka_matar -- --nocapture`.
+struct Medida {
+    muertes: u64,
+    hilos: u64,
+    /// Answers of a round after which the process dies: below this.
+    respuestas: u64,
+}
+
+impl Medida {
+    fn leer() -> Self {
+        let variable = |nombre: &str, si_no| std::env::var(nombre).map_or(si_no, |texto| texto.parse().expect(nombre));
+        Self {
+            muertes: variable("MATAR_MUERTES", 20),
+            hilos: variable("MATAR_HILOS", 8),
+            respuestas: variable("MATAR_RESPUESTAS", 60),
+        }
+    }
+}
 
 /// A client that sends until there is no answer: first what it does not know, with the same keys; then new requests and repeats.
 fn cliente(
@@ -41,7 +57,7 @@ fn cliente(
         if fin.load(Ordering::Acquire) {
             return;
         }
-        let repetida = || libro.hechas("/facturas").into_iter().nth(n % 7);
+        let repetida = || libro.una_hecha("/facturas", n % 7);
         let mut orden = match pendientes.next() {
             Some(orden) => orden,
             None if azar.bajo(8) == 0 => repetida().unwrap_or_else(|| nueva(&mut azar, format!("o-{ronda}-{semilla}-{n}"))),
@@ -60,12 +76,12 @@ fn cliente(
     }
 }
 
-/// Load on a process, and its death after a number of answers.
-fn ronda(servicio: Servicio, libro: &Libro, ronda: u64, respuestas: u64) {
+/// Load of so many threads on a process, and its death after a number of answers. When the first came, and when it died.
+fn ronda(servicio: Servicio, libro: &Libro, ronda: u64, hilos: u64, respuestas: u64) -> (Option<Instant>, Instant) {
     let fin = AtomicBool::new(false);
-    let mut pendientes: Vec<Vec<Orden>> = vec![Vec::new(); HILOS as usize];
+    let mut pendientes: Vec<Vec<Orden>> = vec![Vec::new(); hilos as usize];
     for (n, orden) in libro.desconocidas().into_iter().enumerate() {
-        pendientes[n % HILOS as usize].push(orden);
+        pendientes[n % hilos as usize].push(orden);
     }
     thread::scope(|hilos| {
         let (avisa, avisos) = mpsc::channel();
@@ -74,12 +90,16 @@ fn ronda(servicio: Servicio, libro: &Libro, ronda: u64, respuestas: u64) {
             let url = url.clone();
             hilos.spawn(move || cliente(&url, libro, 1_000 * ronda + hilo as u64, ronda, pendientes, fin, &avisa));
         }
+        let mut primera = None;
         for _ in 0..respuestas {
             avisos.recv_timeout(PACIENCIA).expect("el servicio responde");
+            primera = primera.or_else(|| Some(Instant::now()));
         }
+        let muere = Instant::now();
         servicio.matar();
         fin.store(true, Ordering::Release);
-    });
+        (primera, muere)
+    })
 }
 
 /// Dies while it starts: as soon as it has the folder.
@@ -101,19 +121,24 @@ fn morir_al_arrancar(datos: &Path, ajustes: &[&str]) {
 pub fn veinte_muertes(ajustes: &[&str]) {
     let dir = carpeta();
     let datos = dir.path().join("datos");
-    let (agente, libro, mut azar) = (agente(), Libro::default(), Azar::new(4_711));
+    let (agente, libro, mut azar, medida) = (agente(), Libro::default(), Azar::new(4_711), Medida::leer());
     let servicio = Servicio::empezar(&datos, ajustes);
     sembrar(&agente, &servicio.url, &libro);
     let mut vivo = Some(servicio);
-    let mut sin_respuesta = 0;
-    for muerte in 0..MUERTES {
+    let (mut sin_respuesta, mut murio, mut vueltas) = (0, None, Vec::new());
+    for muerte in 0..medida.muertes {
         if muerte % 5 == 4 {
             drop(vivo.take());
             morir_al_arrancar(&datos, ajustes);
+            murio = None;
             continue;
         }
         let servicio = vivo.take().unwrap_or_else(|| Servicio::empezar(&datos, ajustes));
-        ronda(servicio, &libro, muerte, azar.bajo(RESPUESTAS));
+        let (empieza, respuestas) = (Instant::now(), azar.bajo(medida.respuestas));
+        let (primera, muere) = ronda(servicio, &libro, muerte, medida.hilos, respuestas);
+        println!("muerte {muerte}: tras {respuestas} respuestas en {:.1} s", muere.duration_since(empieza).as_secs_f64());
+        vueltas.extend(murio.zip(primera).map(|(antes, primera): (Instant, Instant)| primera.duration_since(antes)));
+        murio = Some(muere);
         sin_respuesta += libro.desconocidas().len();
     }
     assert!(sin_respuesta > 0, "ninguna muerte dejó un pedido sin respuesta");
@@ -122,11 +147,15 @@ pub fn veinte_muertes(ajustes: &[&str]) {
     resolver(&libro, std::slice::from_ref(&servicio.url));
     let hechas = libro.hechas("/facturas");
     println!(
-        "{MUERTES} muertes: {} facturas, {} pedidos, {sin_respuesta} sin respuesta al morir, {} repetidos",
+        "{} muertes: {} facturas, {} pedidos, {sin_respuesta} sin respuesta al morir, {} repetidos",
+        medida.muertes,
         hechas.len(),
         libro.con(|_| true).len(),
         libro.repetidas.load(Ordering::Relaxed)
     );
+    vueltas.sort_unstable();
+    let en = |percentil: usize| vueltas.get(vueltas.len() * percentil / 100).map_or(0, |d| d.as_millis());
+    println!("de la muerte a la primera respuesta: p50 {} ms, p95 {} ms, de {} vueltas", en(50), en(95), vueltas.len());
     assert!(hechas.len() > 50, "la carga fue de {} facturas", hechas.len());
     assert!(!libro.con(|o| matches!(o.desenlace, Desenlace::Rechazada(_))).is_empty(), "algún pedido debe rechazarse");
     comprobar_en_marcha(&libro, &servicio.url);

@@ -12,6 +12,7 @@ use hdrhistogram::Histogram;
 use super::carga::Carga;
 use crate::{
     contracts::{Respuesta, Resultado},
+    domain::{reglas::Regla, valores::Id},
     engine::gateway::{Gateway, NewCommand, SubmitError, Waiter},
 };
 
@@ -51,27 +52,51 @@ pub enum ErrorCorrida {
     Preparacion(String),
 }
 
-/// Sends the catalogues and waits for every outcome; a repeated catalogue on an existing folder is fine.
+/// Sends the catalogues and waits for every outcome; a repeated catalogue on an existing folder is fine. With several processors, the one
+/// that decides may not know yet what another has just made: that is refused, and asked for anew.
 ///
 /// # Errors
-/// When something was refused for another reason than being there already.
+/// When something is still refused after 10 s for another reason than being there already.
 pub fn preparar(gateway: &Arc<dyn Gateway>, etapas: Vec<Vec<NewCommand>>) -> Result<(), ErrorCorrida> {
     for etapa in etapas {
-        let mut pendientes = etapa.into_iter().peekable();
-        while pendientes.peek().is_some() {
-            let lote: Vec<NewCommand> = pendientes.by_ref().take(1_024).collect();
-            for espera in gateway.send(lote)? {
-                let respuesta = espera.blocking_recv().map_err(|_| ErrorCorrida::SinRespuesta)?;
-                if let Resultado::Rechazado { errores } = &respuesta.resultado {
-                    let ya_estaba = errores.iter().all(|e| e.regla == crate::domain::reglas::Regla::YaExiste);
-                    if !ya_estaba {
-                        return Err(ErrorCorrida::Preparacion(format!("{}: {}", respuesta.command_id, errores[0])));
-                    }
-                }
+        let mut pendientes = etapa;
+        for vez in 1.. {
+            let (negadas, motivo) = enviar_catalogos(gateway, pendientes)?;
+            match motivo {
+                None => break,
+                Some(motivo) if vez > 100 => return Err(ErrorCorrida::Preparacion(motivo)),
+                Some(_) => thread::sleep(Duration::from_millis(100)),
             }
+            pendientes = negadas.into_iter().map(|orden| otra_vez(orden, vez)).collect();
         }
     }
     Ok(())
+}
+
+/// The same under another id: an answered id answers the same for ever.
+fn otra_vez(orden: NewCommand, vez: u32) -> NewCommand {
+    let base = orden.correlation_id.as_str();
+    let command_id = Id::de_clave(&format!("{base}-{vez}")).unwrap_or_else(|_| orden.command_id.clone());
+    NewCommand { command_id, ..orden }
+}
+
+/// The orders that were refused, and why the last of them was.
+fn enviar_catalogos(
+    gateway: &Arc<dyn Gateway>,
+    ordenes: Vec<NewCommand>,
+) -> Result<(Vec<NewCommand>, Option<String>), ErrorCorrida> {
+    let (mut negadas, mut motivo) = (Vec::new(), None);
+    for lote in ordenes.chunks(1_024) {
+        for (orden, espera) in lote.iter().zip(gateway.send(lote.to_vec())?) {
+            let respuesta = espera.blocking_recv().map_err(|_| ErrorCorrida::SinRespuesta)?;
+            let Resultado::Rechazado { errores } = &respuesta.resultado else { continue };
+            if errores.iter().any(|e| e.regla != Regla::YaExiste) {
+                negadas.push(orden.clone());
+                motivo = Some(format!("{}: {}", respuesta.command_id, errores[0]));
+            }
+        }
+    }
+    Ok((negadas, motivo))
 }
 
 /// Runs the load; `avance` hears how many outcomes have come.

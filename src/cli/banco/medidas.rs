@@ -15,6 +15,15 @@ impl Cpu {
         Self::del_proceso(std::process::id())
     }
 
+    /// Of both together.
+    #[must_use]
+    pub fn mas(mut self, otra: Self) -> Self {
+        for (grupo, tiempo) in otra.0 {
+            *self.0.entry(grupo).or_default() += tiempo;
+        }
+        self
+    }
+
     /// Of another one. Threads that ended are not in it.
     ///
     /// # Errors

@@ -16,10 +16,25 @@ pub use evolucionar::{cerrar_devolucion, elidir_reserva, evolucionar};
 pub use fifo::{MAX_LOTES_POR_SALIDA, atribuir};
 pub use resumen::Resumen;
 
-use crate::domain::valores::{Cantidad, CostoTotal, CostoUnitario};
+use crate::domain::{
+    facturacion::factura::LINEAS_MAX,
+    valores::{Cantidad, CostoTotal, CostoUnitario, Decimal},
+};
 
 /// How many confirmations, how many released ids and how many returns an Inventario remembers (`dominio.md` section 13).
 pub const MEMORIA_DE_RESERVAS: usize = 4_096;
+
+/// What the stock of one Inventario may be worth, exclusive. An invoice has at most [`LINEAS_MAX`] groups and each takes at most the
+/// value of its Inventario, so the cost of what it sells stays below 10^16 (`dominio.md` section 2) whatever comes in between its
+/// reservations and its number: past the number nothing can be refused.
+pub const VALOR_MAXIMO: Decimal = entero(10_u64.pow(16) / LINEAS_MAX as u64);
+
+/// What entries may bring it to, exclusive. The other half is for returns, which come when nothing can be refused any more.
+pub const VALOR_MAXIMO_POR_ENTRADAS: Decimal = entero(10_u64.pow(16) / LINEAS_MAX as u64 / 2);
+
+const fn entero(n: u64) -> Decimal {
+    Decimal::from_parts((n & 0xffff_ffff) as u32, (n >> 32) as u32, 0, false, 0)
+}
 
 /// `a + b`, when it is still a valid quantity.
 fn sumar(a: Cantidad, b: Cantidad) -> Option<Cantidad> {

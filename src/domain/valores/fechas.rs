@@ -1,6 +1,6 @@
 //! Instants and calendar days.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 
 /// A point in time: microseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
@@ -28,7 +28,7 @@ impl Instante {
     /// RFC 3339 in UTC with microseconds: `2026-11-23T12:00:00.000000Z`.
     pub fn rfc3339(self) -> String {
         match DateTime::<Utc>::from_timestamp_micros(self.0) {
-            Some(t) => t.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string(),
+            Some(t) => t.to_rfc3339_opts(SecondsFormat::Micros, true),
             None => format!("{} µs", self.0),
         }
     }

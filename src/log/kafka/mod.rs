@@ -12,6 +12,7 @@ mod client;
 mod convert;
 mod group;
 mod member;
+mod place;
 mod raw;
 mod reader;
 mod settings;

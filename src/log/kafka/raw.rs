@@ -227,32 +227,83 @@ const BATCH: usize = 512;
 /// Takes what an assigned consumer of one partition (topic and number) has fetched, waiting at most `timeout` for the first of it. Half the
 /// cost a record of the crate's poll, and it tells where the end is.
 pub fn consume<C: ClientContext>(consumer: &Client<C>, source: &(String, u16), timeout: Duration, take: &mut dyn FnMut(Fetched)) {
-    let mut messages: [*mut sys::rd_kafka_message_t; BATCH] = [ptr::null_mut(); BATCH];
-    // The library drops what is of an assignment before this one; a reader that took another partition's records would never know.
-    let mut give = |message: *mut sys::rd_kafka_message_t| {
-        // SAFETY: the message came from the queue just now and is destroyed once, here.
-        unsafe {
+    // SAFETY: the client is alive; the queue is a reference of ours. The library drops what is of an assignment before this one; a reader
+    // that took another partition's records would never know.
+    unsafe {
+        let mut give = |message: *mut sys::rd_kafka_message_t| {
             if is_from(message, source) {
                 take(fetched(message));
             }
-            sys::rd_kafka_message_destroy(message);
-        }
-    };
-    // SAFETY: the client is alive; the queue is a reference of ours; the array has room for `BATCH`.
-    unsafe {
+        };
         // A batch waits until it is full: the first message is waited for alone.
         let first = sys::rd_kafka_consumer_poll(consumer.native_ptr(), millis(timeout));
-        if first.is_null() {
-            return;
-        }
-        give(first);
         let queue = sys::rd_kafka_queue_get_consumer(consumer.native_ptr());
-        if queue.is_null() {
-            return;
+        batch(first, queue, &mut give);
+        if !queue.is_null() {
+            sys::rd_kafka_queue_destroy(queue);
         }
-        let count = sys::rd_kafka_consume_batch_queue(queue, 0, messages.as_mut_ptr(), BATCH);
-        messages.iter().take(usize::try_from(count).unwrap_or(0)).for_each(|message| give(*message));
-        sys::rd_kafka_queue_destroy(queue);
+    }
+}
+
+/// Gives the first message, if there is one, and then what the queue has ready.
+///
+/// # Safety
+/// The message is null or just taken, the queue is null or alive.
+unsafe fn batch(
+    first: *mut sys::rd_kafka_message_t,
+    queue: *mut sys::rd_kafka_queue_t,
+    give: &mut dyn FnMut(*mut sys::rd_kafka_message_t),
+) {
+    if first.is_null() {
+        return;
+    }
+    let mut messages: [*mut sys::rd_kafka_message_t; BATCH] = [ptr::null_mut(); BATCH];
+    messages[0] = first;
+    // SAFETY: the array has room for what is asked for; each message came just now and is destroyed once, after it was given.
+    unsafe {
+        let more =
+            if queue.is_null() { 0 } else { sys::rd_kafka_consume_batch_queue(queue, 0, messages.as_mut_ptr().add(1), BATCH - 1) };
+        for message in messages.iter().take(1 + usize::try_from(more).unwrap_or(0)) {
+            give(*message);
+            sys::rd_kafka_message_destroy(*message);
+        }
+    }
+}
+
+/// What a consumer fetches of one partition, apart from the rest of what it fetches.
+pub struct PartitionQueue(ptr::NonNull<sys::rd_kafka_queue_t>);
+
+// SAFETY: the library's queues are locked inside, and may be used from any thread.
+unsafe impl Send for PartitionQueue {}
+
+impl PartitionQueue {
+    /// Call it before the consumer is assigned the partition, or what comes first goes to the consumer's own queue. It must not outlive the
+    /// consumer. `None` when the name cannot be one of a topic.
+    pub fn of<C: ClientContext>(consumer: &Client<C>, topic: &str, partition: u16) -> Option<Self> {
+        let topic = CString::new(topic).ok()?;
+        // SAFETY: the client is alive, the name outlives the call that copies it, and the queue is a reference of ours.
+        unsafe {
+            let queue = sys::rd_kafka_queue_get_partition(consumer.native_ptr(), topic.as_ptr(), i32::from(partition));
+            let queue = ptr::NonNull::new(queue)?;
+            sys::rd_kafka_queue_forward(queue.as_ptr(), ptr::null_mut());
+            Some(Self(queue))
+        }
+    }
+
+    /// Takes what was fetched, waiting at most `timeout` for the first of it.
+    pub fn consume(&self, timeout: Duration, take: &mut dyn FnMut(Fetched)) {
+        // SAFETY: the queue is alive, and messages are alive while they are given.
+        unsafe {
+            let first = sys::rd_kafka_consume_queue(self.0.as_ptr(), millis(timeout));
+            batch(first, self.0.as_ptr(), &mut |message| take(fetched(message)));
+        }
+    }
+}
+
+impl Drop for PartitionQueue {
+    fn drop(&mut self) {
+        // SAFETY: a reference of ours, given back once.
+        unsafe { sys::rd_kafka_queue_destroy(self.0.as_ptr()) };
     }
 }
 

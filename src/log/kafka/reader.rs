@@ -1,15 +1,14 @@
 //! Reading a partition from a position: consumers that this process assigns itself, one partition each.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::BTreeMap,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, Instant},
 };
 
 use rdkafka::{
-    ClientConfig, Offset, TopicPartitionList,
-    config::FromClientConfigAndContext,
+    Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
     error::KafkaError,
     types::RDKafkaErrorCode,
@@ -17,13 +16,16 @@ use rdkafka::{
 
 use super::{
     client::Context,
-    raw::{self, Fetched},
-    settings::{CALL, KafkaOptions, explain, failure, hint, is_passing, patiently},
+    place::{Reader, client, offset},
+    raw::PartitionQueue,
+    settings::{CALL, KafkaOptions, explain, failure, patiently},
 };
 use crate::log::{LogError, Position, StoredRecord, TopicPartition, Watermarks};
 
 /// Readers at most: each has a connection and threads of the library. Whoever finds all of them busy waits.
 const MAX_READERS: usize = 6;
+/// Ranges fetched at once before they are read: each holds up to 2 MiB.
+const MAX_FORESEEN: usize = 24;
 /// Unused for this long, a reader stops fetching.
 const UNUSED: Duration = Duration::from_secs(2);
 /// How long the marks of a decided transaction are waited for: another transaction may hold readers up longer.
@@ -47,56 +49,36 @@ struct Pool {
     /// Least recently used first.
     idle: Vec<Reader>,
     count: usize,
+    /// Those of the ranges that were foreseen, beside the others.
+    foreseen: Vec<Reader>,
 }
 
 impl Pool {
-    fn rest(&mut self) {
+    /// What is to be closed outside the lock.
+    #[must_use]
+    fn rest(&mut self) -> Vec<Reader> {
         for reader in self.idle.iter_mut().filter(|r| r.at.is_some() && r.used.elapsed() >= UNUSED) {
-            reader.at = None;
-            if let Err(error) = reader.consumer.unassign() {
-                tracing::debug!(evento = "lector", "{error}");
-            }
+            reader.stop();
         }
+        // They are of one client: while any of them is read, those whose turn comes later go on fetching.
+        let in_use = self.foreseen.iter().any(|reader| reader.used.elapsed() < UNUSED);
+        if in_use { Vec::new() } else { std::mem::take(&mut self.foreseen) }
+    }
+
+    fn stands(&self, partition: TopicPartition, from: Position) -> bool {
+        self.foreseen.iter().chain(&self.idle).any(|reader| reader.continues(partition, from))
     }
 }
 
-/// One consumer and where it stands.
-struct Reader {
-    consumer: BaseConsumer<Context>,
-    at: Option<Place>,
-    used: Instant,
-}
-
-impl Reader {
-    fn new(config: &ClientConfig) -> Result<Self, LogError> {
-        Ok(Self { consumer: client(config)?, at: None, used: Instant::now() })
+/// Ends the client of foreseen readers without waiting for it.
+fn close(readers: Vec<Reader>) {
+    if !readers.is_empty() {
+        let _ = thread::Builder::new().name("cierra-lector".to_owned()).spawn(move || drop(readers));
     }
-
-    /// Whether a read from here goes on without moving the consumer.
-    fn continues(&self, partition: TopicPartition, from: Position) -> bool {
-        self.at.as_ref().is_some_and(|at| at.partition == partition && (at.after..=at.next).contains(&from))
-    }
-}
-
-struct Place {
-    partition: TopicPartition,
-    /// Every record from here up to `next` is held.
-    after: Position,
-    /// Next position that the consumer may give.
-    next: Position,
-    held: VecDeque<StoredRecord>,
 }
 
 fn consumer(options: &KafkaOptions, committed: bool) -> Result<BaseConsumer<Context>, LogError> {
     client(&options.reader(committed))
-}
-
-fn client(config: &ClientConfig) -> Result<BaseConsumer<Context>, LogError> {
-    BaseConsumer::from_config_and_context(config, Context::default()).map_err(|e| LogError::Storage(explain(&e)))
-}
-
-fn offset(position: Position) -> Offset {
-    Offset::Offset(i64::try_from(position).unwrap_or(i64::MAX))
 }
 
 impl Readers {
@@ -254,10 +236,11 @@ impl Readers {
         }
         reader.used = Instant::now();
         let mut pool = self.lock();
-        pool.idle.push(reader);
-        pool.rest();
+        if reader.can_move() { &mut pool.idle } else { &mut pool.foreseen }.push(reader);
+        let done = pool.rest();
         drop(pool);
         self.returned.notify_one();
+        close(done);
         result
     }
 
@@ -280,44 +263,45 @@ impl Readers {
             self.nothing_from(partition, from)?;
             self.move_to(&mut follower, partition, from)?;
         }
-        let Reader { consumer, at, .. } = &mut *follower;
-        let Some(place) = at.as_mut() else { return Ok(Vec::new()) };
-        match self.fill(consumer, place, from, timeout) {
-            Ok(()) => Ok(take_held(place, max_bytes)),
+        match follower.fill(&self.name(partition), from, timeout) {
+            Ok(()) => Ok(follower.take_held(max_bytes)),
             Err(error) => {
-                *at = None;
+                follower.at = None;
                 Err(error)
             }
         }
     }
 
-    /// Moves idle readers to where somebody will read soon: a reader that moves waits for the leader of its partition to be known and for its
-    /// first fetch, and those waits then pass together. What is not taken up costs nothing but that.
+    /// Fetches the first of these ranges, all at once and with one client: one that moves from partition to partition waits each time for the
+    /// leader to be known and for its first fetch. What is not taken up costs nothing but that.
     pub fn foresee(&self, ranges: &[(TopicPartition, Position)]) {
-        // Whoever reads is told of what fails here.
-        let told = |error: &LogError| tracing::debug!(evento = "lector", "{error}");
-        let mut pool = self.lock();
-        for (partition, from) in ranges.iter().take(MAX_READERS) {
-            if pool.idle.iter().any(|reader| reader.continues(*partition, *from)) {
-                continue;
+        let fetched = |(partition, from): &(TopicPartition, Position)| self.lock().stands(*partition, *from);
+        if ranges.len() < 2 || ranges.first().is_some_and(fetched) {
+            return;
+        }
+        match self.scout(&ranges[..ranges.len().min(MAX_FORESEEN)]) {
+            Ok(readers) => {
+                let before = std::mem::replace(&mut self.lock().foreseen, readers);
+                close(before);
             }
-            let spare = self.spare(&mut pool, ranges).inspect_err(told);
-            let Ok(Some(mut reader)) = spare else { return };
-            _ = self.move_to(&mut reader, *partition, *from).inspect_err(told);
-            reader.used = Instant::now();
-            pool.idle.push(reader);
+            // Whoever reads is told of what fails here.
+            Err(error) => tracing::debug!(evento = "lector", "{error}"),
         }
     }
 
-    /// A new reader while there may be more, else the idle one longest unused that stands nowhere that is wanted.
-    fn spare(&self, pool: &mut Pool, wanted: &[(TopicPartition, Position)]) -> Result<Option<Reader>, LogError> {
-        if pool.count < MAX_READERS {
-            let made = Reader::new(&self.options.reader(true))?;
-            pool.count += 1;
-            return Ok(Some(made));
+    fn scout(&self, ranges: &[(TopicPartition, Position)]) -> Result<Vec<Reader>, LogError> {
+        let consumer = Arc::new(client(&self.options.scout())?);
+        let mut list = TopicPartitionList::with_capacity(ranges.len());
+        let mut readers = Vec::with_capacity(ranges.len());
+        for (partition, from) in ranges {
+            let (name, number) = (self.name(*partition), partition.partition);
+            let Some(queue) = PartitionQueue::of(consumer.client(), &name, number) else { continue };
+            let added = list.add_partition_offset(&name, i32::from(number), offset(*from));
+            added.map_err(|e| self.failed(&format!("no se pudo leer {partition} desde {from}"), &e))?;
+            readers.push(Reader::of_queue(queue, &consumer, *partition, *from));
         }
-        let is_free = |reader: &Reader| !wanted.iter().any(|(partition, from)| reader.continues(*partition, *from));
-        Ok(pool.idle.iter().position(is_free).map(|place| pool.idle.remove(place)))
+        consumer.assign(&list).map_err(|e| self.failed("no se pudieron leer las particiones", &e))?;
+        Ok(readers)
     }
 
     fn follower(&self, partition: TopicPartition) -> Result<Arc<Mutex<Reader>>, LogError> {
@@ -332,7 +316,8 @@ impl Readers {
 
     /// Lets readers that nobody uses stop fetching.
     pub fn rest(&self) {
-        self.lock().rest();
+        let done = self.lock().rest();
+        close(done);
     }
 
     fn lock(&self) -> MutexGuard<'_, Pool> {
@@ -342,9 +327,12 @@ impl Readers {
     /// The reader that stands there, else one of that partition, else a new one, else the one longest unused.
     fn take(&self, partition: TopicPartition, from: Position) -> Result<Reader, LogError> {
         let mut pool = self.lock();
+        if let Some(place) = pool.foreseen.iter().position(|r| r.continues(partition, from)) {
+            return Ok(pool.foreseen.remove(place));
+        }
         loop {
             let stands = |r: &Reader| r.continues(partition, from);
-            let near = |r: &Reader| r.at.as_ref().is_some_and(|at| at.partition == partition);
+            let near = |r: &Reader| r.is_in(partition);
             let place = pool.idle.iter().position(stands).or_else(|| pool.idle.iter().position(near));
             if let Some(place) = place {
                 return Ok(pool.idle.remove(place));
@@ -375,15 +363,14 @@ impl Readers {
             }
             self.move_to(reader, partition, from)?;
         }
-        let Some(at) = reader.at.as_mut() else { return Ok(Vec::new()) };
-        self.fill(&reader.consumer, at, from, Duration::ZERO)?;
-        if at.held.is_empty() {
+        reader.fill(&self.name(partition), from, Duration::ZERO)?;
+        if !reader.holds_something() {
             if let Some(nothing) = self.nothing_from(partition, from)? {
                 return Ok(nothing);
             }
-            self.fill_to_something(&reader.consumer, at, from)?;
+            self.fill_to_something(reader, partition, from)?;
         }
-        Ok(take_held(at, max_bytes))
+        Ok(reader.take_held(max_bytes))
     }
 
     /// An empty answer when nothing stable is at or after the position; an error when it is gone.
@@ -397,79 +384,27 @@ impl Readers {
     }
 
     fn move_to(&self, reader: &mut Reader, partition: TopicPartition, from: Position) -> Result<(), LogError> {
-        let failed = |e: &KafkaError| self.failed(&format!("no se pudo leer {partition} desde {from}"), e);
-        let mut list = TopicPartitionList::with_capacity(1);
-        list.add_partition_offset(&self.name(partition), i32::from(partition.partition), offset(from)).map_err(|e| failed(&e))?;
-        reader.at = None;
-        reader.consumer.assign(&list).map_err(|e| failed(&e))?;
-        reader.at = Some(Place { partition, after: from, next: from, held: VecDeque::new() });
-        Ok(())
-    }
-
-    /// Takes what the consumer has, waiting at most `wait` for the first of it, unless something is held.
-    fn fill(&self, consumer: &BaseConsumer<Context>, at: &mut Place, from: Position, wait: Duration) -> Result<(), LogError> {
-        // What was skipped is not wanted any more.
-        while at.held.front().is_some_and(|record| record.position < from) {
-            at.held.pop_front();
-        }
-        if !at.held.is_empty() {
-            return Ok(());
-        }
-        let mut failure = None;
-        let source = (self.name(at.partition), at.partition.partition);
-        raw::consume(consumer.client(), &source, wait, &mut |fetched| match fetched {
-            Fetched::Record(record) if record.position >= at.next => {
-                at.next = record.position + 1;
-                if record.position >= from {
-                    at.held.push_back(record);
-                }
-            }
-            // Given already.
-            Fetched::Record(_) => {}
-            // Whatever is before the end came before it: the rest are marks of transactions.
-            Fetched::End(position) => at.next = at.next.max(position),
-            Fetched::Error(code, text) => failure = of_partition(at.partition, code, text).or(failure.take()),
-        });
-        failure.map_or(Ok(()), Err)
+        let moved = reader.move_to(&self.name(partition), partition, from);
+        moved.map_err(|e| self.failed(&format!("no se pudo leer {partition} desde {from}"), &e))
     }
 
     /// There is something stable from here on: waits for records, or for the end when there were only marks of transactions.
-    fn fill_to_something(&self, consumer: &BaseConsumer<Context>, at: &mut Place, from: Position) -> Result<(), LogError> {
-        let stable = self.stable(&[at.partition])?.first().copied().unwrap_or_default();
-        let decided = self.decided_end(at.partition);
+    fn fill_to_something(&self, reader: &mut Reader, partition: TopicPartition, from: Position) -> Result<(), LogError> {
+        let stable = self.stable(&[partition])?.first().copied().unwrap_or_default();
         // Decided and not yet let through: it is waited for, not demanded.
-        let wanted = stable.max(decided);
-        let start = Instant::now();
-        while at.held.is_empty() && at.next < wanted {
+        let wanted = stable.max(self.decided_end(partition));
+        let (name, start) = (self.name(partition), Instant::now());
+        while !reader.holds_something() && reader.next().is_some_and(|next| next < wanted) {
             // An empty answer promises that there was nothing up to what was stable when this was called.
-            if at.next >= stable && start.elapsed() >= MARKS {
+            if reader.next().is_some_and(|next| next >= stable) && start.elapsed() >= MARKS {
                 return Ok(());
             }
             if start.elapsed() >= CALL {
-                let what = format!("el broker no dio {} desde {from} en {CALL:?}", at.partition);
-                return Err(LogError::Unreachable(consumer.context().troubles.with_last(what)));
+                let what = format!("el broker no dio {partition} desde {from} en {CALL:?}");
+                return Err(LogError::Unreachable(reader.with_last_trouble(what)));
             }
-            self.fill(consumer, at, from, Duration::from_millis(100))?;
+            reader.fill(&name, from, Duration::from_millis(100))?;
         }
         Ok(())
     }
-}
-
-/// Errors of reading a partition that do not pass by themselves. The library goes on by itself after a lost connection.
-fn of_partition(partition: TopicPartition, code: RDKafkaErrorCode, text: String) -> Option<LogError> {
-    let hint = hint(code).map(|hint| format!("; {hint}")).unwrap_or_default();
-    (!is_passing(code)).then(|| LogError::Storage(format!("no se puede leer {partition}: {text}{hint}")))
-}
-
-fn take_held(at: &mut Place, max_bytes: usize) -> Vec<StoredRecord> {
-    let (mut taken, mut bytes) = (Vec::new(), 0);
-    while let Some(next) = at.held.front() {
-        if !taken.is_empty() && bytes + next.record.value.len() > max_bytes {
-            break;
-        }
-        bytes += next.record.value.len();
-        at.after = next.position + 1;
-        taken.extend(at.held.pop_front());
-    }
-    taken
 }

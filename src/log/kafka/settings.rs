@@ -82,6 +82,13 @@ impl KafkaOptions {
         self.with_extra(config)
     }
 
+    /// A reader of many partitions at once, each into a queue of its own: the limit of what is held is of each of them.
+    pub fn scout(&self) -> ClientConfig {
+        let mut config = self.reader(true);
+        config.set("queued.max.messages.kbytes", "2048").set("fetch.message.max.bytes", "1048576");
+        self.with_extra(config)
+    }
+
     /// A reader that stays at the end of a partition: its fetches wait there.
     pub fn follower(&self) -> ClientConfig {
         let mut config = self.reader(true);

@@ -33,7 +33,7 @@ pub fn cifra(valor: Decimal) -> Value {
 }
 
 pub fn fecha(dia: NaiveDate) -> Value {
-    Value::String(dia.format("%Y-%m-%d").to_string())
+    Value::String(dia.to_string())
 }
 
 pub fn fecha_opcional(dia: Option<NaiveDate>) -> Value {

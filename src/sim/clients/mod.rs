@@ -64,6 +64,8 @@ pub struct Clients {
     orders: Vec<Order>,
     /// Orders by the number that answers carry.
     waiting: BTreeMap<u64, usize>,
+    /// Before this none of them is due: they are not looked through until then.
+    none_due_before: Micros,
     /// Next position of each partition of `respuestas`.
     replies: Vec<Position>,
     /// Orders still to be made up.
@@ -86,6 +88,7 @@ impl Clients {
             // Those of the set-up and the repetitions too: it grows once at most.
             orders: Vec::with_capacity(2 * shared.plan.commands as usize),
             waiting: BTreeMap::new(),
+            none_due_before: 0,
             replies,
             left: shared.plan.commands,
             routing: Ownership::none(shared.plan.partitions),
@@ -119,8 +122,13 @@ impl Clients {
         };
         self.orders.push(order);
         let at = self.orders.len() - 1;
-        self.waiting.insert(at as u64, at);
+        self.wait_for(at);
         at
+    }
+
+    fn wait_for(&mut self, at: usize) {
+        self.waiting.insert(at as u64, at);
+        self.none_due_before = self.none_due_before.min(self.orders[at].due());
     }
 
     /// Sends these again; for the shop, which is set up in calm weather.
@@ -160,8 +168,7 @@ impl Clients {
     /// One act: a new command, or a repetition that is due, or an old command once more. Whether it sent something.
     pub fn act(&mut self, shared: &Shared, trace: &mut Trace) -> bool {
         let now = shared.log.now();
-        let due = self.waiting.values().copied().find(|at| self.orders[*at].due() <= now);
-        if let Some(at) = due {
+        if let Some(at) = self.due(now) {
             self.send(at, shared, trace);
             return true;
         }
@@ -177,13 +184,25 @@ impl Clients {
             // A caller that does not know whether its call went through, long after it did.
             let at = self.rng.index(self.orders.len());
             self.repeated += 1;
-            self.waiting.insert(at as u64, at);
+            self.wait_for(at);
             self.send(at, shared, trace);
             return true;
         }
         let at = self.make_up(shared);
         self.send(at, shared, trace);
         true
+    }
+
+    /// A command whose repetition is due.
+    fn due(&mut self, now: Micros) -> Option<usize> {
+        if now < self.none_due_before {
+            return None;
+        }
+        let due = self.waiting.values().copied().find(|at| self.orders[*at].due() <= now);
+        if due.is_none() {
+            self.none_due_before = self.wakes_at().unwrap_or(Micros::MAX);
+        }
+        due
     }
 
     fn send(&mut self, at: usize, shared: &Shared, trace: &mut Trace) {

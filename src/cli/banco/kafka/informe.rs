@@ -32,7 +32,8 @@ impl Informe {
     pub fn mostrar(&self, salida: &Salida) {
         let plan = &self.plan;
         salida.linea(format!(
-            "Tandas de {} facturas, {} productos; {} tandas calientes, medianas; latencias a {} por segundo durante {} s",
+            "{} procesador(es); tandas de {} facturas, {} productos; {} tandas calientes, medianas; latencias a {} por segundo durante {} s",
+            plan.procesadores,
             entero(plan.facturas),
             entero(plan.productos),
             plan.tandas,
@@ -96,6 +97,7 @@ impl Informe {
             |t: &Tanda| json!({ "facturas_por_segundo": t.por_segundo, "cpu_us": t.procesador_us, "cpu_broker_us": t.broker_us });
         let fija = |f: &Fija| json!({ "p50_ms": f.p50_ms, "p99_ms": f.p99_ms, "confirmacion_p50_ms": f.confirmacion_p50_ms, "costo": tanda(&f.costo) });
         json!({
+            "procesadores": self.plan.procesadores,
             "facturas": self.plan.facturas,
             "productos": self.plan.productos,
             "nuestro": {

@@ -65,15 +65,16 @@ pub struct Medida {
 
 pub struct Banco<'a> {
     pub api: &'a Node,
-    pub procesador: &'a mut Procesador,
+    /// At least one; the first is the one that is killed.
+    pub procesadores: &'a mut [Procesador],
     pub broker: &'a Broker,
     pub plan: &'a Plan,
     pub salida: Salida,
 }
 
-/// CPU of both processes at a moment.
+/// CPU of each processor and of the broker at a moment.
 struct Corte {
-    procesador: Cpu,
+    procesadores: Vec<Cpu>,
     broker: Cpu,
 }
 
@@ -90,17 +91,18 @@ impl Banco<'_> {
         let (fria, _) = self.tanda(&gateway, &mut carga)?;
         let mut calientes = Vec::new();
         let mut hilos = BTreeMap::new();
-        let antes = self.procesador.metricas()?;
+        let antes = self.metricas()?;
         for _ in 0..self.plan.tandas {
             let (tanda, gastado) = self.tanda(&gateway, &mut carga)?;
             calientes.push(tanda);
             hilos = gastado.0.iter().map(|(hilo, tiempo)| (hilo.clone(), por_factura(*tiempo, self.plan.facturas))).collect();
         }
-        let confirmacion_carga_p50_ms = mediana_de_confirmacion(&antes, &self.procesador.metricas()?);
+        let confirmacion_carga_p50_ms = mediana_de_confirmacion(&antes, &self.metricas()?);
         let fija = self.fija(&gateway, &mut carga, self.plan.tasa)?;
         let lenta = self.fija(&gateway, &mut carga, 50)?;
         // Before the kill: the process that comes after it is another.
-        let rss_max = Proceso::del_proceso(self.procesador.pid()).map_err(sin_proc)?.rss_max_bytes;
+        let rss = self.procesadores.iter().map(|p| Proceso::del_proceso(p.pid()).map(|p| p.rss_max_bytes).map_err(sin_proc));
+        let rss_max = rss.collect::<Result<Vec<_>, _>>()?.into_iter().max().unwrap_or_default();
         let caida = self.caida(&gateway, &mut carga)?;
         let rss_broker = Proceso::del_proceso(self.broker.pid).map_err(sin_proc)?.rss_max_bytes;
         Ok(Medida { fria, calientes, hilos, confirmacion_carga_p50_ms, fija, lenta, caida, rss_max, rss_broker })
@@ -108,7 +110,17 @@ impl Banco<'_> {
 
     fn corte(&self) -> Result<Corte, Fallo> {
         let de = |pid| Cpu::del_proceso(pid).map_err(sin_proc);
-        Ok(Corte { procesador: de(self.procesador.pid())?, broker: de(self.broker.pid)? })
+        let procesadores = self.procesadores.iter().map(|p| de(p.pid())).collect::<Result<_, _>>()?;
+        Ok(Corte { procesadores, broker: de(self.broker.pid)? })
+    }
+
+    /// Of the first: they are all alike.
+    fn metricas(&self) -> Result<String, Fallo> {
+        self.procesadores[0].metricas()
+    }
+
+    fn congelar(&self, quietos: bool) -> Result<(), Fallo> {
+        self.procesadores.iter().try_for_each(|p| p.congelar(quietos))
     }
 
     fn con_barra(
@@ -122,25 +134,25 @@ impl Banco<'_> {
         resultados.map_err(|e| fallo(self.api, &e))
     }
 
-    /// Puts a round on the log while the processor stands still, as the peer's bench does, and lets it work: how fast, what an invoice
+    /// Puts a round on the log while the processors stand still, as the peer's bench does, and lets it work: how fast, what an invoice
     /// cost, and the processor's CPU by thread.
     fn tanda(&self, gateway: &Arc<dyn Gateway>, carga: &mut Carga) -> Result<(Tanda, Cpu), Fallo> {
         let esperas = self.precargar(gateway, carga)?;
         let antes = self.corte()?;
-        self.procesador.congelar(false)?;
+        self.congelar(false)?;
         let resultados = self.con_barra(self.plan.facturas, |avance| corrida::esperar(esperas, avance))?;
         self.costo(&antes, self.plan.facturas, &resultados)
     }
 
-    /// A round on the log, and the processor standing still.
+    /// A round on the log, and the processors standing still.
     fn precargar(&self, gateway: &Arc<dyn Gateway>, carga: &mut Carga) -> Result<Vec<Waiter>, Fallo> {
-        self.procesador.congelar(true)?;
+        self.congelar(true)?;
         corrida::precargar(gateway, carga, self.plan.facturas).map_err(|e| fallo(self.api, &e))
     }
 
     fn costo(&self, antes: &Corte, facturas: u64, resultados: &Resultados) -> Result<(Tanda, Cpu), Fallo> {
         let despues = self.corte()?;
-        let gastado = despues.procesador.desde(&antes.procesador);
+        let gastado = despues.procesadores.iter().zip(&antes.procesadores).map(|(d, a)| d.desde(a)).fold(Cpu::default(), Cpu::mas);
         let tanda = Tanda {
             por_segundo: facturas as f64 / resultados.duracion.as_secs_f64(),
             procesador_us: por_factura(gastado.total(), facturas),
@@ -152,20 +164,20 @@ impl Banco<'_> {
     fn fija(&self, gateway: &Arc<dyn Gateway>, carga: &mut Carga, tasa: u32) -> Result<Fija, Fallo> {
         let facturas = u64::from(tasa) * u64::from(self.plan.segundos);
         let ritmo = Ritmo { facturas, tasa: Some(f64::from(tasa)), ventana: 1 };
-        let metricas = self.procesador.metricas()?;
+        let metricas = self.metricas()?;
         let antes = self.corte()?;
         let resultados = self.con_barra(facturas, |avance| corrida::correr(gateway, carga, ritmo, avance))?;
         let (costo, _) = self.costo(&antes, facturas, &resultados)?;
-        let confirmacion_p50_ms = mediana_de_confirmacion(&metricas, &self.procesador.metricas()?);
+        let confirmacion_p50_ms = mediana_de_confirmacion(&metricas, &self.metricas()?);
         Ok(Fija { p50_ms: resultados.ms(0.5), p99_ms: resultados.ms(0.99), confirmacion_p50_ms, costo })
     }
 
     /// Kills the processor when two fifths of a round are done, starts it again, and waits for the rest.
     fn caida(&mut self, gateway: &Arc<dyn Gateway>, carga: &mut Carga) -> Result<Caida, Fallo> {
         let esperas = self.precargar(gateway, carga)?;
-        self.procesador.congelar(false)?;
+        self.congelar(false)?;
         let (mut relanzado, mut primera, mut problema) = (None, None, None);
-        let (procesador, limite) = (&mut *self.procesador, self.plan.facturas * 2 / 5);
+        let (procesador, limite) = (&mut self.procesadores[0], self.plan.facturas * 2 / 5);
         let resultados = corrida::esperar(esperas, &mut |hechas| match relanzado {
             None if hechas >= limite => {
                 problema = procesador.matar().and_then(|()| procesador.relanzar()).err();

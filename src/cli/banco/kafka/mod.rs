@@ -1,4 +1,4 @@
-//! `banco --kafka`: what an invoice costs on Kafka. One broker, our processor as a process of its own, and after it, on the same broker and
+//! `banco --kafka`: what an invoice costs on Kafka. One broker, our processor as a process of its own, or several that share the partitions, and after it, on the same broker and
 //! on topics of its own, the peer: a Kafka Streams application that does the same job.
 //!
 //! Each is measured alike: a cold round, warm rounds (their median counts), latency at a fixed rate, a kill -9 in the middle of a round. The
@@ -36,6 +36,8 @@ pub struct Plan {
     /// Invoices a second of the latency stage, and how long it lasts.
     pub tasa: u32,
     pub segundos: u32,
+    /// Processors that share the partitions.
+    pub procesadores: u16,
 }
 
 /// # Errors
@@ -49,6 +51,7 @@ pub fn ejecutar(contexto: &Contexto, args: &BancoArgs) -> Result<(), Fallo> {
         tandas: args.tandas,
         tasa: args.tasa.map_or(500, |tasa| tasa as u32).max(1),
         segundos: args.segundos,
+        procesadores: args.procesadores,
     };
     // Before anything long is measured.
     let par = args.par.as_deref().map(|carpeta| Par::preparar(carpeta, &temporal.0)).transpose()?;
@@ -76,9 +79,11 @@ fn medir_el_nuestro(
     let ajustes = ajustes(&configuracion);
     procesador::ordenar(&["topologia", "aplicar"], &ajustes)?;
     procesador::ordenar(&["esquemas", "aplicar"], &ajustes)?;
-    let mut procesador = Procesador::arrancar(carpeta, &ajustes)?;
+    let nombres = (1..=args.procesadores).map(|n| format!("procesador-{n}"));
+    let procesadores: Result<Vec<Procesador>, Fallo> = nombres.map(|n| Procesador::arrancar(carpeta, &n, &ajustes)).collect();
+    let mut procesadores = procesadores?;
     let api = api(&configuracion, carpeta.join("api"))?;
-    let medida = medida::Banco { api: &api, procesador: &mut procesador, broker, plan, salida: contexto.salida }.medir(args);
+    let medida = medida::Banco { api: &api, procesadores: &mut procesadores, broker, plan, salida: contexto.salida }.medir(args);
     let detenida = api.stop().map_err(|e| nodo::fallo(&e));
     let medida = medida?;
     detenida?;
@@ -109,7 +114,6 @@ fn ajustes(configuracion: &Configuracion) -> Vec<String> {
         "kafka.replicas=1".to_owned(),
         "kafka.min_en_sincronia=1".to_owned(),
         format!("motor.particiones={}", configuracion.motor.particiones),
-        "motor.nodo=procesador".to_owned(),
     ]
 }
 

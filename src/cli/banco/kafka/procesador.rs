@@ -28,18 +28,19 @@ pub struct Procesador {
 }
 
 impl Procesador {
-    /// Starts it over `carpeta` and waits until it decides commands.
+    /// Starts the one called `nombre` over a folder of its own in `carpeta` and waits until it decides commands.
     ///
     /// # Errors
     /// When it ends before, or takes too long; with the end of its log.
-    pub fn arrancar(carpeta: &Path, ajustes: &[String]) -> Result<Self, Fallo> {
+    pub fn arrancar(carpeta: &Path, nombre: &str, ajustes: &[String]) -> Result<Self, Fallo> {
         let puerto = puerto_libre()?;
-        let datos = carpeta.join("procesador");
+        let datos = carpeta.join(nombre);
         let mut orden = vec!["servir".to_owned(), "--roles".to_owned(), "procesador".to_owned()];
         orden.extend(["--datos".to_owned(), datos.display().to_string()]);
         orden.extend(["--direccion".to_owned(), format!("127.0.0.1:{puerto}")]);
-        orden.extend(ajustes.iter().flat_map(|ajuste| ["--set".to_owned(), ajuste.clone()]));
-        let bitacora = carpeta.join("procesador.log");
+        let propio = format!("motor.nodo={nombre}");
+        orden.extend(ajustes.iter().chain([&propio]).flat_map(|ajuste| ["--set".to_owned(), ajuste.clone()]));
+        let bitacora = carpeta.join(format!("{nombre}.log"));
         let mut procesador = Self { hijo: lanzar(&orden, &bitacora)?, orden, bitacora, puerto };
         procesador.esperar()?;
         Ok(procesador)

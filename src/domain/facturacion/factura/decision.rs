@@ -48,7 +48,7 @@ pub fn decidir(
             if factura.estado == EstadoFactura::EnAnulacion {
                 return Ok(anulacion::responder(factura, *intento, *grupo, *paso, resultado, ctx));
             }
-            saga::responder(factura, *intento, *grupo, *paso, resultado, ctx)
+            Ok(saga::responder(factura, *intento, *grupo, *paso, resultado, ctx))
         }
         // The engine takes it apart: what is decided is the command that waited.
         ComandoFactura::ClienteConsultado { .. } => Ok(DecisionFactura::default()),

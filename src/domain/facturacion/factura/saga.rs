@@ -11,11 +11,11 @@ use super::{
 };
 use crate::defectos::{Defecto, plantado};
 use crate::domain::{
-    ContextoDecision, Rechazo, ResultadoPaso,
+    ContextoDecision, ResultadoPaso,
     inventario::LoteConsumido,
     numeracion::NumeroDocumento,
     reglas::{Falla, Regla},
-    valores::{CostoTotal, Decimal, Instante},
+    valores::{CostoTotal, Instante},
 };
 use envios::{confirmar, liberar_todos, movimiento_id, numerar};
 pub use envios::{primeros_envios, reanudar};
@@ -36,9 +36,6 @@ pub fn vencimiento(estado: &Factura) -> Option<Instante> {
 }
 
 /// The answer to a step. Late, repeated or foreign answers decide nothing.
-///
-/// # Errors
-/// `PrecisionExcedida` when the cost of an invoice that has its number reaches 10^16; its saga stays open and is reported.
 pub fn responder(
     factura: &Factura,
     intento: u32,
@@ -46,23 +43,23 @@ pub fn responder(
     paso: Paso,
     resultado: &ResultadoPaso,
     ctx: &ContextoDecision<'_>,
-) -> Result<DecisionFactura, Rechazo> {
-    let Some(emision) = abierta(factura, intento) else { return Ok(DecisionFactura::default()) };
+) -> DecisionFactura {
+    let Some(emision) = abierta(factura, intento) else { return DecisionFactura::default() };
     match (emision.fase, paso, resultado) {
-        (FaseEmision::Reservando, Paso::Reservar, ResultadoPaso::StockReservado) => Ok(reserva(factura, emision, grupo, Ok(()))),
+        (FaseEmision::Reservando, Paso::Reservar, ResultadoPaso::StockReservado) => reserva(factura, emision, grupo, Ok(())),
         (FaseEmision::Reservando, Paso::Reservar, ResultadoPaso::Rechazado { errores }) => {
-            Ok(reserva(factura, emision, grupo, Err(errores)))
+            reserva(factura, emision, grupo, Err(errores))
         }
         (FaseEmision::Numerando, Paso::Numerar, ResultadoPaso::NumeroAsignado { numero }) => {
             numerada(factura, emision, numero, ctx)
         }
         (FaseEmision::Numerando, Paso::Numerar, ResultadoPaso::Rechazado { errores }) => {
-            Ok(numero_negado(factura, emision, grupo, errores))
+            numero_negado(factura, emision, grupo, errores)
         }
         (FaseEmision::Confirmando, Paso::Confirmar, ResultadoPaso::ReservaConfirmada { lotes, costo_total }) => {
             confirmada(factura, emision, grupo, (lotes, *costo_total), ctx)
         }
-        _ => Ok(DecisionFactura::default()),
+        _ => DecisionFactura::default(),
     }
 }
 
@@ -162,14 +159,9 @@ fn numero_negado(factura: &Factura, emision: &Emision, rango: u16, errores: &[Fa
 }
 
 /// The number: point of no return. Any candidate's counts, the last asked or not: a number once given is never dropped.
-fn numerada(
-    factura: &Factura,
-    emision: &Emision,
-    numero: &NumeroDocumento,
-    ctx: &ContextoDecision<'_>,
-) -> Result<DecisionFactura, Rechazo> {
+fn numerada(factura: &Factura, emision: &Emision, numero: &NumeroDocumento, ctx: &ContextoDecision<'_>) -> DecisionFactura {
     if !emision.inicio.rangos.contains(&numero.rango_id) {
-        return Ok(DecisionFactura::default());
+        return DecisionFactura::default();
     }
     let recibida = EventoFactura::NumeracionRecibida {
         factura_id: factura.factura_id.clone(),
@@ -177,11 +169,11 @@ fn numerada(
         numero: numero.clone(),
     };
     if emision.inicio.grupos.is_empty() {
-        let emitida = documento(factura, emision, numero, &[], ctx.ahora)?;
-        return Ok(DecisionFactura { eventos: vec![recibida, emitida], ..Default::default() });
+        let emitida = documento(factura, emision, numero, &[], ctx.ahora);
+        return DecisionFactura { eventos: vec![recibida, emitida], ..Default::default() };
     }
     let envios = confirmar(&emision.inicio, numero, |_| true);
-    Ok(DecisionFactura { eventos: vec![recibida], envios, ..Default::default() })
+    DecisionFactura { eventos: vec![recibida], envios, ..Default::default() }
 }
 
 fn confirmada(
@@ -190,12 +182,12 @@ fn confirmada(
     grupo: u16,
     (lotes, costo_total): Confirmacion<'_>,
     ctx: &ContextoDecision<'_>,
-) -> Result<DecisionFactura, Rechazo> {
+) -> DecisionFactura {
     let (indice, guardadas) = (usize::from(grupo), &emision.progreso.confirmaciones);
     let guardada = |i: usize| guardadas.get(i).and_then(Option::as_ref);
-    let Some(numero) = emision.numero.as_ref() else { return Ok(DecisionFactura::default()) };
+    let Some(numero) = emision.numero.as_ref() else { return DecisionFactura::default() };
     if indice >= emision.inicio.grupos.len() || guardada(indice).is_some() {
-        return Ok(DecisionFactura::default());
+        return DecisionFactura::default();
     }
     let confirmacion = |i: usize| match guardada(i) {
         Some((lotes, costo)) => Some((lotes, *costo)),
@@ -204,10 +196,10 @@ fn confirmada(
     let todas: Option<Vec<Confirmacion<'_>>> = (0..emision.inicio.grupos.len()).map(confirmacion).collect();
     let Some(todas) = todas else {
         let nota = NotaSaga::ReservaConfirmada { grupo, lotes: Arc::clone(lotes), costo_total };
-        return Ok(DecisionFactura { notas: vec![nota], ..Default::default() });
+        return DecisionFactura { notas: vec![nota], ..Default::default() };
     };
-    let emitida = documento(factura, emision, numero, &todas, ctx.ahora)?;
-    Ok(DecisionFactura { eventos: vec![emitida], ..Default::default() })
+    let emitida = documento(factura, emision, numero, &todas, ctx.ahora);
+    DecisionFactura { eventos: vec![emitida], ..Default::default() }
 }
 
 /// The whole document; `confirmaciones` has one entry per group.
@@ -217,7 +209,7 @@ fn documento(
     numero: &NumeroDocumento,
     confirmaciones: &[Confirmacion<'_>],
     ahora: Instante,
-) -> Result<EventoFactura, Rechazo> {
+) -> EventoFactura {
     let inicio = &emision.inicio;
     let grupos = inicio.grupos.iter().zip(confirmaciones).enumerate().map(|(i, (grupo, (lotes, costo_total)))| GrupoEmitido {
         grupo: Arc::clone(grupo),
@@ -225,7 +217,7 @@ fn documento(
         lotes: Arc::clone(lotes),
         costo_total: *costo_total,
     });
-    Ok(EventoFactura::FacturaEmitida(Arc::new(FacturaEmitida {
+    EventoFactura::FacturaEmitida(Arc::new(FacturaEmitida {
         factura_id: factura.factura_id.clone(),
         intento: inicio.intento,
         numero: numero.clone(),
@@ -234,19 +226,14 @@ fn documento(
         cliente: Arc::clone(&inicio.cliente),
         lineas: Arc::clone(&inicio.lineas),
         totales: Arc::clone(&inicio.totales),
-        costo_ventas: costo_ventas(confirmaciones)?,
+        costo_ventas: costo_ventas(confirmaciones),
         grupos: grupos.collect(),
-    })))
+    }))
 }
 
-/// Exact sum: each partial sum is below 10^16, where 12 decimals still fit.
-fn costo_ventas(confirmaciones: &[Confirmacion<'_>]) -> Result<CostoTotal, Rechazo> {
-    let mut suma = CostoTotal::CERO;
-    for (_, costo) in confirmaciones {
-        let siguiente: Decimal = suma.valor() + costo.valor();
-        suma = CostoTotal::nuevo(siguiente).map_err(|_| {
-            Rechazo::de(Falla::new(Regla::PrecisionExcedida, "", "el costo de ventas llega a 10^16; revise los costos"))
-        })?;
-    }
-    Ok(suma)
+/// Exact sum. Below 10^16 because no Inventario is worth more than [`VALOR_MAXIMO`](crate::domain::inventario::VALOR_MAXIMO).
+fn costo_ventas(confirmaciones: &[Confirmacion<'_>]) -> CostoTotal {
+    let suma = CostoTotal::nuevo(confirmaciones.iter().map(|(_, costo)| costo.valor()).sum());
+    assert!(suma.is_ok(), "el costo de ventas llega a 10^16: un inventario vale más de lo que las entradas admiten");
+    suma.unwrap_or_default()
 }

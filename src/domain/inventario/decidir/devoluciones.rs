@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{DecisionInventario, existente, falla_de_cifras, falla_sin_inventario};
+use super::{DecisionInventario, cabe_el_valor, existente, falla_de_cifras, falla_de_valor, falla_sin_inventario};
 use crate::domain::{
     ContextoDecision, Rechazo, ResultadoPaso,
     inventario::{
-        DevolucionPedida, EventoInventario, Inventario, LoteConsumido, MAX_LOTES_POR_SALIDA, Movimiento, PoliticaRetorno, costo,
-        sumar, sumar_costo,
+        DevolucionPedida, EventoInventario, Inventario, LoteConsumido, MAX_LOTES_POR_SALIDA, Movimiento, PoliticaRetorno,
+        VALOR_MAXIMO, costo, sumar, sumar_costo,
     },
     reglas::{Falla, Regla},
     valores::{Cantidad, CostoTotal, Decimal, Id},
@@ -31,7 +31,8 @@ struct Cifras {
 /// Takes goods back. A return done before answers the same and records nothing.
 ///
 /// # Errors
-/// InventarioNoExiste; PrecisionExcedida when the stock or its value would leave their digits: the saga then stays open and is reported.
+/// InventarioNoExiste; PrecisionExcedida when the stock would leave its digits or its value [`VALOR_MAXIMO`], of which entries fill half:
+/// the saga then stays open, is reported, and goes on once enough stock has left.
 pub(super) fn devolver(
     estado: Option<&Inventario>,
     devolucion: &DevolucionPedida,
@@ -59,10 +60,10 @@ fn cifras(inventario: &Inventario, lotes: &[LoteConsumido]) -> Result<Cifras, Re
     let stock = cantidad.and_then(|c| sumar(inventario.stock, c).filter(|s| inventario.caben_las_cifras(s.valor(), c.valor())));
     let costo_total =
         lotes.iter().try_fold(CostoTotal::CERO, |suma, lote| sumar_costo(suma, costo(lote.cantidad, lote.costo_unitario)?));
-    let cabe_el_valor = costo_total.and_then(|c| sumar_costo(inventario.valor(), c)).is_some();
-    match (cantidad, stock, costo_total) {
-        (Some(cantidad), Some(stock), Some(costo_total)) if cabe_el_valor => Ok(Cifras { cantidad, costo_total, stock }),
-        _ => Err(Rechazo::de(falla_de_cifras(inventario))),
+    let (Some(cantidad), Some(stock)) = (cantidad, stock) else { return Err(Rechazo::de(falla_de_cifras(inventario))) };
+    match costo_total.filter(|c| cabe_el_valor(inventario, *c, VALOR_MAXIMO)) {
+        Some(costo_total) => Ok(Cifras { cantidad, costo_total, stock }),
+        None => Err(Rechazo::de(falla_de_valor(inventario, VALOR_MAXIMO))),
     }
 }
 

@@ -2,10 +2,12 @@
 
 use chrono::NaiveDate;
 
-use super::{DecisionInventario, cantidad_que_mueve, falla_de_cifras, falla_sin_inventario};
+use super::{DecisionInventario, cabe_el_valor, cantidad_que_mueve, falla_de_cifras, falla_de_valor, falla_sin_inventario};
 use crate::domain::{
     ContextoDecision, Rechazo,
-    inventario::{EventoInventario, Inventario, LoteConsumido, MotivoEntrada, Movimiento, Referencia, costo, sumar, sumar_costo},
+    inventario::{
+        EventoInventario, Inventario, LoteConsumido, MotivoEntrada, Movimiento, Referencia, VALOR_MAXIMO_POR_ENTRADAS, costo, sumar,
+    },
     reglas::{Falla, Regla},
     valores::{Cantidad, CostoTotal, CostoUnitario, Decimal, Id},
 };
@@ -63,16 +65,15 @@ fn costo_valido(costo: Decimal) -> Result<CostoUnitario, Falla> {
     })
 }
 
-/// Checks that the stock and its value stay within their digits: from then on no exit can exceed them.
+/// Checks that the stock stays within its digits and its value within its limit: from then on no exit can exceed them.
 fn cifras(inventario: &Inventario, cantidad: Cantidad, costo_unitario: CostoUnitario, fallas: &mut Vec<Falla>) -> Option<Cifras> {
     let stock = sumar(inventario.stock, cantidad).filter(|s| inventario.caben_las_cifras(s.valor(), cantidad.valor()));
     if stock.is_none() {
         fallas.push(falla_de_cifras(inventario));
     }
-    let costo_total = costo(cantidad, costo_unitario).filter(|c| sumar_costo(inventario.valor(), *c).is_some());
+    let costo_total = costo(cantidad, costo_unitario).filter(|c| cabe_el_valor(inventario, *c, VALOR_MAXIMO_POR_ENTRADAS));
     if costo_total.is_none() {
-        let mensaje = "el valor del inventario llegaría a 10^16 o más";
-        fallas.push(Falla::new(Regla::PrecisionExcedida, "/costo_unitario", mensaje));
+        fallas.push(falla_de_valor(inventario, VALOR_MAXIMO_POR_ENTRADAS));
     }
     Some(Cifras { cantidad, costo_unitario, costo_total: costo_total?, stock: stock? })
 }

@@ -9,11 +9,11 @@ mod salidas;
 
 pub use explicar::explicar_salida;
 
-use super::{ComandoInventario, EventoInventario, Inventario, restar};
+use super::{ComandoInventario, EventoInventario, Inventario, restar, sumar_costo};
 use crate::domain::{
     ContextoDecision, Rechazo, ResultadoPaso,
     reglas::{Falla, Regla},
-    valores::{Cantidad, Decimal, ErrorDecimal, Id},
+    valores::{Cantidad, CostoTotal, Decimal, ErrorDecimal, Id},
 };
 
 /// What a granted command records, and what it answers when it is the step of a saga.
@@ -138,6 +138,20 @@ fn falla_de_cifras(inventario: &Inventario) -> Falla {
     let stock = inventario.stock.valor().normalize();
     let mensaje = format!("con un stock de {stock}, la cantidad llevaría las existencias a más de 14 dígitos");
     Falla::new(Regla::PrecisionExcedida, "/cantidad", mensaje).con("stock", stock)
+}
+
+/// The stock would be worth `maximo` or more.
+fn falla_de_valor(inventario: &Inventario, maximo: Decimal) -> Falla {
+    let valor = inventario.valor().valor().normalize();
+    let mensaje = format!(
+        "con un valor de {valor}, el inventario llegaría a {maximo} o más; revise el costo o reparta la mercancía en otra bodega"
+    );
+    Falla::new(Regla::PrecisionExcedida, "/costo_unitario", mensaje).con("valor", valor).con("maximo", maximo)
+}
+
+/// Whether the stock stays below `maximo` with goods of this cost.
+fn cabe_el_valor(inventario: &Inventario, entra: CostoTotal, maximo: Decimal) -> bool {
+    sumar_costo(inventario.valor(), entra).is_some_and(|valor| valor.valor() < maximo)
 }
 
 /// The stock after an exit that was already found possible.

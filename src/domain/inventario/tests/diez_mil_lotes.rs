@@ -1,11 +1,7 @@
 //! What a decision costs does not grow with the lots of its Inventario: counted in lots looked at, never in time.
 
-use std::sync::Arc;
-
 use super::mesa::*;
-use crate::domain::inventario::{
-    ComandoInventario, DevolucionPedida, MotivoEntrada, MotivoSalida, PoliticaRetorno, Referencia, evolucionar, fifo::conteo,
-};
+use crate::domain::inventario::{ComandoInventario, MotivoSalida, PoliticaRetorno, evolucionar, fifo::conteo};
 
 /// As many lots of one unit, each entered after the one before; and then as many of each expiry.
 fn con_lotes(cuantos: usize) -> Mesa {
@@ -25,25 +21,13 @@ fn dar(mesa: &mut Mesa, comando: &ComandoInventario) -> usize {
     conteo::tomar()
 }
 
-fn devolver(mesa: &Mesa, movimiento: &str, politica: PoliticaRetorno) -> ComandoInventario {
-    let lotes: Arc<[_]> = mesa.inventario().simular_salida(cant("3"), dia(HOY), false).lotes.into();
-    ComandoInventario::DevolverStock(Box::new(DevolucionPedida {
-        inventario_id: clave(),
-        movimiento_id: id(movimiento),
-        motivo: MotivoEntrada::DevolucionCliente,
-        politica,
-        lotes,
-        fecha: dia(HOY),
-        referencia: Referencia { tipo: Arc::from("NOTA_CREDITO"), id: Arc::from("n1"), numero: None },
-    }))
-}
-
 /// Lots looked at by each kind of command, in turn.
 fn recorrido(cuantos: usize) -> Vec<(&'static str, usize)> {
     let mut mesa = con_lotes(cuantos);
     assert_eq!(mesa.inventario().lotes.len(), cuantos);
-    let nuevo = devolver(&mesa, "vuelve-nuevo", PoliticaRetorno::LoteNuevo);
-    let reversa = devolver(&mesa, "vuelve-reversa", PoliticaRetorno::ReversaFifo);
+    let vuelven = mesa.inventario().simular_salida(cant("3"), dia(HOY), false).lotes;
+    let nuevo = devolver("vuelve-nuevo", PoliticaRetorno::LoteNuevo, &vuelven);
+    let reversa = devolver("vuelve-reversa", PoliticaRetorno::ReversaFifo, &vuelven);
     let comandos = [
         ("reservar una", reservar("r1", "0.5")),
         ("reservar veinte", reservar("r2", "20")),

@@ -2,8 +2,13 @@
 
 use super::mesa::*;
 use crate::domain::{
-    inventario::{ComandoInventario, EventoInventario, MAX_LOTES_POR_SALIDA, MotivoSalida},
+    facturacion::factura::LINEAS_MAX,
+    inventario::{
+        ComandoInventario, EventoInventario, MAX_LOTES_POR_SALIDA, MotivoSalida, PoliticaRetorno, VALOR_MAXIMO,
+        VALOR_MAXIMO_POR_ENTRADAS,
+    },
     reglas::Regla,
+    valores::Decimal,
 };
 
 #[test]
@@ -102,13 +107,30 @@ fn una_fraccion_y_un_stock_enorme_no_caben_juntos_aunque_su_suma_quepa() {
     assert_eq!(mesa.stock(), dec("9999999999999.9"));
 }
 
+/// An invoice may take everything of 500 inventories, and past its number it cannot be refused: their values together must stay below 10^16.
 #[test]
-fn el_valor_del_inventario_queda_por_debajo_de_diez_a_la_dieciseis() {
+fn las_entradas_llevan_el_valor_del_inventario_hasta_la_mitad_de_su_limite() {
     let mut mesa = Mesa::creada();
-    mesa.entra("99999999", "99999999.999999", 1);
-    assert_eq!(mesa.reglas(&entrada("1", "99999999999999", 1, None)).len(), 1);
+    mesa.entra("9999999", "1000000", 1);
+    assert_eq!(mesa.reglas(&entrada("1", "1000000", 1, None)), [Regla::PrecisionExcedida]);
     assert_eq!(mesa.reglas(&entrada("99999999999999", "99999999999999", 1, None)).len(), 2);
-    assert_eq!(mesa.inventario().valor(), costo_total("9999999899999900.000001"));
+    mesa.entra("1", "999999.999999", 1);
+    assert_eq!(mesa.inventario().valor(), costo_total("9999999999999.999999"));
+    assert!(VALOR_MAXIMO * Decimal::from(LINEAS_MAX) <= dec("10000000000000000"));
+    assert_eq!(VALOR_MAXIMO_POR_ENTRADAS, dec("10000000000000"));
+}
+
+/// Sold, bought again up to the limit, and then returned: the return cannot be refused, its note has its number.
+#[test]
+fn una_devolucion_cabe_aunque_las_entradas_ya_no_quepan() {
+    let mut mesa = Mesa::creada();
+    mesa.entra("9999999", "1000000", 1);
+    let vendidos = mesa.vende("r", "9999999").reduccion().lotes.clone();
+    mesa.entra("9999999", "1000000", 2);
+    assert_eq!(mesa.reglas(&entrada("1", "1000000", 1, None)), [Regla::PrecisionExcedida]);
+    mesa.hacer(&devolver("n", PoliticaRetorno::LoteNuevo, &vendidos)).expect("la devolución cabe");
+    assert_eq!(mesa.inventario().valor(), costo_total("19999998000000"));
+    assert_eq!(mesa.reglas(&devolver("n2", PoliticaRetorno::LoteNuevo, &vendidos)), [Regla::PrecisionExcedida]);
 }
 
 #[test]

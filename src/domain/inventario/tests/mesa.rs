@@ -15,7 +15,8 @@ use crate::domain::{
     },
     emisor::{Emisor, ModoRedondeo, NivelRedondeo, PoliticaRedondeo, Regimen},
     inventario::{
-        ComandoInventario, EventoInventario, Inventario, MotivoEntrada, MotivoSalida, Movimiento, Referencia, decidir, evolucionar,
+        ComandoInventario, DevolucionPedida, EventoInventario, Inventario, LoteConsumido, MotivoEntrada, MotivoSalida, Movimiento,
+        PoliticaRetorno, Referencia, decidir, evolucionar,
     },
     numeracion::TipoDocumento,
     reglas::Regla,
@@ -236,6 +237,19 @@ impl Mesa {
         self.hacer(&reservar(reserva_id, cantidad)).unwrap();
         self.hacer(&confirmar(reserva_id)).unwrap()
     }
+}
+
+/// Goods of a note that come back on `HOY`.
+pub fn devolver(movimiento: &str, politica: PoliticaRetorno, lotes: &[LoteConsumido]) -> ComandoInventario {
+    ComandoInventario::DevolverStock(Box::new(DevolucionPedida {
+        inventario_id: clave(),
+        movimiento_id: id(movimiento),
+        motivo: MotivoEntrada::DevolucionCliente,
+        politica,
+        lotes: lotes.into(),
+        fecha: dia(HOY),
+        referencia: Referencia { tipo: Arc::from("NOTA_CREDITO"), id: Arc::from("n1"), numero: None },
+    }))
 }
 
 pub fn crear(stock_minimo: Option<&str>) -> ComandoInventario {

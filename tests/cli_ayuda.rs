@@ -4,7 +4,7 @@ mod cli_comun;
 
 use cli_comun::{carpeta, correr, json, texto_de_error};
 
-const ORDENES: [&str; 22] = [
+const ORDENES: [&str; 23] = [
     "demo",
     "servir",
     "importar",
@@ -27,6 +27,7 @@ const ORDENES: [&str; 22] = [
     "esquemas",
     "tablas",
     "proyecciones",
+    "auditoria",
 ];
 /// Words that the argument parser says by itself and must not be seen.
 const INGLES: [&str; 9] =

@@ -84,7 +84,7 @@ macro_rules! objetivos {
     };
 }
 
-objetivos! { cable comandos configuracion cursores filas importacion peticiones recuperacion registro valores }
+objetivos! { cable comandos configuracion cursores filas importacion peticiones recuperacion registro sellos valores }
 
 /// The mutator is a function of its seed and reaches all kinds of change: without that the tests above would run less than they say.
 #[test]

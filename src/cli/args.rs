@@ -85,6 +85,8 @@ pub enum Orden {
     Tablas(TablasArgs),
     /// Lista, reconstruye o compara con el registro las tablas de consulta
     Proyecciones(ProyeccionesArgs),
+    /// Verifica, exporta o sella la auditoría, y crea su clave
+    Auditoria(super::auditoria::args::AuditoriaArgs),
     /// Registra, compara o muestra los esquemas Avro en el registro de esquemas
     Esquemas(EsquemasArgs),
     /// Muestra la configuración

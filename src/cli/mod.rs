@@ -2,6 +2,7 @@
 
 mod acceso;
 mod args;
+mod auditoria;
 pub mod banco;
 mod bitacora;
 mod borrador;
@@ -114,6 +115,7 @@ fn ejecutar(cli: Cli, salida: Salida) -> Result<(), Fallo> {
         Orden::Dlq(args) => dlq::ejecutar(&con(Vec::new())?, &args.accion),
         Orden::Tablas(args) => tablas::ejecutar(&con(Vec::new())?, args.accion),
         Orden::Proyecciones(args) => proyecciones::ejecutar(&con(Vec::new())?, &args.accion),
+        Orden::Auditoria(args) => auditoria::ejecutar(&con(Vec::new())?, &args.accion),
         Orden::Esquemas(args) => esquemas::ejecutar(&con(Vec::new())?, args.accion),
         Orden::Banco(args) => banco::ejecutar(&con(Vec::new())?, &args),
         Orden::Sim(args) => sim::ejecutar(&args, salida),

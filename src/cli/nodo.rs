@@ -65,6 +65,11 @@ pub fn fallo(error: &NodeError) -> Fallo {
             "no se puede atender en esa dirección",
             "Elija otra: --direccion 127.0.0.1:PUERTO, o --set servidor.direccion=127.0.0.1:PUERTO.",
         ),
+        NodeError::Claves { .. } => (
+            Clase::Uso,
+            "no se pueden usar las claves de la auditoría",
+            "Cree una con factumarket auditoria clave crear, o indique las suyas: auditoria.clave_archivo, auditoria.publicas_archivo.",
+        ),
         NodeError::Almacen(_) => (
             Clase::Servicio,
             "no se puede leer lo guardado",

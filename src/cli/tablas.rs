@@ -41,13 +41,14 @@ mod base {
         cli::nodo,
         config::AjustesTablas,
         node,
-        projections::PROYECCIONES,
+        projections::{PROYECCIONES, auditoria::TABLAS_DE_CADENA},
         tables::{Table, TablesError, cql::Difference},
     };
 
     pub(super) fn ejecutar(contexto: &Contexto, ajustes: &AjustesTablas, accion: TablasAccion) -> Result<(), Fallo> {
         let tablas = node::tablas_de_la_base(ajustes, false).map_err(|e| nodo::fallo(&e))?;
-        let todas: Vec<&'static Table> = PROYECCIONES.iter().flat_map(|spec| spec.tables.iter().copied()).collect();
+        let de_proyecciones = PROYECCIONES.iter().flat_map(|spec| spec.tables);
+        let todas: Vec<&'static Table> = de_proyecciones.chain(TABLAS_DE_CADENA).copied().collect();
         let diferencias = tablas.differences(&todas).map_err(|e| fallo(&e))?;
         let cambiadas: Vec<&Difference> = diferencias.iter().filter(|d| matches!(d, Difference::Changed { .. })).collect();
         match accion {

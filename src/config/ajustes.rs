@@ -168,6 +168,33 @@ pub const AJUSTES: &[Ajuste] = &[
         "Qué consultas de la API se anotan en la auditoría; «muestra» es una de cada cien.",
     ),
     ajuste(
+        "auditoria.sellar",
+        Tipo::Booleano,
+        "true",
+        "Encadena y sella la auditoría en el proceso que alimenta las proyecciones.",
+    ),
+    ajuste(
+        "auditoria.clave_archivo",
+        Tipo::Texto { min: 0, max: 1_000 },
+        "",
+        "Archivo de la clave que firma los sellos («factumarket auditoria clave crear»); nunca va en la configuración. Vacío crea y usa la de la carpeta de \
+         datos si el registro está en ella, y en Kafka no firma.",
+    ),
+    ajuste(
+        "auditoria.publicas_archivo",
+        Tipo::Texto { min: 0, max: 1_000 },
+        "",
+        "Archivo de las claves públicas en que se confía, la más vieja primero; vacío es el de la clave, con .pub al final.",
+    ),
+    entero(
+        "auditoria.hojas_por_sello",
+        1,
+        1_000_000,
+        "1000",
+        "Registros de una partición entre un sello y el siguiente, como máximo.",
+    ),
+    entero("auditoria.segundos_por_sello", 1, 86_400, "60", "Segundos que un registro espera su sello, como máximo."),
+    ajuste(
         "registro.tipo",
         Tipo::Opcion(&["embebido", "kafka"]),
         "embebido",

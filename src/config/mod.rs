@@ -22,8 +22,8 @@ pub use errores::{ErroresConfiguracion, Problema};
 pub use guia::pagina;
 pub use tipado::{
     AjustesAuditoria, AjustesBitacora, AjustesEsquemas, AjustesKafka, AjustesMotor, AjustesProyecciones, AjustesRegistro,
-    AjustesServidor, AjustesTablas, Configuracion, ConsistenciaTablas, ConsultasAuditadas, FormatoBitacora, SeguridadKafka,
-    TipoRegistro,
+    AjustesSellos, AjustesServidor, AjustesTablas, Configuracion, ConsistenciaTablas, ConsultasAuditadas, FormatoBitacora,
+    SeguridadKafka, TipoRegistro,
 };
 pub use valores::Valor;
 

@@ -50,6 +50,19 @@ pub enum ConsultasAuditadas {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AjustesAuditoria {
     pub consultas: ConsultasAuditadas,
+    pub sellos: AjustesSellos,
+}
+
+/// How the audit is sealed. Files are not read here; `None` is the data folder's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AjustesSellos {
+    pub activos: bool,
+    pub clave_archivo: Option<PathBuf>,
+    pub publicas_archivo: Option<PathBuf>,
+    /// Leaves between two seals, at most. From 1.
+    pub hojas: u64,
+    /// Longest that a leaf waits for its seal.
+    pub plazo: Duration,
 }
 
 /// Where the log is.
@@ -203,6 +216,13 @@ impl Configuracion {
                     "muestra" => ConsultasAuditadas::Muestra,
                     "ninguna" => ConsultasAuditadas::Ninguna,
                     _ => ConsultasAuditadas::Todas,
+                },
+                sellos: AjustesSellos {
+                    activos: tabla.booleano("auditoria.sellar"),
+                    clave_archivo: tabla.archivo("auditoria.clave_archivo"),
+                    publicas_archivo: tabla.archivo("auditoria.publicas_archivo"),
+                    hojas: tabla.natural("auditoria.hojas_por_sello"),
+                    plazo: Duration::from_secs(tabla.natural("auditoria.segundos_por_sello")),
                 },
             },
             registro: AjustesRegistro {
@@ -453,6 +473,11 @@ impl<'a> Tabla<'a> {
 
     fn booleano(&self, nombre: &str) -> bool {
         matches!(self.buscar(nombre).valor, Valor::Booleano(true))
+    }
+
+    /// A file that may be left out.
+    fn archivo(&self, nombre: &str) -> Option<PathBuf> {
+        Some(self.texto(nombre)).filter(|ruta| !ruta.is_empty()).map(PathBuf::from)
     }
 
     fn texto(&self, nombre: &str) -> &'a str {

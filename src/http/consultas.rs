@@ -235,6 +235,16 @@ pub async fn auditoria_factura(p: &Peticion) -> Respondido {
     listar(p, Lista::AuditoriaDeFactura(p.id(0)?)).await
 }
 
+/// Of each record of an invoice, the proof that it is under a seal.
+pub async fn prueba_factura(p: &Peticion) -> Respondido {
+    listar(p, Lista::PruebaDeFactura(p.id(0)?)).await
+}
+
+/// The last seal of each source partition.
+pub async fn sellos(p: &Peticion) -> Respondido {
+    listar(p, Lista::Sellos).await
+}
+
 pub async fn auditoria(p: &Peticion) -> Respondido {
     let correlation_id = parametro_id(p, "correlation_id")?;
     let mut errores = Vec::new();

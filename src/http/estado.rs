@@ -96,6 +96,9 @@ pub trait QueryAudit: Send + Sync + 'static {
 /// Runs the verification of the whole log and gives its report; blocks for as long as it takes.
 pub type Verificacion = Arc<dyn Fn(bool) -> Result<Value, String> + Send + Sync>;
 
+/// Runs the verification of the audit's seals and gives its report; blocks for as long as it takes.
+pub type VerificacionDeSellos = Arc<dyn Fn() -> Result<Value, String> + Send + Sync>;
+
 /// What the node hands over.
 pub struct Partes {
     pub gateway: Arc<dyn Gateway>,
@@ -109,6 +112,7 @@ pub struct Partes {
     pub log: Option<Arc<dyn Log>>,
     pub auditoria: Option<Arc<dyn QueryAudit>>,
     pub verificacion: Option<Verificacion>,
+    pub verificacion_de_sellos: Option<VerificacionDeSellos>,
     pub dlq: Option<Arc<dyn CartasMuertas>>,
 }
 

@@ -78,6 +78,10 @@ pub enum Lista {
         fechas: (NaiveDate, NaiveDate),
     },
     AuditoriaDeFactura(Id),
+    /// The same records, each with the proof that it is under a seal.
+    PruebaDeFactura(Id),
+    /// The last seal of each source partition: all of them in one page.
+    Sellos,
     Auditoria {
         correlation_id: Option<Id>,
         desde: Option<Instante>,

@@ -23,5 +23,5 @@ mod sugerencia;
 pub mod token;
 
 pub use dlq::{CartasMuertas, ErrorDlq, OrdenDlq};
-pub use estado::{AppState, Consulta, Health, Opciones, Partes, QueryAudit, Salud, Verificacion};
+pub use estado::{AppState, Consulta, Health, Opciones, Partes, QueryAudit, Salud, Verificacion, VerificacionDeSellos};
 pub use servidor::{router, serve};

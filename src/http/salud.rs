@@ -92,6 +92,20 @@ pub async fn verificacion(p: &Peticion) -> Respondido {
         Some("true") => true,
         Some(_) => return Err(Problema::parametro("quieto", "ParametroInvalido", "se espera true o false")),
     };
+    una_a_la_vez(p, move || verificar(quieto)).await
+}
+
+/// Chains the whole log again and checks the audit's seals; it takes turns with the other verification.
+pub async fn verificacion_de_sellos(p: &Peticion) -> Respondido {
+    let Some(verificar) = p.estado.partes.verificacion_de_sellos.clone() else {
+        let detalle =
+            "este proceso no sella la auditoría: pregunte al que alimenta las proyecciones, o use la orden auditoria verificar";
+        return Err(Problema::new(StatusCode::NOT_FOUND, "VerificacionNoDisponible", "Verificación no disponible", detalle));
+    };
+    una_a_la_vez(p, move || verificar()).await
+}
+
+async fn una_a_la_vez(p: &Peticion, verificar: impl FnOnce() -> Result<Value, String> + Send + 'static) -> Respondido {
     let Ok(turno) = Arc::clone(&p.estado.verificando).try_acquire_owned() else {
         let detalle = "ya hay una verificación en marcha; espere a que termine";
         let ocupada = Problema::new(StatusCode::TOO_MANY_REQUESTS, "VerificacionEnMarcha", "Verificación en marcha", detalle);
@@ -99,7 +113,7 @@ pub async fn verificacion(p: &Peticion) -> Respondido {
     };
     let informe: Result<Value, String> = tokio::task::spawn_blocking(move || {
         let _turno = turno;
-        verificar(quieto)
+        verificar()
     })
     .await
     .unwrap_or_else(|error| Err(error.to_string()));

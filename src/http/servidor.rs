@@ -251,7 +251,7 @@ async fn manejar(ruta: &'static Ruta, estado: Arc<AppState>, partes: PartesRuta,
 fn anotar_consulta(peticion: &Peticion, nombre: &'static str) {
     let Some(auditoria) = &peticion.estado.partes.auditoria else { return };
     let factura_id = match nombre {
-        "facturas.obtener" | "auditoria.factura" => peticion.id(0).ok(),
+        "facturas.obtener" | "auditoria.factura" | "auditoria.prueba" => peticion.id(0).ok(),
         _ => None,
     };
     let parametros: Vec<_> = peticion.partes.iter().chain(&peticion.consulta).cloned().collect();

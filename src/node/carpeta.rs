@@ -183,13 +183,16 @@ impl Drop for Carpeta {
 /// # Errors
 /// When it cannot be read.
 pub fn inspeccionar(raiz: &Path) -> io::Result<EstadoCarpeta> {
-    match leer_corto(&raiz.join(ARCHIVO_VERSION))? {
-        Some(marca) if version(&marca) != VERSION_CARPETA => return Ok(EstadoCarpeta::OtraVersion(version(&marca))),
+    let marca = leer_corto(&raiz.join(ARCHIVO_VERSION))?;
+    match &marca {
+        Some(marca) if version(marca) != VERSION_CARPETA => return Ok(EstadoCarpeta::OtraVersion(version(marca))),
         None if !vacia(raiz)? => return Ok(EstadoCarpeta::Ajena),
         _ => {}
     }
     let candado = match File::options().read(true).open(raiz.join(ARCHIVO_CANDADO)) {
         Ok(candado) => candado,
+        // A restored folder: the lock is no part of a backup.
+        Err(e) if e.kind() == ErrorKind::NotFound && marca.is_some() => return Ok(EstadoCarpeta::Libre),
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(EstadoCarpeta::Nueva),
         Err(e) => return Err(e),
     };

@@ -22,6 +22,9 @@ pub enum NodeError {
     /// Roles that cannot work.
     #[error("{0}")]
     Papeles(String),
+    /// A file of the audit's keys.
+    #[error("{archivo}: {causa}")]
+    Claves { archivo: PathBuf, causa: String },
     /// Log, tables or schemas do not open.
     #[error("{0}")]
     Almacen(String),

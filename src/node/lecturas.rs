@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::runtime::Handle;
 
+use super::sellos::Pruebas;
 use crate::{
     domain::{TipoAgregado, valores::Id},
     http::lecturas::{ErrorLectura, Lecturas, Lista, Pagina, PaginaLeida, Recurso},
@@ -17,6 +18,25 @@ use crate::{
 pub struct LecturasDeProyecciones {
     pub consultas: Consultas,
     pub runtime: Handle,
+    /// `None`: this process has no chain of the audit.
+    pub pruebas: Option<Pruebas>,
+}
+
+impl LecturasDeProyecciones {
+    fn pruebas(&self) -> Result<&Pruebas, ErrorLectura> {
+        let que = "este proceso no tiene la cadena de la auditoría: ponga auditoria.sellar, y en Kafka auditoria.clave_archivo";
+        self.pruebas.as_ref().ok_or_else(|| ErrorLectura::Tablas(TablesError::Storage(que.to_owned())))
+    }
+
+    /// Each record of an invoice with its proof.
+    fn prueba_de_factura(&self, id: &Id, pagina: &projections::Pagina) -> Result<PaginaLeida, ErrorLectura> {
+        let pruebas = self.pruebas()?;
+        let (lugares, despues, tiene_mas) = self.consultas.lugares_de_auditoria(id, pagina).map_err(error)?;
+        let una = |lugar| pruebas.una(lugar).map_err(|e| ErrorLectura::Ilegible(e.to_string()));
+        // What the chain has not come to yet has no proof, and is not shown as if it had.
+        let items = lugares.into_iter().map(una).filter(|p| !matches!(p, Ok(Value::Null))).collect::<Result<_, _>>()?;
+        Ok(PaginaLeida { items, despues, tiene_mas })
+    }
 }
 
 impl Lecturas for LecturasDeProyecciones {
@@ -70,6 +90,11 @@ impl Lecturas for LecturasDeProyecciones {
             Lista::NotasDeFactura(id) => consultas.notas_de_factura(id, &pagina),
             Lista::Notas { fechas } => consultas.notas(*fechas, &pagina),
             Lista::AuditoriaDeFactura(id) => consultas.auditoria_de_factura(id, &pagina),
+            Lista::PruebaDeFactura(id) => return self.prueba_de_factura(id, &pagina),
+            Lista::Sellos => {
+                let items = self.pruebas()?.sellos().map_err(|e| ErrorLectura::Ilegible(e.to_string()))?;
+                return Ok(PaginaLeida { items, despues: None, tiene_mas: false });
+            }
             Lista::Auditoria { correlation_id, desde, hasta } => {
                 consultas.auditoria(correlation_id.as_ref(), *desde, *hasta, &pagina)
             }

@@ -14,6 +14,7 @@ mod proyecciones;
 mod registro;
 mod retraso;
 mod salud;
+pub mod sellos;
 mod siembra;
 mod start;
 mod supervisor;

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use super::Papeles;
 use crate::{
-    config::{AjustesEsquemas, AjustesKafka, AjustesTablas, Configuracion, ConsultasAuditadas, TipoRegistro},
+    config::{AjustesEsquemas, AjustesKafka, AjustesSellos, AjustesTablas, Configuracion, ConsultasAuditadas, TipoRegistro},
     domain::emisor::Emisor,
     engine::ports::{Clock, Ids, SystemClock, SystemIds},
     http,
@@ -28,6 +28,8 @@ pub struct NodeOptions {
     pub tablas: Option<AjustesTablas>,
     pub hilos_proyecciones: usize,
     pub consultas_auditadas: ConsultasAuditadas,
+    /// How the audit is sealed, by the process that feeds the tables.
+    pub sellos: AjustesSellos,
     /// Name of this node, on its log.
     pub nodo: String,
     /// Where the log is; `None`: in the folder.
@@ -72,6 +74,7 @@ impl NodeOptions {
             tablas: configuracion.tablas.clone(),
             hilos_proyecciones: configuracion.proyecciones.hilos,
             consultas_auditadas: configuracion.auditoria.consultas,
+            sellos: configuracion.auditoria.sellos.clone(),
             nodo: configuracion.motor.nodo.clone(),
             kafka: (configuracion.registro.tipo == TipoRegistro::Kafka).then(|| configuracion.kafka.clone()),
             esquemas: configuracion.esquemas.clone(),

@@ -23,12 +23,14 @@ use super::{
     registro,
     retraso::Medidor,
     salud::SaludDelNodo,
+    sellos::{self, Claves, Pruebas, Sellador, TABLAS},
     siembra,
     supervisor::{HttpTask, NodeSupervisor, Parts},
     tablas,
     verificacion::Verificador,
 };
 use crate::{
+    audit::cadena::Almacen,
     contracts::Codec,
     engine::{
         Engine, EngineOptions,
@@ -39,8 +41,8 @@ use crate::{
         store::{StateStore, StoreError},
     },
     http::{self, AppState, Partes, lecturas::Lecturas},
-    log::{Log, Topic},
-    projections::{Consultas, DelRegistro, Progress, ProjectionRunner, RunnerOptions, runner},
+    log::{Log, Topic, TopicPartition},
+    projections::{Consultas, DelRegistro, Progress, ProjectionRunner, RunnerOptions, auditoria::TABLAS_DE_CADENA, runner},
     tables::{
         Tables,
         kv::{KvError, KvStore},
@@ -67,6 +69,10 @@ pub(super) fn start(options: NodeOptions) -> Result<Node, NodeError> {
     // The log first: it knows whether the folder is its own.
     let log = registro::open_log(&carpeta, &options)?;
     let (codec, vigia) = esquemas::abrir(&carpeta, &options, &registry)?;
+    let claves = match has_tables(&options) && options.sellos.activos {
+        true => sellos::claves(&options, || hay_sellos(&*log))?,
+        false => None,
+    };
     let fresh = !siembra::sembrado(&*log).map_err(almacen)?;
     let runtime = runtime()?;
     let emisor = Arc::new(options.emisor.clone());
@@ -111,6 +117,7 @@ pub(super) fn start(options: NodeOptions) -> Result<Node, NodeError> {
         http: None,
         runner: None,
         audit: None,
+        sellador: None,
         log: Arc::clone(&log),
         clock: Arc::clone(&options.clock),
     };
@@ -145,6 +152,7 @@ pub(super) fn start(options: NodeOptions) -> Result<Node, NodeError> {
             log: Some(Arc::clone(&log)),
             auditoria: Some(Arc::clone(&audit) as Arc<dyn http::QueryAudit>),
             verificacion: Some(verificador.puerta()),
+            verificacion_de_sellos: claves.as_ref().map(|claves| verificacion_de_sellos(&log, &codec, claves, &known_tables)),
             dlq: Some(Arc::clone(&cartas_muertas) as Arc<dyn http::CartasMuertas>),
         };
         let state = AppState::new(partes).map_err(interno)?;
@@ -170,11 +178,20 @@ pub(super) fn start(options: NodeOptions) -> Result<Node, NodeError> {
         // Only this start sets it.
         let _ = known_tables.set(Arc::clone(&tables));
     }
+    let pruebas = claves.as_ref().map(|claves| pruebas(&log, &codec, claves, &tables));
     let (runner, consultas) = open_reads(&options, tables, &log, &codec)?;
     parts.runner = runner;
+    if let (Some(claves), Some(pruebas)) = (&claves, &pruebas) {
+        pruebas.almacen.tablas.declare(TABLAS_DE_CADENA).map_err(almacen)?;
+        if has_sinks(&options) {
+            let medios = sellos::medios(&options, &log, &codec, claves, pruebas.almacen.clone());
+            let metricas = sellos::Metricas::new(&registry).map_err(interno)?;
+            parts.sellador = Some(Sellador::empezar(medios, metricas).map_err(interno)?);
+        }
+    }
     let progress = Arc::clone(consultas.progress());
     let lecturas: Arc<dyn Lecturas> = if has_tables(&options) {
-        Arc::new(LecturasDeProyecciones { consultas: consultas.clone(), runtime: runtime.handle().clone() })
+        Arc::new(LecturasDeProyecciones { consultas: consultas.clone(), runtime: runtime.handle().clone(), pruebas })
     } else {
         Arc::new(SinConsultas)
     };
@@ -202,6 +219,36 @@ pub(super) fn start(options: NodeOptions) -> Result<Node, NodeError> {
         cartas_muertas,
         _vigia: vigia,
         carpeta: Some(carpeta),
+    })
+}
+
+/// Whether the log has seals of the audit. One that does not answer may have some.
+fn hay_sellos(log: &dyn Log) -> bool {
+    let particiones: Vec<_> =
+        (0..log.partitions(Topic::AuditoriaSellos)).map(|n| TopicPartition::new(Topic::AuditoriaSellos, n)).collect();
+    log.stable_ends(&particiones).map_or(true, |fines| fines.into_iter().any(|fin| fin > 0))
+}
+
+fn pruebas(log: &Arc<dyn Log>, codec: &Arc<Codec>, claves: &Claves, tables: &Arc<dyn Tables>) -> Pruebas {
+    Pruebas {
+        log: Arc::clone(log),
+        codec: Arc::clone(codec),
+        almacen: Almacen { tablas: Arc::clone(tables), nombres: TABLAS },
+        llavero: claves.llavero.clone(),
+    }
+}
+
+/// The door that the API opens to the verification of the seals, once the tables are there.
+fn verificacion_de_sellos(
+    log: &Arc<dyn Log>,
+    codec: &Arc<Codec>,
+    claves: &Claves,
+    known_tables: &Arc<OnceLock<Arc<dyn Tables>>>,
+) -> http::VerificacionDeSellos {
+    let (log, codec, claves, tables) = (Arc::clone(log), Arc::clone(codec), claves.clone(), Arc::clone(known_tables));
+    Arc::new(move || {
+        let tables = tables.get().ok_or("este proceso no alimenta las tablas de la auditoría, o todavía se están abriendo")?;
+        pruebas(&log, &codec, &claves, tables).verificar().map_err(|e| e.to_string())
     })
 }
 

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use tokio::{sync::watch, task::JoinHandle};
 
-use super::auditoria::AuditoriaDeConsultas;
+use super::{auditoria::AuditoriaDeConsultas, sellos::Sellador};
 use crate::{
     engine::{Engine, ports::Clock},
     log::Log,
@@ -17,6 +17,8 @@ const RETENTION_EVERY: Duration = Duration::from_secs(300);
 
 /// How long the queries in the queue may take to be written when the node stops.
 const AUDIT_PATIENCE: Duration = Duration::from_secs(1);
+/// How long the last records may take to be chained and sealed.
+const SEALS_PATIENCE: Duration = Duration::from_secs(3);
 /// How long sinks may take to end the batch in hand.
 const SINKS_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -39,6 +41,7 @@ pub struct Parts {
     pub http: Option<HttpTask>,
     pub runner: Option<ProjectionRunner>,
     pub audit: Option<Arc<AuditoriaDeConsultas>>,
+    pub sellador: Option<Sellador>,
     pub log: Arc<dyn Log>,
     pub clock: Arc<dyn Clock>,
 }
@@ -95,6 +98,12 @@ async fn stop(parts: &mut Parts, retire: bool) -> Result<(), String> {
         Some(engine) => engine.stop(retire).await.map_err(|e| e.to_string()),
         None => Ok(()),
     };
+    if let Some(sellador) = parts.sellador.take() {
+        let closing = tokio::task::spawn_blocking(move || sellador.cerrar());
+        if tokio::time::timeout(SEALS_PATIENCE, closing).await.is_err() {
+            tracing::warn!(evento = "sellos_sin_cerrar", "queda auditoría sin sellar hasta el próximo inicio");
+        }
+    }
     if let Some(runner) = parts.runner.take() {
         // A sink that waits for an absent log holds nothing: it is fed again from its position.
         if tokio::time::timeout(SINKS_PATIENCE, runner.stop()).await.is_err() {

@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 use super::{NodeError, start::almacen};
 use crate::{
     config::AjustesTablas,
-    projections::runner,
+    projections::{auditoria::TABLAS_DE_CADENA, runner},
     tables::{
         Tables,
         embedded::{EmbeddedTables, EmbeddedTablesOptions},
@@ -21,7 +21,8 @@ pub(super) fn abrir(carpeta: &Path, ajustes: Option<&AjustesTablas>) -> Result<A
 }
 
 fn en_carpeta(carpeta: &Path) -> Result<Arc<dyn Tables>, NodeError> {
-    let expected = runner::PROYECCIONES.iter().flat_map(|spec| spec.tables.iter().copied()).collect();
+    let of_projections = runner::PROYECCIONES.iter().flat_map(|spec| spec.tables);
+    let expected = of_projections.chain(TABLAS_DE_CADENA).copied().collect();
     let options = EmbeddedTablesOptions { expected, ..EmbeddedTablesOptions::default() };
     Ok(EmbeddedTables::open(carpeta, options).map_err(almacen)?)
 }

@@ -4,13 +4,14 @@ use std::{fs, path::PathBuf};
 
 use bytes::Bytes;
 use factumarket::{
+    audit::cadena::{Cadena, Escritor, Hoja, Sello, SelloFirmado, hoja},
     contracts::Registro,
     domain::valores::{Id, Instante},
     engine::store::{AggregateRow, MemoryOutcome, MemoryRow, Origin, Payload, Positions, encode_positions},
     log::{Topic, TopicPartition},
 };
 
-use crate::cuerpos::{cable, cursores, registro};
+use crate::cuerpos::{cable, cursores, registro, sellos};
 
 /// Target, name of the file, bytes.
 pub type Semilla = (&'static str, String, Vec<u8>);
@@ -134,6 +135,7 @@ pub fn todas() -> Vec<Semilla> {
     todas.extend(cursores::lugares().into_iter().enumerate().map(|(n, lugar)| ("cursores", format!("semilla-{n:02}"), lugar)));
     todas.extend(con_byte("filas", filas()));
     todas.extend(con_byte("registro", registro::semillas()));
+    todas.extend(con_byte("sellos", auditoria()));
     todas.extend(con_byte("recuperacion", recuperaciones()));
     todas
 }
@@ -179,6 +181,37 @@ fn filas() -> Vec<(u8, Vec<u8>)> {
         (6, b"\x01\x01\x01\x02ab\x02\x0e\x03\x02\xf6\x01\x04\x80\x80\x5a\x05\x10\x07\x08\x03xyz".to_vec()),
         (6, b"\x07\x00".to_vec()),
     ]
+}
+
+/// Keys, a note, a seal, lines and a whole file of the audit.
+fn auditoria() -> Vec<(u8, Vec<u8>)> {
+    let clave = sellos::clave();
+    let particion = TopicPartition::new(Topic::Auditoria, 3);
+    let (mut cadena, mut archivo) = (Cadena::nueva(particion), Vec::new());
+    let mut escritor = Escritor::nuevo(&mut archivo, clave.nombre()).unwrap();
+    escritor.particion(particion).unwrap();
+    let valor = b"valor";
+    let id = uuid::Uuid::from_u128(0x0193_0000_0000_7000_8000_0000_0000_0001);
+    let ocurrido_en = Instante(1_795_435_200_000_000);
+    for (version, evento_id) in [(1, Some(id)), (0, None)] {
+        let hoja = Hoja { evento_id, tipo: "ComandoRechazado", version, ocurrido_en, datos: hoja::de_datos(valor) };
+        let eslabon = cadena.agregar(&hoja);
+        escritor.hoja(&hoja, &eslabon, Some(valor)).unwrap();
+    }
+    let sello = Sello::de(&cadena, clave.nombre(), 2, &Sello::sin_anterior(particion));
+    let firmado = SelloFirmado::firmar(sello, &clave);
+    escritor.sello(&firmado.nota).unwrap();
+    escritor.terminar().unwrap();
+    let lineas = archivo.split(|b| *b == b'\n').filter(|l| !l.is_empty()).map(|l| (3, l.to_vec()));
+    let mut todas = vec![
+        (0, clave.publica().to_string().into_bytes()),
+        (0, clave.secreta().into_bytes()),
+        (1, firmado.nota.clone().into_bytes()),
+        (2, firmado.sello.texto().into_bytes()),
+        (4, archivo.clone()),
+    ];
+    todas.extend(lineas);
+    todas
 }
 
 /// Changes of one file each, of all kinds; the first byte is the operation of the first change.

@@ -238,6 +238,7 @@ pub fn borde_con(ajustes: Ajustes) -> Borde {
         log: None,
         auditoria: Some(auditoria.clone()),
         verificacion: ajustes.verificacion,
+        verificacion_de_sellos: None,
         dlq: None,
     })
     .expect("métricas nuevas");

@@ -1,6 +1,6 @@
 //! I10: the audit's read model has each event, refusal and query of the log once, and nothing else.
 //!
-//! The chain of hashes over these records is another matter (issue 7): it will be verified here, over the same records, beside the rows.
+//! The chain of hashes over these records is another matter: `audit::cadena::en_linea` verifies it, over the same records, beside its own tables.
 
 use hashbrown::HashMap;
 use xxhash_rust::xxh3::Xxh3;

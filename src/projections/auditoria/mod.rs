@@ -4,10 +4,12 @@
 //! subject: the invoice that it concerns, or else its aggregate. The row by correlation id says which histories a flow wrote to;
 //! a row by time, which stretch of the log holds the records of a tenth of a second.
 
+mod cadena;
 mod fold;
 mod referencias;
 mod registro;
 
+pub use cadena::{AUDITORIA_AZULEJOS, AUDITORIA_CADENAS, AUDITORIA_SELLOS, TABLAS_DE_CADENA};
 pub use fold::{
     AUDITORIA, AUDITORIA_HORAS, AUDITORIA_POR_CORRELACION, AUDITORIA_POR_TIEMPO, AUDITORIA_SPEC, LIBRO_HORAS, decima_de, hora_de,
     huella_de_flujo,

@@ -32,6 +32,9 @@ pub(super) struct Lugar {
     pub posicion: Position,
 }
 
+/// Places on the log, the cursor of the next page, and whether there is one.
+pub type LugaresLeidos = (Vec<(TopicPartition, Position)>, Option<String>, bool);
+
 /// A record and its place.
 pub(super) type Leido = (Lugar, Content);
 
@@ -104,6 +107,23 @@ impl Consultas {
         let leer = |row| Lugar::de_fila(row).and_then(|lugar| self.leido(lugar));
         let registros = rows.iter().map(leer).collect::<Result<_, _>>()?;
         pagina_de_auditoria(registros, limite, huella)
+    }
+
+    /// Where on the log the records of [`Consultas::auditoria_de_factura`] are, with the cursor of the next page, and whether there is one.
+    ///
+    /// # Errors
+    /// As [`Consultas::auditoria_de_factura`].
+    pub fn lugares_de_auditoria(&self, id: &Id, pagina: &Pagina) -> Result<LugaresLeidos, ConsultaError> {
+        let limite = pagina.limite()?;
+        let huella = huella("auditoria_prueba", &[id.as_str()]);
+        let despues = pagina.despues.as_deref().map(|texto| Lugar::leer(huella, texto)).transpose()?;
+        let from = desde_lugar(despues.as_ref(), None);
+        let rows = self.tables.slice(&AUDITORIA, &[id_value(id)], &from, false, limite + 1)?;
+        let mut lugares = rows.iter().map(Lugar::de_fila).collect::<Result<Vec<_>, _>>()?;
+        let tiene_mas = lugares.len() > limite;
+        lugares.truncate(limite);
+        let despues = lugares.last().filter(|_| tiene_mas).map(|lugar| lugar.escribir(huella));
+        Ok((lugares.into_iter().map(|l| (l.particion, l.posicion)).collect(), despues, tiene_mas))
     }
 
     /// Records of a flow (`correlation_id`) or, without one, of everybody, between two instants, both inclusive, in order of time.

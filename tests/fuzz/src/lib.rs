@@ -14,6 +14,7 @@ pub mod memoria;
 pub mod peticiones;
 pub mod recuperacion;
 pub mod registro;
+pub mod sellos;
 pub mod valores;
 
 /// A target: its name, which is also its corpus folder's, and its body.
@@ -48,5 +49,6 @@ pub const OBJETIVOS: &[Objetivo] = &[
     objetivo("peticiones", peticiones::cuerpo, peticiones::PALABRAS, 10_000),
     objetivo("recuperacion", recuperacion::cuerpo, &[], 400),
     objetivo("registro", registro::cuerpo, &[], 20_000),
+    objetivo("sellos", sellos::cuerpo, sellos::PALABRAS, 20_000),
     objetivo("valores", valores::cuerpo, valores::PALABRAS, 20_000),
 ];

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cli_comun::{carpeta, montar};
+use cli_comun::{carpeta, correr, montar};
 use libro_comun::{Desenlace, Libro, Orden, agente, comprobar_en_marcha, comprobar_parado, leer, resolver, sembrar};
 use nodos_comun::{Carga, Nodo};
 

@@ -39,10 +39,7 @@ impl Acceso {
     /// # Errors
     /// When the folder cannot be used.
     pub fn abrir(contexto: &Contexto) -> Result<Self, Fallo> {
-        if let Some(url) = &contexto.url {
-            return Ok(Self::Api(ClienteHttp::new(url)));
-        }
-        if let Some(url) = en_marcha(contexto) {
+        if let Some(url) = proceso(contexto) {
             return Ok(Self::Api(ClienteHttp::new(&url)));
         }
         contexto.salida.nota(format!("Nadie atiende la carpeta {}: se abre directamente.", contexto.carpeta().display()));
@@ -54,17 +51,8 @@ impl Acceso {
     /// # Errors
     /// `NoEncontrado` without a folder; else as `abrir`.
     pub fn consultar(contexto: &Contexto) -> Result<Self, Fallo> {
-        let carpeta = contexto.carpeta();
-        if contexto.url.is_none()
-            && en_marcha(contexto).is_none()
-            && matches!(node::inspeccionar(&carpeta), Ok(EstadoCarpeta::Nueva))
-        {
-            return Err(Fallo::new(
-                Clase::NoEncontrado,
-                format!("no hay datos en {}", carpeta.display()),
-                "la carpeta no existe o está vacía",
-                "Indique la carpeta con --datos, o un proceso en marcha con --url. Para empezar: factumarket demo.",
-            ));
+        if proceso(contexto).is_none() {
+            exigir_datos(contexto, DATOS_O_PROCESO)?;
         }
         let acceso = Self::abrir(contexto)?;
         if let Self::Nodo(node) = &acceso
@@ -248,12 +236,45 @@ impl Acceso {
 }
 
 /// Address of the process that uses the folder. When nobody chose a folder, a running demo is the one that is meant.
-pub fn en_marcha(contexto: &Contexto) -> Option<String> {
+fn en_marcha(contexto: &Contexto) -> Option<String> {
     let de_la_demo = contexto.carpeta_sin_elegir().then(|| PathBuf::from(CARPETA_DEMO));
     [Some(contexto.carpeta()), de_la_demo].into_iter().flatten().find_map(|carpeta| match node::inspeccionar(&carpeta) {
         Ok(EstadoCarpeta::EnUso(Some(Proceso { url, .. }))) => url,
         _ => None,
     })
+}
+
+/// Address of the process to ask: that of `--url`, or the one that uses the folder.
+pub fn proceso(contexto: &Contexto) -> Option<String> {
+    contexto.url.clone().or_else(|| en_marcha(contexto))
+}
+
+/// What to do without data, for an order that a process in course can answer too.
+pub const DATOS_O_PROCESO: &str =
+    "Indique la carpeta con --datos, o un proceso en marcha con --url. Para empezar: factumarket demo.";
+
+/// A folder that does not exist has nothing to tell, and is not made.
+///
+/// # Errors
+/// `NoEncontrado`, with what to do.
+pub fn exigir_datos(contexto: &Contexto, hacer: &str) -> Result<(), Fallo> {
+    let carpeta = contexto.carpeta();
+    if !matches!(node::inspeccionar(&carpeta), Ok(EstadoCarpeta::Nueva)) {
+        return Ok(());
+    }
+    let que = format!("no hay datos en {}", carpeta.display());
+    Err(Fallo::new(Clase::NoEncontrado, que, "la carpeta no existe o está vacía", hacer))
+}
+
+/// For an order that reads the folder itself: it has data, and no process uses it. `que` and `hacer` tell of the process.
+///
+/// # Errors
+/// `Conflicto` with a process; `NoEncontrado` without data.
+pub fn exigir_libre(contexto: &Contexto, que: &str, hacer: &str) -> Result<(), Fallo> {
+    if let Some(url) = proceso(contexto) {
+        return Err(Fallo::new(Clase::Conflicto, que, format!("los atiende el proceso de {url}"), hacer));
+    }
+    exigir_datos(contexto, "Indique la carpeta con --datos. Para empezar: factumarket demo.")
 }
 
 /// Requests to a node of this process.

@@ -49,7 +49,7 @@ enum Puerta {
 
 impl Puerta {
     fn abrir(contexto: &Contexto) -> Result<Self, Fallo> {
-        let url = contexto.url.clone().or_else(|| super::acceso::en_marcha(contexto));
+        let url = super::acceso::proceso(contexto);
         match url {
             Some(url) => Ok(Self::Api(ClienteHttp::con_plazo(&url, PLAZO))),
             None => Acceso::consultar(contexto).map(Self::Nodo),

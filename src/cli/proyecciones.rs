@@ -4,7 +4,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use super::{
-    acceso::en_marcha,
+    acceso::exigir_libre,
     args::ProyeccionesAccion,
     contexto::Contexto,
     fallo::{Clase, Fallo},
@@ -13,7 +13,7 @@ use super::{
     salida::Salida,
 };
 use crate::{
-    node::{self, EstadoCarpeta, LadoDeLectura, NodeOptions},
+    node::{LadoDeLectura, NodeOptions},
     projections::{PROYECCIONES, ProjectionSpec, comparacion::Comparacion},
 };
 
@@ -49,23 +49,11 @@ fn proyeccion(nombre: &str) -> Result<&'static ProjectionSpec, Fallo> {
 }
 
 fn abrir(contexto: &Contexto) -> Result<LadoDeLectura, Fallo> {
-    if let Some(url) = contexto.url.clone().or_else(|| en_marcha(contexto)) {
-        return Err(Fallo::new(
-            Clase::Conflicto,
-            "la orden lee la carpeta y las tablas directamente",
-            format!("las atiende el proceso de {url}"),
-            "Deténgalo y repita. En marcha, el retraso de cada proyección está en /metrics: factumarket_projection_lag_records.",
-        ));
-    }
-    let carpeta = contexto.carpeta();
-    if matches!(node::inspeccionar(&carpeta), Ok(EstadoCarpeta::Nueva)) {
-        return Err(Fallo::new(
-            Clase::NoEncontrado,
-            format!("no hay datos en {}", carpeta.display()),
-            "la carpeta no existe o está vacía",
-            "Indique la carpeta con --datos. Para empezar: factumarket demo.",
-        ));
-    }
+    exigir_libre(
+        contexto,
+        "la orden lee la carpeta y las tablas directamente",
+        "Deténgalo y repita. En marcha, el retraso de cada proyección está en /metrics: factumarket_projection_lag_records.",
+    )?;
     LadoDeLectura::abrir(&NodeOptions::new(&contexto.configuracion)).map_err(|e| nodo::fallo(&e))
 }
 

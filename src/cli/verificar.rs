@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 
 use super::{
-    acceso::en_marcha,
+    acceso::{DATOS_O_PROCESO, exigir_datos, proceso},
     args::VerificarArgs,
     contexto::Contexto,
     destino::ClienteHttp,
@@ -15,7 +15,7 @@ use super::{
     nodo,
     salida::Salida,
 };
-use crate::node::{self, EstadoCarpeta, NodeOptions};
+use crate::node::{self, NodeOptions};
 
 /// Longest verification that is waited for, through the API.
 const PLAZO: Duration = Duration::from_secs(3_600);
@@ -24,7 +24,7 @@ const CLAVE: &str = "verificar";
 /// # Errors
 /// Class `Falla` when an invariant does not hold; `Servicio` when that could not be found out.
 pub fn ejecutar(contexto: &Contexto, args: &VerificarArgs) -> Result<(), Fallo> {
-    let informe = match contexto.url.clone().or_else(|| en_marcha(contexto)) {
+    let informe = match proceso(contexto) {
         Some(url) if args.oraculo => return Err(en_uso(&url)),
         Some(url) => por_api(&url, args.quieto)?,
         None => directo(contexto, args)?,
@@ -54,16 +54,8 @@ fn en_uso(url: &str) -> Fallo {
 }
 
 fn directo(contexto: &Contexto, args: &VerificarArgs) -> Result<Value, Fallo> {
-    let carpeta = contexto.carpeta();
-    if matches!(node::inspeccionar(&carpeta), Ok(EstadoCarpeta::Nueva)) {
-        return Err(Fallo::new(
-            Clase::NoEncontrado,
-            format!("no hay datos en {}", carpeta.display()),
-            "la carpeta no existe o está vacía",
-            "Indique la carpeta con --datos, o un proceso en marcha con --url. Para empezar: factumarket demo.",
-        ));
-    }
-    contexto.salida.nota(format!("Nadie atiende la carpeta {}: se lee directamente.", carpeta.display()));
+    exigir_datos(contexto, DATOS_O_PROCESO)?;
+    contexto.salida.nota(format!("Nadie atiende la carpeta {}: se lee directamente.", contexto.carpeta().display()));
     let barra = barra(&contexto.salida);
     let verificado =
         node::verificar_carpeta(&NodeOptions::new(&contexto.configuracion), args.quieto, args.oraculo, &mut |hechos, total| {

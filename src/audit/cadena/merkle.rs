@@ -124,29 +124,54 @@ pub fn inclusion<N: Nodos>(nodos: &N, indice: u64, hojas: u64) -> Result<Vec<Dig
     Ok(camino)
 }
 
+/// On which side of what was made so far the next node of a proof stands.
+enum Lado {
+    Izquierdo,
+    Derecho,
+}
+
+/// The way from a node up to the root, as RFC 9162 (2.1.3.2 and 2.1.4.2) goes it: the place of the node in its level, and of the last one.
+struct Subida {
+    este: u64,
+    ultimo: u64,
+}
+
+impl Subida {
+    fn subir(&mut self) {
+        self.este >>= 1;
+        self.ultimo >>= 1;
+    }
+
+    /// Goes up to where the next node of the proof is taken in; `None` at the root, where there is no next.
+    fn paso(&mut self) -> Option<Lado> {
+        if self.ultimo == 0 {
+            return None;
+        }
+        let izquierdo = self.este & 1 == 1 || self.este == self.ultimo;
+        if izquierdo {
+            while self.este & 1 == 0 && self.este != 0 {
+                self.subir();
+            }
+        }
+        self.subir();
+        Some(if izquierdo { Lado::Izquierdo } else { Lado::Derecho })
+    }
+}
+
 /// Whether a proof takes the hash of leaf `indice` to the root of the tree of `hojas` leaves.
 pub fn verificar_inclusion(hoja: &Digesto, indice: u64, hojas: u64, camino: &[Digesto], raiz: &Digesto) -> bool {
     if indice >= hojas || camino.len() > MAX_CAMINO {
         return false;
     }
-    let (mut este, mut ultimo, mut hecho) = (indice, hojas - 1, *hoja);
+    let (mut subida, mut hecho) = (Subida { este: indice, ultimo: hojas - 1 }, *hoja);
     for hermano in camino {
-        if ultimo == 0 {
-            return false;
-        }
-        if este & 1 == 1 || este == ultimo {
-            hecho = nodo(hermano, &hecho);
-            while este & 1 == 0 && este != 0 {
-                este >>= 1;
-                ultimo >>= 1;
-            }
-        } else {
-            hecho = nodo(&hecho, hermano);
-        }
-        este >>= 1;
-        ultimo >>= 1;
+        hecho = match subida.paso() {
+            Some(Lado::Izquierdo) => nodo(hermano, &hecho),
+            Some(Lado::Derecho) => nodo(&hecho, hermano),
+            None => return false,
+        };
     }
-    ultimo == 0 && hecho == *raiz
+    subida.ultimo == 0 && hecho == *raiz
 }
 
 /// Proof that the tree of `antes` leaves is the beginning of the tree of `despues`; empty when `antes` is 0 or not below `despues`.
@@ -194,28 +219,17 @@ pub fn verificar_consistencia(antes: u64, despues: u64, camino: &[Digesto], raiz
         (false, Some((primero, resto))) => (primero, resto),
         (false, None) => return false,
     };
-    let (mut este, mut ultimo) = (antes - 1, despues - 1);
-    while este & 1 == 1 {
-        este >>= 1;
-        ultimo >>= 1;
+    let mut subida = Subida { este: antes - 1, ultimo: despues - 1 };
+    while subida.este & 1 == 1 {
+        subida.subir();
     }
     let (mut viejo, mut nuevo) = (*inicio, *inicio);
     for hermano in resto {
-        if ultimo == 0 {
-            return false;
+        match subida.paso() {
+            Some(Lado::Izquierdo) => (viejo, nuevo) = (nodo(hermano, &viejo), nodo(hermano, &nuevo)),
+            Some(Lado::Derecho) => nuevo = nodo(&nuevo, hermano),
+            None => return false,
         }
-        if este & 1 == 1 || este == ultimo {
-            viejo = nodo(hermano, &viejo);
-            nuevo = nodo(hermano, &nuevo);
-            while este & 1 == 0 && este != 0 {
-                este >>= 1;
-                ultimo >>= 1;
-            }
-        } else {
-            nuevo = nodo(&nuevo, hermano);
-        }
-        este >>= 1;
-        ultimo >>= 1;
     }
-    ultimo == 0 && viejo == *raiz_antes && nuevo == *raiz_despues
+    subida.ultimo == 0 && viejo == *raiz_antes && nuevo == *raiz_despues
 }

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use self::args::{AuditoriaAccion, ClaveAccion, Formato};
 use super::{
-    acceso::en_marcha,
+    acceso::{exigir_libre, proceso},
     contexto::Contexto,
     destino::ClienteHttp,
     fallo::{Clase, Fallo},
@@ -25,7 +25,7 @@ use super::{
 use crate::{
     audit::cadena::{ErrorCadena, Llavero, particion_de},
     node::{
-        self, EstadoCarpeta, NodeOptions,
+        NodeOptions,
         sellos::{self, AuditoriaDeCarpeta},
     },
 };
@@ -48,30 +48,13 @@ pub fn ejecutar(contexto: &Contexto, accion: &AuditoriaAccion) -> Result<(), Fal
     }
 }
 
-/// Address of the process that uses the folder, or of `--url`.
-fn proceso(contexto: &Contexto) -> Option<String> {
-    contexto.url.clone().or_else(|| en_marcha(contexto))
-}
-
 /// The audit of a folder that nobody uses; with keys of the user's own, or else those of the configuration.
 fn abrir(contexto: &Contexto, llavero: Option<Llavero>) -> Result<AuditoriaDeCarpeta, Fallo> {
-    if let Some(url) = proceso(contexto) {
-        return Err(Fallo::new(
-            Clase::Conflicto,
-            "la orden lee la carpeta y el registro directamente",
-            format!("los atiende el proceso de {url}"),
-            "Deténgalo y repita, o use una copia de la carpeta. En marcha: auditoria verificar, auditoria sellos.",
-        ));
-    }
-    let carpeta = contexto.carpeta();
-    if matches!(node::inspeccionar(&carpeta), Ok(EstadoCarpeta::Nueva)) {
-        return Err(Fallo::new(
-            Clase::NoEncontrado,
-            format!("no hay datos en {}", carpeta.display()),
-            "la carpeta no existe o está vacía",
-            "Indique la carpeta con --datos. Para empezar: factumarket demo.",
-        ));
-    }
+    exigir_libre(
+        contexto,
+        "la orden lee la carpeta y el registro directamente",
+        "Deténgalo y repita, o use una copia de la carpeta. En marcha: auditoria verificar, auditoria sellos.",
+    )?;
     AuditoriaDeCarpeta::abrir(&NodeOptions::new(&contexto.configuracion), llavero).map_err(|e| nodo::fallo(&e))
 }
 

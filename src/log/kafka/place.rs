@@ -117,7 +117,7 @@ impl Reader {
     /// # Errors
     /// What the library says. One that cannot move is never asked to.
     pub fn move_to(&mut self, name: &str, partition: TopicPartition, from: Position) -> Result<(), KafkaError> {
-        debug_assert!(self.can_move(), "la cola de una partición no lee otra");
+        assert!(self.can_move(), "la cola de una partición no lee otra");
         let mut list = TopicPartitionList::with_capacity(1);
         list.add_partition_offset(name, i32::from(partition.partition), offset(from))?;
         self.at = None;
@@ -162,7 +162,7 @@ impl Reader {
             Fetched::Error(code, text) => failure = of_partition(at.partition, code, text).or(failure.take()),
         };
         match source {
-            Source::Own(consumer) => raw::consume(consumer.client(), &(name.to_owned(), at.partition.partition), wait, &mut take),
+            Source::Own(consumer) => raw::consume(consumer.client(), (name, at.partition.partition), wait, &mut take),
             Source::Part(queue, _) => queue.consume(wait, &mut take),
         }
         failure.map_or(Ok(()), Err)

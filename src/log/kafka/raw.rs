@@ -226,7 +226,7 @@ const BATCH: usize = 512;
 
 /// Takes what an assigned consumer of one partition (topic and number) has fetched, waiting at most `timeout` for the first of it. Half the
 /// cost a record of the crate's poll, and it tells where the end is.
-pub fn consume<C: ClientContext>(consumer: &Client<C>, source: &(String, u16), timeout: Duration, take: &mut dyn FnMut(Fetched)) {
+pub fn consume<C: ClientContext>(consumer: &Client<C>, source: (&str, u16), timeout: Duration, take: &mut dyn FnMut(Fetched)) {
     // SAFETY: the client is alive; the queue is a reference of ours. The library drops what is of an assignment before this one; a reader
     // that took another partition's records would never know.
     unsafe {
@@ -309,7 +309,7 @@ impl Drop for PartitionQueue {
 
 /// # Safety
 /// The message is alive.
-unsafe fn is_from(message: *mut sys::rd_kafka_message_t, source: &(String, u16)) -> bool {
+unsafe fn is_from(message: *mut sys::rd_kafka_message_t, source: (&str, u16)) -> bool {
     // SAFETY: a message's topic lives at least as long as it. Errors of the whole client have none.
     unsafe {
         let topic = (*message).rkt;

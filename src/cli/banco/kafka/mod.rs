@@ -1,5 +1,5 @@
-//! `banco --kafka`: what an invoice costs on Kafka. One broker, our processor as a process of its own, or several that share the partitions, and after it, on the same broker and
-//! on topics of its own, the peer: a Kafka Streams application that does the same job.
+//! `banco --kafka`: what an invoice costs on Kafka. One broker, our processor as a process of its own, or several that share the partitions,
+//! and after it, on the same broker and on topics of its own, the peer: a Kafka Streams application that does the same job.
 //!
 //! Each is measured alike: a cold round, warm rounds (their median counts), latency at a fixed rate, a kill -9 in the middle of a round. The
 //! orders of a round are all on the log before it begins. CPU is that of the process, from `/proc`; walls on a shared machine are noise.

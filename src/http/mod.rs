@@ -15,6 +15,7 @@ pub mod openapi;
 mod ordenes;
 mod peticion;
 mod problema;
+mod proyecciones;
 pub mod rutas;
 mod salud;
 mod servidor;
@@ -24,4 +25,5 @@ pub mod token;
 
 pub use dlq::{CartasMuertas, ErrorDlq, OrdenDlq};
 pub use estado::{AppState, Consulta, Health, Opciones, Partes, QueryAudit, Salud, Verificacion, VerificacionDeSellos};
+pub use proyecciones::{ErrorProyecciones, Proyecciones};
 pub use servidor::{router, serve};

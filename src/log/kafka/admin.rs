@@ -22,6 +22,7 @@ use rdkafka::{
 
 use super::{
     client::Context,
+    raw::{self, Events},
     settings::{CALL, KafkaOptions, explain, hint},
 };
 use crate::log::{
@@ -64,7 +65,14 @@ impl<'a> Admin<'a> {
     }
 
     fn failed(&self, what: &str, error: &KafkaError) -> LogError {
-        let context = self.client.inner().context();
+        let client = self.client.inner();
+        let context = client.context();
+        // Nobody polls an administration client for what it complains of.
+        let mut events = Events::default();
+        raw::events(client, Duration::ZERO, &mut events);
+        for (code, reason) in events.errors {
+            context.troubles.heard_error(&KafkaError::Global(code), &reason);
+        }
         LogError::Storage(context.troubles.with_last(format!("{what}: {}", explain(error))))
     }
 

@@ -15,6 +15,7 @@ pub mod openapi;
 mod ordenes;
 mod peticion;
 mod problema;
+mod reportes;
 pub mod rutas;
 mod salud;
 mod servidor;

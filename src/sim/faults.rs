@@ -118,16 +118,17 @@ impl Fault {
     /// what is asked once a write, a command, a batch of a sink, the start of a process or its death.
     fn highest_rate(self) -> u32 {
         match self {
-            Self::RequestLost | Self::AnswerLost | Self::RequestLate => 150,
+            Self::RequestLost | Self::AnswerLost | Self::RequestLate => 170,
             Self::RequestDoubled => 300,
             Self::ReadFailed => 40,
             Self::DiskFull => 60,
-            Self::NodeKilled => 20,
-            Self::Poison | Self::TablesDown | Self::TablesAnswerLost | Self::TablesSlow => 400,
+            Self::NodeKilled => 50,
+            Self::Poison => 400,
+            Self::TablesDown | Self::TablesAnswerLost | Self::TablesSlow => 700,
             Self::RegistryDown => 1_500,
             Self::StoreBehind => 9_000,
             Self::StoreFlipped | Self::StoreGone | Self::StoreOld => 3_000,
-            _ => 10,
+            _ => 28,
         }
     }
 }

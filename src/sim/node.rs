@@ -158,6 +158,13 @@ impl Node {
         })
     }
 
+    /// Nothing in hand, and the replicas have what other nodes committed.
+    pub fn has_followed(&mut self, shared: &Shared) -> bool {
+        let idle = self.is_idle();
+        let lane = self.process.as_mut().and_then(|p| p.lane.as_mut());
+        idle && lane.is_some_and(|lane| lane.follow(&shared.log).is_ok())
+    }
+
     /// One step. Whether anything happened.
     pub fn step(&mut self, shared: &Shared, trace: &mut Trace) -> bool {
         if self.wakes > shared.log.now() {

@@ -29,8 +29,6 @@ const CHAOS_STEPS: u64 = 60_000;
 const HEALING_STEPS: u64 = 120_000;
 /// Simulated time in which a healed system must come to rest: 30 s beyond the deadline of any saga.
 const HEALING_TIME: Micros = 90_000_000;
-/// Idle steps after which time goes to the next thing that happens.
-const IDLE_STEPS: u32 = 2;
 
 /// What does not change from run to run: built once.
 #[derive(Clone)]
@@ -66,7 +64,6 @@ struct World<'a> {
     reads: ReadSide,
     rng: Rng,
     trace: &'a mut Trace,
-    idle: u32,
     steps: u64,
     invoices: u64,
     healed: bool,
@@ -93,8 +90,7 @@ pub fn run(kit: &Kit, seed: u64, settings: &Settings, trace: &mut Trace) -> Outc
     let nodes = (0..shared.plan.nodes).map(|n| Node::new(n, &shared, Rng::new(seed, 100 + u64::from(n)))).collect();
     let clients = Clients::new(&shared, Rng::new(seed, 3));
     let reads = ReadSide::open(&shared);
-    let mut world =
-        World { shared, nodes, clients, reads, rng: Rng::new(seed, 4), trace, idle: 0, steps: 0, invoices: 0, healed: false };
+    let mut world = World { shared, nodes, clients, reads, rng: Rng::new(seed, 4), trace, steps: 0, invoices: 0, healed: false };
     let mut findings = world.live();
     findings.extend(world.clients.take_findings());
     findings.extend(world.reads.take_findings());
@@ -143,7 +139,10 @@ impl World<'_> {
                 self.step_nodes();
             }
             // What the next group needs must have reached the replicas of other nodes.
-            for _ in 0..60 * self.nodes.len() {
+            while !self.nodes.iter_mut().all(|node| node.has_followed(&self.shared)) {
+                if self.steps > limit {
+                    return false;
+                }
                 self.step_nodes();
             }
         }
@@ -155,8 +154,8 @@ impl World<'_> {
         let acted = match self.rng.below(16) {
             0..=2 => self.clients.act(&self.shared, self.trace),
             3 => self.clients.listen(&self.shared, self.trace),
-            4 if self.rng.below(4) == 0 => self.reads.step(&self.shared, &mut self.rng, self.trace),
-            6 if self.rng.below(16) == 0 && !self.healed => {
+            4 if self.rng.below(3) == 0 => self.reads.step(&self.shared, &mut self.rng, self.trace),
+            6 if self.rng.below(8) == 0 && !self.healed => {
                 self.clients.query(&self.shared, &self.reads, self.trace);
                 true
             }
@@ -174,24 +173,21 @@ impl World<'_> {
         self.pass_time(acted);
     }
 
+    /// A little time, while somebody has something to do; all of it up to the next thing that happens, when nobody has.
     fn pass_time(&mut self, acted: bool) {
         self.steps += 1;
-        self.idle = if acted { 0 } else { self.idle + 1 };
         let now = self.shared.log.now();
-        let mut to = now + self.rng.below(400);
-        if self.idle > IDLE_STEPS * self.nodes.len() as u32 {
-            self.idle = 0;
-            // Time goes on only when nobody can do anything now.
-            let mut anybody = self.clients.listen(&self.shared, self.trace);
-            for node in &mut self.nodes {
-                anybody |= node.step(&self.shared, self.trace);
-            }
-            if !anybody {
-                to = self.next_thing().unwrap_or(to).clamp(to, now + 3_000_000);
-            }
-        }
+        let soon = now + self.rng.below(400);
+        let to = if acted || self.somebody_acts() { soon } else { self.next_thing().unwrap_or(soon).clamp(soon, now + 3_000_000) };
         self.shared.log.advance(to);
         self.trace.at(to);
+    }
+
+    /// Lets one node do something, the first that can; or else the clients listen. Whether anybody could.
+    fn somebody_acts(&mut self) -> bool {
+        let (count, first) = (self.nodes.len(), self.rng.index(self.nodes.len()));
+        (0..count).any(|n| self.nodes[(first + n) % count].step(&self.shared, self.trace))
+            || self.clients.listen(&self.shared, self.trace)
     }
 
     /// When something can happen next, if nothing can now.

@@ -27,7 +27,7 @@ const TRAMOS: [i64; 4] = [30, 60, 90, 180];
 /// Lots that a call reads at most, before it ends its page; those of one stock are always read whole.
 const LOTES_POR_LLAMADA: usize = 50_000;
 
-/// Stocks of a product read at a time.
+/// Stocks read at a time.
 const LOTE: usize = 100;
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -64,6 +64,27 @@ impl Tramo {
     }
 }
 
+/// Where a scan of the stocks is: the lot of rows that it reads, and how many of them are done. A stock that appears meanwhile may have one of
+/// them shown again, and none left out: stocks do not go away.
+#[derive(Default)]
+struct Barrido {
+    after: Option<Cursor>,
+    vistas: u16,
+}
+
+impl Barrido {
+    fn leer(huella: u32, texto: &str) -> Result<Self, ConsultaError> {
+        let lugar = decodificar(huella, texto)?;
+        let (vistas, after) = lugar.split_first_chunk::<2>().ok_or(ConsultaError::CursorInvalido)?;
+        Ok(Self { after: (!after.is_empty()).then(|| Cursor(after.to_vec())), vistas: u16::from_be_bytes(*vistas) })
+    }
+
+    fn escribir(&self, huella: u32) -> String {
+        let after = self.after.as_ref().map_or(&[][..], |cursor| &cursor.0);
+        codificar(huella, &[&self.vistas.to_be_bytes()[..], after].concat())
+    }
+}
+
 impl Consultas {
     /// The stocks that have lots, each with its quantity and value by age: 0 to 30 days, 31 to 60, 61 to 90, 91 to 180, and more. What entered
     /// after the day goes apart, so that the parts always add up to the stock. With a product, by bodega; without, in a stable order of no
@@ -89,28 +110,24 @@ impl Consultas {
     }
 
     fn antiguedad_de_producto(&self, producto: &Id, dia: NaiveDate, despues: Option<&str>, limite: usize, huella: u32) -> Varias {
-        let mut from = match despues {
-            None => From::Start,
-            Some(texto) => From::After(vec![id_value(&Lector::new(huella, texto)?.id()?)]),
-        };
+        let mut vista = despues.map(|texto| Lector::new(huella, texto)?.id()).transpose()?;
         let mut respuesta = PaginaDe::default();
         let mut lotes = 0;
         loop {
+            let from = vista.as_ref().map_or(From::Start, |bodega| From::After(vec![id_value(bodega)]));
             let rows = self.tables.slice(&EXISTENCIAS, &[id_value(producto)], &from, false, LOTE)?;
             for row in &rows {
                 if respuesta.items.len() == limite || lotes >= LOTES_POR_LLAMADA {
-                    let From::After(visto) = &from else { return Err(ConsultaError::CursorInvalido) };
-                    let visto = visto.first().map_or("", |v| if let Valor::Text(t) = v { t } else { "" });
-                    respuesta.despues = Some(Escritor::default().texto(visto).terminar(huella));
+                    let ultima = vista.as_ref().map_or("", Id::as_str);
+                    respuesta.despues = Some(Escritor::default().texto(ultima).terminar(huella));
                     respuesta.tiene_mas = true;
                     return Ok(respuesta);
                 }
-                let bodega = Columns::new(&EXISTENCIAS, row).id("bodega_id")?;
                 if let Some((item, suyos)) = self.antiguedad_de_fila(row, dia)? {
                     respuesta.items.push(item);
                     lotes += suyos;
                 }
-                from = From::After(vec![id_value(&bodega)]);
+                vista = Some(Columns::new(&EXISTENCIAS, row).id("bodega_id")?);
             }
             if rows.len() < LOTE {
                 return Ok(respuesta);
@@ -119,31 +136,28 @@ impl Consultas {
     }
 
     fn antiguedad_de_todo(&self, bodega: Option<&Id>, dia: NaiveDate, despues: Option<&str>, limite: usize, huella: u32) -> Varias {
-        let mut after = despues.map(|texto| decodificar(huella, texto).map(Cursor)).transpose()?;
+        let mut lugar = despues.map(|texto| Barrido::leer(huella, texto)).transpose()?.unwrap_or_default();
         let mut respuesta = PaginaDe::default();
         let (mut examinadas, mut lotes) = (0, 0);
         loop {
-            // Never more rows than places left, and few: the scan's cursor stands after the last row read.
-            let faltan = if bodega.is_some() { LOTE } else { limite }.min(limite - respuesta.items.len());
-            let (rows, next) = self.tables.scan(&EXISTENCIAS, after.as_ref(), faltan)?;
-            examinadas += rows.len();
-            for row in &rows {
-                let suya = Columns::new(&EXISTENCIAS, row).id("bodega_id")?;
-                if bodega.is_some_and(|bodega| *bodega != suya) {
-                    continue;
+            let (rows, next) = self.tables.scan(&EXISTENCIAS, lugar.after.as_ref(), LOTE)?;
+            for row in rows.iter().skip(usize::from(lugar.vistas)) {
+                if respuesta.items.len() == limite || examinadas >= BARRIDO_MAX || lotes >= LOTES_POR_LLAMADA {
+                    respuesta.despues = Some(lugar.escribir(huella));
+                    respuesta.tiene_mas = true;
+                    return Ok(respuesta);
                 }
-                if let Some((item, suyos)) = self.antiguedad_de_fila(row, dia)? {
+                let suya = Columns::new(&EXISTENCIAS, row).id("bodega_id")?;
+                if bodega.is_none_or(|bodega| *bodega == suya)
+                    && let Some((item, suyos)) = self.antiguedad_de_fila(row, dia)?
+                {
                     respuesta.items.push(item);
                     lotes += suyos;
                 }
+                (examinadas, lugar.vistas) = (examinadas + 1, lugar.vistas + 1);
             }
             let Some(next) = next else { return Ok(respuesta) };
-            if respuesta.items.len() == limite || examinadas >= BARRIDO_MAX || lotes >= LOTES_POR_LLAMADA {
-                respuesta.despues = Some(codificar(huella, &next.0));
-                respuesta.tiene_mas = true;
-                return Ok(respuesta);
-            }
-            after = Some(next);
+            lugar = Barrido { after: Some(next), vistas: 0 };
         }
     }
 

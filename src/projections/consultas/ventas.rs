@@ -75,8 +75,8 @@ impl Consultas {
     /// currency. A page has `limite` groups; by products it may end earlier, with its cursor, after 50,000 rows read.
     ///
     /// # Errors
-    /// `LimiteInvalido`, `CursorInvalido`, `IntervaloInvertido`; `Demasiado` when the interval has more than 366 days, or a group more than
-    /// 50,000 rows; of the tables.
+    /// `LimiteInvalido`, `CursorInvalido`, `IntervaloInvertido`; `Demasiado` when the interval has more than 366 days, or when a day, a
+    /// product, or all the channels together have more than 50,000 rows; of the tables.
     pub fn ventas(&self, filtro: &FiltroVentas, pagina: &Pagina) -> Varias {
         let limite = pagina.limite()?;
         let (inicio, fin) = filtro.fechas;
@@ -156,8 +156,11 @@ impl Consultas {
             let items = grupo("producto_id", Value::String(producto.to_string()), &por_moneda).collect();
             return Ok(PaginaDe { items, despues: None, tiene_mas: false });
         }
-        // The empty product is a place of the directory too, and no id.
         let mut visto = despues.map(|mut lector| lector.texto()).transpose()?;
+        // The empty product is a place of the directory too, and no id.
+        if visto.as_deref().is_some_and(|visto| !visto.is_empty() && Id::de_clave(visto).is_err()) {
+            return Err(ConsultaError::CursorInvalido);
+        }
         let meses = meses(filtro.fechas);
         let (mut items, mut grupos, mut vistos, mut filas) = (Vec::new(), 0, 0, 0);
         loop {

@@ -87,11 +87,7 @@ mod tests {
     fn a_margin_is_exact_and_its_percentage_is_rounded_once_half_to_even() {
         let margen = |ventas: &str, costo: &str| {
             let mut sumas = Sumas::default();
-            sumas.agregar(
-                Lado::Venta,
-                &Parte { neto: ventas.parse().unwrap(), costo: costo.parse().unwrap(), ..Parte::default() },
-                1,
-            );
+            sumas.agregar(Lado::Venta, &Parte { neto: ventas.parse().unwrap(), costo: costo.parse().unwrap(), ..Parte::default() });
             let campos = sumas_de_ventas(&sumas);
             [&campos["margen"], &campos["margen_porcentaje"]].map(|v| v.as_str().unwrap_or("nulo").to_owned())
         };

@@ -13,7 +13,7 @@
 
 pub mod sumas;
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use chrono::{Datelike, NaiveDate};
 use rust_decimal::Decimal;
@@ -199,25 +199,27 @@ impl VentasFold {
         rows: &dyn RowReader,
     ) -> Result<(), TablesError> {
         let mut entero = Parte::default();
+        let mut por_producto: BTreeMap<Option<&Id>, Parte> = BTreeMap::new();
         for (producto, parte) in lineas {
-            entero.lineas += 1;
-            entero.cantidad += parte.cantidad;
-            entero.neto += parte.neto;
-            entero.impuestos += parte.impuestos;
-            let producto = producto.map_or_else(|| Arc::clone(&self.vacio), Id::texto);
-            self.agregar(cabeza, Some(producto), &parte, rows)?;
+            entero.mas(&parte);
+            por_producto.entry(producto).or_default().mas(&parte);
         }
         for (producto, costo) in costos {
-            self.agregar(cabeza, Some(producto.texto()), &Parte::de_costo(costo), rows)?;
+            por_producto.entry(Some(producto)).or_default().costo += costo;
         }
         // Rounded as a whole, a document need not be the sum of its lines: the difference has no product, and is not lost.
         if (entero.neto, entero.impuestos) != (neto, impuestos) {
             let resto = Parte { neto: neto - entero.neto, impuestos: impuestos - entero.impuestos, ..Parte::default() };
-            self.agregar(cabeza, Some(Arc::clone(&self.vacio)), &resto, rows)?;
+            por_producto.entry(None).or_default().mas(&resto);
+        }
+        for (producto, parte) in &por_producto {
+            let producto = producto.map_or_else(|| Arc::clone(&self.vacio), Id::texto);
+            self.agregar(cabeza, Some(producto), parte, rows)?;
         }
         self.agregar(cabeza, None, &Parte { neto, impuestos, costo, ..entero }, rows)
     }
 
+    /// Adds all that a document has for a row, unless the row has it.
     fn agregar(
         &mut self,
         cabeza: &Cabeza<'_>,
@@ -233,9 +235,8 @@ impl VentasFold {
         }
         let Some(fila) = self.filas.get_mut(&clave) else { return Ok(()) };
         if cabeza.version > fila.guardada {
-            let documentos = i64::from(fila.version < cabeza.version && parte.lineas > 0);
             fila.version = cabeza.version;
-            fila.sumas.agregar(cabeza.lado, parte, documentos);
+            fila.sumas.agregar(cabeza.lado, parte);
         }
         // Also when the row has it: what went with it in a batch that was cut short may be missing.
         if !fila.dirty {

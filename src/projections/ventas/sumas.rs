@@ -14,6 +14,16 @@ pub const ESCALA_CANTIDAD: u32 = 6;
 pub const ESCALA_DINERO: u32 = 2;
 pub const ESCALA_COSTO: u32 = 12;
 
+const POTENCIAS: [i128; ESCALA_COSTO as usize + 1] = {
+    let mut potencias = [1; ESCALA_COSTO as usize + 1];
+    let mut i = 1;
+    while i < potencias.len() {
+        potencias[i] = potencias[i - 1] * 10;
+        i += 1;
+    }
+    potencias
+};
+
 /// What a column holds: below 2^96 of its smallest unit, which is 7.9 × 10^26 of money, 7.9 × 10^22 of quantity, 7.9 × 10^16 of cost.
 const TOPE: u128 = 1 << 96;
 
@@ -49,8 +59,13 @@ pub struct Parte {
 }
 
 impl Parte {
-    pub fn de_costo(costo: Decimal) -> Self {
-        Self { costo, ..Self::default() }
+    /// Adds another. Exact: parts of one document, whose amounts have their limits.
+    pub fn mas(&mut self, otra: &Self) {
+        self.lineas += otra.lineas;
+        self.cantidad += otra.cantidad;
+        self.neto += otra.neto;
+        self.impuestos += otra.impuestos;
+        self.costo += otra.costo;
     }
 }
 
@@ -77,17 +92,28 @@ pub struct Cifras {
 }
 
 impl Cifras {
-    /// `None` when a sum does not fit; then only the counts are worth something.
-    fn mas(&self, otras: &Self, signo: i64) -> Option<Self> {
-        let suma = |a: i128, b: i128| a.checked_add(b.checked_mul(i128::from(signo))?);
+    /// `None` when a sum does not fit.
+    fn mas(&self, otras: &Self) -> Option<Self> {
         Some(Self {
-            documentos: self.documentos.checked_add(otras.documentos.checked_mul(signo)?)?,
-            lineas: self.lineas.checked_add(otras.lineas.checked_mul(signo)?)?,
-            cantidad: suma(self.cantidad, otras.cantidad)?,
-            neto: suma(self.neto, otras.neto)?,
-            impuestos: suma(self.impuestos, otras.impuestos)?,
-            costo: suma(self.costo, otras.costo)?,
+            documentos: self.documentos.checked_add(otras.documentos)?,
+            lineas: self.lineas.checked_add(otras.lineas)?,
+            cantidad: self.cantidad.checked_add(otras.cantidad)?,
+            neto: self.neto.checked_add(otras.neto)?,
+            impuestos: self.impuestos.checked_add(otras.impuestos)?,
+            costo: self.costo.checked_add(otras.costo)?,
         })
+    }
+
+    /// Of figures of one document: far from where a negation fails.
+    fn menos(&self) -> Self {
+        Self {
+            documentos: -self.documentos,
+            lineas: -self.lineas,
+            cantidad: -self.cantidad,
+            neto: -self.neto,
+            impuestos: -self.impuestos,
+            costo: -self.costo,
+        }
     }
 
     fn de(parte: &Parte, documentos: i64) -> Option<Self> {
@@ -121,23 +147,24 @@ pub struct Sumas {
 }
 
 impl Sumas {
-    /// Adds a part. `documentos`: 1 with the first part of a document, else 0.
-    pub fn agregar(&mut self, lado: Lado, parte: &Parte, documentos: i64) {
+    /// Adds what a document has for the row. One without lines, such as a rounding, counts as no document.
+    pub fn agregar(&mut self, lado: Lado, parte: &Parte) {
+        let documentos = i64::from(parte.lineas > 0);
         let cifras = Cifras::de(parte, documentos);
-        let cuentas = Cifras { documentos, lineas: parte.lineas, ..Cifras::default() };
-        let signo = if lado == Lado::Anulacion { -1 } else { 1 };
         self.excedida |= cifras.is_none();
-        let cifras = if self.excedida { cuentas } else { cifras.unwrap_or(cuentas) };
-        let suyas = if lado == Lado::Devolucion { &mut self.devoluciones } else { &mut self.ventas };
-        match suyas.mas(&cifras, signo) {
-            Some(suma) => *suyas = suma,
-            None => self.excedida = true,
-        }
+        let solo_cuentas = Cifras { documentos, lineas: parte.lineas, ..Cifras::default() };
+        let mut cifras = cifras.filter(|_| !self.excedida).unwrap_or(solo_cuentas);
         if lado == Lado::Anulacion {
+            cifras = cifras.menos();
             self.anuladas += documentos;
         }
-        if !(self.excedida || self.ventas.caben() && self.devoluciones.caben()) {
-            self.excedida = true;
+        let suyas = if lado == Lado::Devolucion { &mut self.devoluciones } else { &mut self.ventas };
+        match suyas.mas(&cifras) {
+            Some(suma) => {
+                *suyas = suma;
+                self.excedida |= !suma.caben();
+            }
+            None => self.excedida = true,
         }
         if self.excedida {
             self.olvidar();
@@ -146,7 +173,7 @@ impl Sumas {
 
     /// Adds another row's. The result of many may be beyond a column, and is exact all the same.
     pub fn juntar(&mut self, otras: &Self) {
-        let juntas = self.ventas.mas(&otras.ventas, 1).zip(self.devoluciones.mas(&otras.devoluciones, 1));
+        let juntas = self.ventas.mas(&otras.ventas).zip(self.devoluciones.mas(&otras.devoluciones));
         self.anuladas = self.anuladas.saturating_add(otras.anuladas);
         self.excedida |= otras.excedida || juntas.is_none();
         if let Some((ventas, devoluciones)) = juntas {
@@ -222,8 +249,12 @@ impl Sumas {
 /// `valor` in units of 10^-escala; `None` when it has more decimals than that, or does not fit.
 fn unidades(valor: Decimal, escala: u32) -> Option<i128> {
     let valor = if valor.scale() > escala { valor.normalize() } else { valor };
-    let potencia = 10_i128.checked_pow(escala.checked_sub(valor.scale())?)?;
-    valor.mantissa().checked_mul(potencia)
+    let potencia = POTENCIAS.get(escala.checked_sub(valor.scale())? as usize)?;
+    match i64::try_from(valor.mantissa()) {
+        // Nearly always: no product of 64 bits and 40 is beyond 128.
+        Ok(mantisa) => Some(i128::from(mantisa) * potencia),
+        Err(_) => valor.mantissa().checked_mul(*potencia),
+    }
 }
 
 #[cfg(test)]

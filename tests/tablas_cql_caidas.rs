@@ -265,6 +265,27 @@ fn comparar_ve_las_filas_que_faltan_y_reconstruir_las_repone() {
     let (codigo, hecho) = orden(&["reconstruir", "facturas"]);
     assert_eq!(codigo, 0, "{hecho:#}");
     comparar(&datos, &ajustes);
+    // In course too: the other copy is made while orders come in, and takes its place.
+    let servicio = Servicio::empezar(&datos, &ajustes);
+    let fin = AtomicBool::new(false);
+    thread::scope(|hilos| {
+        let emite = hilos.spawn(|| {
+            let mut tandas = 0;
+            while !fin.load(Ordering::Acquire) {
+                emitir(&servicio.url, &libro, &mut azar, &format!("b-{tandas}"), 5);
+                tandas += 1;
+            }
+        });
+        for nombre in ["facturas", "existencias", "facturas"] {
+            let (codigo, hecho) = orden(&["reconstruir", nombre]);
+            assert_eq!(codigo, 0, "{hecho:#}");
+        }
+        fin.store(true, Ordering::Release);
+        emite.join().expect("los comandos siguen");
+    });
+    esperar_al_dia(&servicio.url);
+    assert_eq!(servicio.terminar(), 0);
+    comparar(&datos, &ajustes);
     let (codigo, lista) = orden(&["listar"]);
     assert_eq!(codigo, 0);
     assert!(lista["proyecciones"].as_array().expect("lista").iter().all(|p| p["atraso"] == 0), "{lista:#}");

@@ -607,10 +607,10 @@ pub enum ProyeccionesAccion {
         after_help = "Ejemplo:\n  factumarket proyecciones listar --datos datos"
     )]
     Listar,
-    /// Vacía una proyección y la vuelve a plegar del registro
+    /// Vuelve a plegar una proyección del registro en otra copia, que al terminar toma su lugar; también en marcha
     #[command(
         override_usage = "factumarket proyecciones reconstruir NOMBRE [OPCIONES]",
-        after_help = "Ejemplo:\n  factumarket proyecciones reconstruir facturas --datos datos"
+        after_help = "Ejemplo:\n  factumarket proyecciones reconstruir facturas --datos datos\n  factumarket proyecciones reconstruir facturas --url http://127.0.0.1:8080"
     )]
     Reconstruir {
         /// Nombre de la proyección

@@ -6,7 +6,7 @@ use prometheus::Registry;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
-use super::{dlq::CartasMuertas, lecturas::Lecturas, metricas::Metricas};
+use super::{dlq::CartasMuertas, lecturas::Lecturas, metricas::Metricas, proyecciones::Proyecciones};
 use crate::{
     domain::valores::Id,
     engine::{
@@ -114,6 +114,7 @@ pub struct Partes {
     pub verificacion: Option<Verificacion>,
     pub verificacion_de_sellos: Option<VerificacionDeSellos>,
     pub dlq: Option<Arc<dyn CartasMuertas>>,
+    pub proyecciones: Option<Arc<dyn Proyecciones>>,
 }
 
 /// State shared by every request.

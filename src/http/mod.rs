@@ -15,6 +15,7 @@ pub mod openapi;
 mod ordenes;
 mod peticion;
 mod problema;
+mod proyecciones;
 mod reportes;
 pub mod rutas;
 mod salud;
@@ -25,4 +26,5 @@ pub mod token;
 
 pub use dlq::{CartasMuertas, ErrorDlq, OrdenDlq};
 pub use estado::{AppState, Consulta, Health, Opciones, Partes, QueryAudit, Salud, Verificacion, VerificacionDeSellos};
+pub use proyecciones::{ErrorProyecciones, Proyecciones};
 pub use servidor::{router, serve};

@@ -4,7 +4,7 @@ use std::{future::Future, pin::Pin, sync::Arc};
 
 use axum::{body::Body, http::Response, routing::MethodFilter};
 
-use super::{consultas, dlq, ordenes, peticion::Peticion, problema::Problema, reportes, salud};
+use super::{consultas, dlq, ordenes, peticion::Peticion, problema::Problema, proyecciones, reportes, salud};
 
 pub type Respondido = Result<Response<Body>, Problema>;
 pub type Manejador = fn(Arc<Peticion>) -> Pin<Box<dyn Future<Output = Respondido> + Send>>;
@@ -179,6 +179,11 @@ pub static RUTAS: &[Ruta] = &[
     ruta!(Get "/api/v1/auditoria", Consulta("auditoria.listar"), "La historia de una correlación o de un intervalo",
         ["correlation_id", "desde", "hasta", "limite", "despues", "despues_de"], consultas::auditoria),
     ruta!(Get "/api/v1/comandos/{id}", Consulta("comandos.obtener"), "Etapa y resultado de un comando", [], consultas::comando),
+    ruta!(Get "/api/v1/proyecciones", Consulta("proyecciones.listar"), "Las proyecciones de este proceso y cuánto les falta por leer", [], proyecciones::listar),
+    ruta!(Get "/api/v1/proyecciones/{nombre}/reconstruccion", Consulta("proyecciones.reconstruccion"), "Cómo va, o en qué terminó, la última reconstrucción de una proyección",
+        [], proyecciones::ver_reconstruccion),
+    ruta!(Post "/api/v1/proyecciones/{nombre}/reconstruccion", Larga, "Empieza a plegar otra copia de una proyección, que al terminar toma su lugar", [],
+        proyecciones::reconstruir),
     ruta!(Get "/api/v1/dlq", Consulta("dlq.listar"), "Lo que no se pudo procesar, en orden; con todas=true, también lo resuelto",
         ["todas", "limite", "despues"], dlq::listar),
     ruta!(Get "/api/v1/dlq/{id}", Consulta("dlq.obtener"), "Un registro de la DLQ, con sus bytes", [], dlq::ver),

@@ -11,6 +11,7 @@ mod metricas;
 mod options;
 mod papeles;
 mod proyecciones;
+mod reconstrucciones;
 mod registro;
 mod retraso;
 mod salud;

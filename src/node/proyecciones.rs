@@ -1,6 +1,6 @@
 //! The read side of a folder that nobody uses: where its projections are, rebuilding one, comparing one with the log.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicBool};
 
 use super::{Carpeta, NodeError, NodeOptions, esquemas, registro, start::almacen, tablas};
 use crate::{
@@ -9,6 +9,8 @@ use crate::{
     projections::{
         PROYECCIONES, ProjectionSpec,
         comparacion::{self, Avance, Comparacion, Progreso},
+        copias::Copias,
+        reconstruccion::Medios,
     },
     tables::Tables,
 };
@@ -17,6 +19,7 @@ use crate::{
 pub struct LadoDeLectura {
     log: Arc<dyn Log>,
     codec: Arc<Codec>,
+    copias: Arc<Copias>,
     tablas: Arc<dyn Tables>,
     _carpeta: Carpeta,
 }
@@ -28,10 +31,11 @@ impl LadoDeLectura {
         let carpeta = Carpeta::abrir(&options.carpeta, options.particiones)?;
         let log = registro::open_log(&carpeta, options)?;
         let codec = esquemas::codec(&carpeta, options)?;
-        let tablas = tablas::abrir(&carpeta.tablas(), options.tablas.as_ref())?;
+        let copias = tablas::abrir(&carpeta.tablas(), options.tablas.as_ref())?;
+        let tablas = copias.en_uso();
         let todas: Vec<_> = PROYECCIONES.iter().flat_map(|spec| spec.tables.iter().copied()).collect();
         tablas.declare(&todas).map_err(almacen)?;
-        Ok(Self { log, codec, tablas, _carpeta: carpeta })
+        Ok(Self { log, codec, copias, tablas, _carpeta: carpeta })
     }
 
     /// # Errors
@@ -43,8 +47,14 @@ impl LadoDeLectura {
     /// # Errors
     /// Of log or tables.
     pub fn reconstruir(&self, spec: &'static ProjectionSpec, progreso: Progreso<'_>) -> Result<(), NodeError> {
-        let codec = Arc::clone(&self.codec) as Arc<dyn crate::projections::Decoder>;
-        comparacion::reconstruir(&self.log, &self.tablas, codec, spec, progreso).map_err(almacen)
+        let medios = Medios {
+            log: Arc::clone(&self.log),
+            copias: Arc::clone(&self.copias),
+            decoder: Arc::clone(&self.codec) as Arc<dyn crate::projections::Decoder>,
+            sumideros: None,
+        };
+        // Nobody asks it to stop: it comes to its end.
+        medios.reconstruir(spec, &AtomicBool::new(false), progreso).map(drop).map_err(almacen)
     }
 
     /// # Errors

@@ -42,7 +42,10 @@ use crate::{
     },
     http::{self, AppState, Partes, lecturas::Lecturas},
     log::{Log, Topic, TopicPartition},
-    projections::{Consultas, DelRegistro, Progress, ProjectionRunner, RunnerOptions, auditoria::TABLAS_DE_CADENA, runner},
+    projections::{
+        Consultas, DelRegistro, Progress, ProjectionRunner, RunnerOptions, auditoria::TABLAS_DE_CADENA, copias::Copias,
+        reconstruccion::Medios, runner,
+    },
     tables::{
         Tables,
         kv::{KvError, KvStore},
@@ -118,6 +121,7 @@ pub(super) fn start(options: NodeOptions) -> Result<Node, NodeError> {
         runner: None,
         audit: None,
         sellador: None,
+        reconstrucciones: Arc::default(),
         log: Arc::clone(&log),
         clock: Arc::clone(&options.clock),
     };
@@ -154,6 +158,7 @@ pub(super) fn start(options: NodeOptions) -> Result<Node, NodeError> {
             verificacion: Some(verificador.puerta()),
             verificacion_de_sellos: claves.as_ref().map(|claves| verificacion_de_sellos(&log, &codec, claves, &known_tables)),
             dlq: Some(Arc::clone(&cartas_muertas) as Arc<dyn http::CartasMuertas>),
+            proyecciones: Some(Arc::clone(&parts.reconstrucciones) as Arc<dyn http::Proyecciones>),
         };
         let state = AppState::new(partes).map_err(interno)?;
         address = Some(listener.local_addr().map_err(interno)?);
@@ -173,13 +178,22 @@ pub(super) fn start(options: NodeOptions) -> Result<Node, NodeError> {
     }
     seeded.send_replace(true);
     let own_tables = tables.map(Opening::opened).transpose()?.transpose()?;
-    let tables = own_tables.unwrap_or_else(|| Arc::new(MemoryTables::default()));
+    let copias = own_tables.unwrap_or_else(|| Copias::propias(Arc::new(MemoryTables::default())));
+    let tables = copias.en_uso();
     if has_sinks(&options) {
         // Only this start sets it.
         let _ = known_tables.set(Arc::clone(&tables));
     }
     let pruebas = claves.as_ref().map(|claves| pruebas(&log, &codec, claves, &tables));
     let (runner, consultas) = open_reads(&options, tables, &log, &codec)?;
+    if let Some(runner) = &runner {
+        parts.reconstrucciones.abrir(Medios {
+            log: Arc::clone(&log),
+            copias,
+            decoder: Arc::clone(&codec) as Arc<dyn crate::projections::Decoder>,
+            sumideros: Some(runner.pausa()),
+        });
+    }
     parts.runner = runner;
     if let (Some(claves), Some(pruebas)) = (&claves, &pruebas) {
         pruebas.almacen.tablas.declare(TABLAS_DE_CADENA).map_err(almacen)?;

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use tokio::{sync::watch, task::JoinHandle};
 
-use super::{auditoria::AuditoriaDeConsultas, sellos::Sellador};
+use super::{auditoria::AuditoriaDeConsultas, reconstrucciones::Reconstrucciones, sellos::Sellador};
 use crate::{
     engine::{Engine, ports::Clock},
     log::Log,
@@ -42,6 +42,7 @@ pub struct Parts {
     pub runner: Option<ProjectionRunner>,
     pub audit: Option<Arc<AuditoriaDeConsultas>>,
     pub sellador: Option<Sellador>,
+    pub reconstrucciones: Arc<Reconstrucciones>,
     pub log: Arc<dyn Log>,
     pub clock: Arc<dyn Clock>,
 }
@@ -103,6 +104,11 @@ async fn stop(parts: &mut Parts, retire: bool) -> Result<(), String> {
         if tokio::time::timeout(SEALS_PATIENCE, closing).await.is_err() {
             tracing::warn!(evento = "sellos_sin_cerrar", "queda auditoría sin sellar hasta el próximo inicio");
         }
+    }
+    let reconstrucciones = Arc::clone(&parts.reconstrucciones);
+    let closing = tokio::task::spawn_blocking(move || reconstrucciones.cerrar());
+    if tokio::time::timeout(SINKS_PATIENCE, closing).await.is_err() {
+        tracing::warn!(evento = "reconstruccion_sin_cerrar", "las tablas no responden: la reconstrucción queda a medias");
     }
     if let Some(runner) = parts.runner.take() {
         // A sink that waits for an absent log holds nothing: it is fed again from its position.

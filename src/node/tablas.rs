@@ -1,37 +1,44 @@
 //! Which tables a node feeds and asks: the ones in its folder, or those of a database.
 
+#[cfg(feature = "scylla")]
+use std::time::Duration;
 use std::{path::Path, sync::Arc};
 
 use super::{NodeError, start::almacen};
 use crate::{
     config::AjustesTablas,
-    projections::{auditoria::TABLAS_DE_CADENA, runner},
-    tables::{
-        Tables,
-        embedded::{EmbeddedTables, EmbeddedTablesOptions},
+    projections::{
+        auditoria::TABLAS_DE_CADENA,
+        copias::{Copias, PROYECCIONES_ACTIVAS},
+        runner,
     },
+    tables::embedded::{EmbeddedTables, EmbeddedTablesOptions},
 };
 
+/// How soon a process that only reads a database sees that a projection was rebuilt by another.
+#[cfg(feature = "scylla")]
+const VIGENCIA: Duration = Duration::from_secs(1);
+
 /// Opens the tables of the configuration. A database that does not answer yet is no failure: it is asked again with every use.
-pub(super) fn abrir(carpeta: &Path, ajustes: Option<&AjustesTablas>) -> Result<Arc<dyn Tables>, NodeError> {
+pub(super) fn abrir(carpeta: &Path, ajustes: Option<&AjustesTablas>) -> Result<Arc<Copias>, NodeError> {
     match ajustes {
         None => en_carpeta(carpeta),
         Some(ajustes) => cql::abrir(ajustes),
     }
 }
 
-fn en_carpeta(carpeta: &Path) -> Result<Arc<dyn Tables>, NodeError> {
+fn en_carpeta(carpeta: &Path) -> Result<Arc<Copias>, NodeError> {
     let of_projections = runner::PROYECCIONES.iter().flat_map(|spec| spec.tables);
-    let expected = of_projections.chain(TABLAS_DE_CADENA).copied().collect();
+    let expected = of_projections.chain(TABLAS_DE_CADENA).copied().chain([&PROYECCIONES_ACTIVAS]).collect();
     let options = EmbeddedTablesOptions { expected, ..EmbeddedTablesOptions::default() };
-    Ok(EmbeddedTables::open(carpeta, options).map_err(almacen)?)
+    Ok(Copias::propias(EmbeddedTables::open(carpeta, options).map_err(almacen)?))
 }
 
 #[cfg(not(feature = "scylla"))]
 mod cql {
-    use super::{AjustesTablas, Arc, NodeError, Tables};
+    use super::{AjustesTablas, Arc, Copias, NodeError};
 
-    pub(super) fn abrir(_: &AjustesTablas) -> Result<Arc<dyn Tables>, NodeError> {
+    pub(super) fn abrir(_: &AjustesTablas) -> Result<Arc<Copias>, NodeError> {
         Err(NodeError::Almacen(
             "tablas.tipo dice «cql» y este programa se construyó sin esa base: constrúyalo con `cargo build --release --features scylla`, \
              o ponga tablas.tipo en «carpeta»"
@@ -42,10 +49,12 @@ mod cql {
 
 #[cfg(feature = "scylla")]
 mod cql {
-    use super::{AjustesTablas, Arc, NodeError, Tables};
+    use super::{AjustesTablas, Arc, Copias, NodeError, VIGENCIA};
 
-    pub(super) fn abrir(ajustes: &AjustesTablas) -> Result<Arc<dyn Tables>, NodeError> {
-        Ok(super::conectar(ajustes, true)?)
+    pub(super) fn abrir(ajustes: &AjustesTablas) -> Result<Arc<Copias>, NodeError> {
+        let tablas = super::conectar(ajustes, true)?;
+        let sin_diario = tablas.without_journal();
+        Ok(Copias::new(tablas, sin_diario, Some(VIGENCIA)))
     }
 }
 
@@ -58,7 +67,7 @@ pub fn conectar(ajustes: &AjustesTablas, paciente: bool) -> Result<Arc<crate::ta
     use crate::{
         config::ConsistenciaTablas,
         node::registro::leer,
-        projections::fisico::FISICO,
+        projections::fisico::con_segundas,
         tables::cql::{Consistency, CqlOptions, CqlTables},
     };
 
@@ -89,5 +98,5 @@ pub fn conectar(ajustes: &AjustesTablas, paciente: bool) -> Result<Arc<crate::ta
         in_flight: ajustes.en_vuelo,
         patient: paciente,
     };
-    CqlTables::open(options, FISICO).map_err(almacen)
+    CqlTables::open(options, con_segundas()).map_err(almacen)
 }

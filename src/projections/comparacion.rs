@@ -1,6 +1,12 @@
-//! A projection against the log: its rows, and the ones that folding the log again gives. And its rebuild.
+//! A projection against the log: its rows, and the ones that folding the log again gives.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use super::{
     corte::Corte,
@@ -53,7 +59,8 @@ impl Comparacion {
     }
 }
 
-fn particiones(log: &dyn Log, spec: &ProjectionSpec) -> Vec<TopicPartition> {
+/// The partitions that a projection reads.
+pub(super) fn particiones(log: &dyn Log, spec: &ProjectionSpec) -> Vec<TopicPartition> {
     let de = |topic| (0..log.partitions(topic)).map(move |n| TopicPartition::new(topic, n));
     spec.topics.iter().copied().flat_map(de).collect()
 }
@@ -72,15 +79,16 @@ pub fn avance(log: &dyn Log, tables: &dyn Tables, spec: &'static ProjectionSpec)
     Ok(lugares.into_iter().zip(atrasos).map(uno).collect())
 }
 
-/// Folds into tables until nothing is left to read.
-fn plegar(
+/// Folds into tables until nothing is left to read, or somebody asks to stop; whether it came to the end.
+pub(super) fn plegar(
     log: Arc<dyn Log>,
     tables: Arc<dyn Tables>,
     decoder: Arc<dyn Decoder>,
     options: RunnerOptions,
     total: u64,
+    parar: &AtomicBool,
     progreso: Progreso<'_>,
-) -> Result<(), SinkError> {
+) -> Result<bool, SinkError> {
     let mut sinks = Sinks::open(log, tables, decoder, options)?;
     let mut queda = true;
     while std::mem::take(&mut queda) {
@@ -88,28 +96,13 @@ fn plegar(
             while sinks.step(sink)? {
                 queda = true;
                 progreso(sinks.anomalies().records(), total);
+                if parar.load(Ordering::Acquire) {
+                    return Ok(false);
+                }
             }
         }
     }
-    Ok(())
-}
-
-/// Empties a projection and folds the log into it again. Only while no sink feeds it.
-///
-/// # Errors
-/// Of log or tables: the next start of its sinks goes on from where it stopped.
-pub fn reconstruir(
-    log: &Arc<dyn Log>,
-    tables: &Arc<dyn Tables>,
-    decoder: Arc<dyn Decoder>,
-    spec: &'static ProjectionSpec,
-    progreso: Progreso<'_>,
-) -> Result<(), SinkError> {
-    tables.declare(spec.tables)?;
-    tables.clear(spec.tables, spec.name)?;
-    let total = avance(&**log, &**tables, spec)?.iter().map(|avance| avance.atraso).sum();
-    let options = RunnerOptions { projections: vec![spec], ..RunnerOptions::default() };
-    plegar(Arc::clone(log), Arc::clone(tables), decoder, options, total, progreso)
+    Ok(true)
 }
 
 /// Folds the log again, in memory, as far as the projection has read it, and compares every row of every table.
@@ -131,7 +124,7 @@ pub fn comparar(
     let total = corte.behind(&desde_el_principio)?.iter().sum();
     let memoria: Arc<dyn Tables> = Arc::new(MemoryTables::default());
     let options = RunnerOptions { projections: vec![spec], ..RunnerOptions::default() };
-    plegar(corte, Arc::clone(&memoria), decoder, options, total, progreso)?;
+    plegar(corte, Arc::clone(&memoria), decoder, options, total, &AtomicBool::new(false), progreso)?;
     let mut comparacion = Comparacion { atraso: antes.iter().map(|a| a.atraso).sum(), ..Comparacion::default() };
     for table in spec.tables {
         comparar_tabla(&**tables, &*memoria, table, &mut comparacion)?;

@@ -3,6 +3,8 @@
 //! The bounds are for 100 million invoices of three lines in five years (about 55,000 a day) with two million notes, half a million of
 //! clients and a thousand inventories, one of which sells a tenth of everything. Sizes are of a row as the database keeps it, about.
 
+use std::sync::LazyLock;
+
 use super::{
     auditoria::{
         AUDITORIA, AUDITORIA_AZULEJOS, AUDITORIA_CADENAS, AUDITORIA_HORAS, AUDITORIA_POR_CORRELACION, AUDITORIA_POR_TIEMPO,
@@ -11,6 +13,7 @@ use super::{
     bodegas::BODEGAS,
     clientes::{CLIENTES, CLIENTES_POR_CORREO, CLIENTES_POR_IDENTIFICACION},
     comandos::COMANDOS,
+    copias::{self, PROYECCIONES_ACTIVAS},
     descuentos::DESCUENTOS,
     existencias::{EXISTENCIAS, EXISTENCIAS_LOTES},
     facturas::{FACTURAS, FACTURAS_DIAS, FACTURAS_POR_CLIENTE, FACTURAS_POR_DIA},
@@ -44,6 +47,16 @@ const fn changes(table: &'static Table, bucket: Bucket, bound: &'static str) -> 
     Layout { table, bucket, bound, compaction: Compaction::Leveled }
 }
 
+/// The layouts of all tables with those of their second copies, which are laid out as the first ones.
+pub fn con_segundas() -> &'static [Layout] {
+    static TODAS: LazyLock<Vec<Layout>> = LazyLock::new(|| {
+        let layout_of = |primera: &'static Table| FISICO.iter().find(|layout| layout.table.name == primera.name);
+        let segunda = |(primera, table)| layout_of(primera).map(|layout| Layout { table, ..*layout });
+        FISICO.iter().copied().chain(copias::segundas().filter_map(segunda)).collect()
+    });
+    &TODAS
+}
+
 const ONE_ROW: &str = "Una fila por partición: menos de 1 KB.";
 
 /// Every table of the read side.
@@ -54,6 +67,7 @@ pub static FISICO: &[Layout] = &[
         "Una fila por cliente con ese número: casi siempre una; 500.000 de un mismo número serían 30 MB.",
     ),
     small(&CLIENTES_POR_CORREO, "Una fila por cliente con ese correo; 500.000 con uno mismo, de relleno, serían 30 MB."),
+    small(&PROYECCIONES_ACTIVAS, ONE_ROW),
     small(&PRODUCTOS, ONE_ROW),
     small(&DESCUENTOS, ONE_ROW),
     small(&SUCURSALES, ONE_ROW),
@@ -139,7 +153,8 @@ mod tests {
     #[test]
     fn every_table_has_its_layout_and_its_file() {
         let of_projections = PROYECCIONES.iter().flat_map(|spec| spec.tables);
-        let declared: BTreeSet<&str> = of_projections.chain(TABLAS_DE_CADENA).map(|table| table.name).collect();
+        let others = TABLAS_DE_CADENA.iter().copied().chain([&PROYECCIONES_ACTIVAS]);
+        let declared: BTreeSet<&str> = of_projections.copied().chain(others).map(|table| table.name).collect();
         let laid_out: BTreeSet<&str> = FISICO.iter().map(|layout| layout.table.name).collect();
         assert_eq!(declared, laid_out);
         assert_eq!(laid_out.len(), FISICO.len());

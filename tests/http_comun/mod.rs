@@ -240,6 +240,7 @@ pub fn borde_con(ajustes: Ajustes) -> Borde {
         verificacion: ajustes.verificacion,
         verificacion_de_sellos: None,
         dlq: None,
+        proyecciones: None,
     })
     .expect("métricas nuevas");
     Borde { pasarela, lecturas, auditoria, router: router(estado.clone()), estado }

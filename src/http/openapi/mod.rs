@@ -100,6 +100,9 @@ fn respuestas(ruta: &Ruta) -> Value {
         Clase::Consulta(nombre) if nombre.ends_with(".listar") || ruta.parametros.contains(&"limite") => {
             ("200", "Una página", "Pagina")
         }
+        Clase::Larga if ruta.patron.ends_with("/reconstruccion") => {
+            ("202", "Empezó: cómo va se pregunta en la misma ruta", "Objeto")
+        }
         Clase::Consulta(_) | Clase::Larga | Clase::Servicio => ("200", "Lo pedido", "Objeto"),
     };
     let mut mapa = match ruta.clase {

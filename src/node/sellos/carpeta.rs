@@ -45,7 +45,7 @@ impl AuditoriaDeCarpeta {
             causa: "no existe: sin claves públicas no se sabe en qué sellos confiar".to_owned(),
         })?;
         let almacen = if options.proyecciones && options.sellos.activos {
-            let tablas = tablas::abrir(&carpeta.tablas(), options.tablas.as_ref())?;
+            let tablas = tablas::abrir(&carpeta.tablas(), options.tablas.as_ref())?.en_uso();
             tablas.declare(TABLAS_DE_CADENA).map_err(almacen)?;
             Some(Almacen { tablas, nombres: TABLAS })
         } else {

@@ -10,8 +10,8 @@ mod watcher;
 
 use std::{
     sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
         mpsc,
     },
     thread,
@@ -171,6 +171,8 @@ impl ProjectionRunner {
             anomalies: Arc::clone(&anomalies),
             options,
             stopping: AtomicBool::new(false),
+            batches: RwLock::default(),
+            changes: AtomicU64::new(0),
         });
         let handles: Arc<[Arc<SinkHandle>]> =
             partitions.into_iter().map(|(partition, specs)| SinkHandle::new(partition, specs, &shared)).collect();
@@ -187,6 +189,11 @@ impl ProjectionRunner {
 
     pub fn anomalies(&self) -> Arc<Anomalies> {
         Arc::clone(&self.anomalies)
+    }
+
+    /// For what must be done while no sink is in the middle of a batch.
+    pub fn pausa(&self) -> Pausa {
+        Pausa(Arc::clone(&self.shared))
     }
 
     /// Stops after the batches in hand; what was applied stays, the rest is read at the next start.
@@ -209,6 +216,23 @@ impl Drop for ProjectionRunner {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
+    }
+}
+
+/// Holds the running sinks between two batches.
+#[derive(Clone)]
+pub struct Pausa(Arc<Shared>);
+
+impl Pausa {
+    /// Does something while no batch is in hand. When it worked, every sink takes its rows and positions from the tables again.
+    ///
+    /// # Errors
+    /// What it failed of.
+    pub fn mientras<T, E>(&self, hacer: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+        let _nobody = self.0.batches.write().unwrap_or_else(PoisonError::into_inner);
+        let hecho = hacer()?;
+        self.0.changes.fetch_add(1, Ordering::Release);
+        Ok(hecho)
     }
 }
 
@@ -239,6 +263,8 @@ impl Sinks {
             anomalies: Anomalies::new(),
             options,
             stopping: AtomicBool::new(false),
+            batches: RwLock::default(),
+            changes: AtomicU64::new(0),
         });
         let open = |partition: TopicPartition| {
             let of_topic = |spec: &&&'static ProjectionSpec| spec.topics.contains(&partition.topic);

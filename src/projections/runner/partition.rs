@@ -3,7 +3,10 @@
 use std::{
     collections::BTreeSet,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, atomic::AtomicBool},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
 };
 
 use bytes::Bytes;
@@ -30,6 +33,10 @@ pub struct Shared {
     pub options: RunnerOptions,
     /// Sinks that end are not started again, and the watcher ends.
     pub stopping: AtomicBool,
+    /// Held for reading by whoever is in a batch.
+    pub batches: RwLock<()>,
+    /// Times that rows and positions changed other than by batches.
+    pub changes: AtomicU64,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +73,8 @@ pub struct PartitionSink {
     turn: usize,
     /// The last batch failed: some of its rows may be there.
     cut: bool,
+    /// Of [`Shared::changes`], those it knows of.
+    changes: u64,
 }
 
 impl PartitionSink {
@@ -74,6 +83,7 @@ impl PartitionSink {
     /// # Errors
     /// Of the tables.
     pub fn open(partition: TopicPartition, specs: &[&'static ProjectionSpec], shared: Arc<Shared>) -> Result<Self, SinkError> {
+        let changes = shared.changes.load(Ordering::Acquire);
         shared.tables.recover(partition)?;
         let mut consumers = Vec::with_capacity(specs.len());
         for spec in specs {
@@ -85,7 +95,7 @@ impl PartitionSink {
             let fold = (spec.fresh)(Arc::clone(&shared.anomalies));
             consumers.push(Consumer { spec, fold, next, mark, poisoned: BTreeSet::new() });
         }
-        Ok(Self { partition, shared, consumers, turn: 0, cut: false })
+        Ok(Self { partition, shared, consumers, turn: 0, cut: false, changes })
     }
 
     /// The lowest position at which a consumer is.
@@ -98,10 +108,13 @@ impl PartitionSink {
     /// # Errors
     /// Of log or tables: nothing of the batch was kept in memory, and the next step tries it again.
     pub fn step(&mut self) -> Result<Step, SinkError> {
+        let shared = Arc::clone(&self.shared);
+        let _in_a_batch = shared.batches.read().unwrap_or_else(PoisonError::into_inner);
         if self.cut {
             self.shared.tables.recover(self.partition)?;
             self.cut = false;
         }
+        self.take_up_changes()?;
         let stable = self.shared.log.stable_ends(&[self.partition])?.first().copied().unwrap_or_default();
         let waiting: BTreeSet<Position> = self.consumers.iter().map(|c| c.next).filter(|next| *next < stable).collect();
         let Some(from) = waiting.iter().nth(self.turn % waiting.len().max(1)).copied() else {
@@ -140,6 +153,23 @@ impl PartitionSink {
         self.shared.anomalies.count_batches(1);
         self.shared.progress.announce();
         Ok(Step::Applied)
+    }
+
+    /// Goes on from the tables, when they were changed otherwise than by its batches.
+    fn take_up_changes(&mut self) -> Result<(), SinkError> {
+        let changes = self.shared.changes.load(Ordering::Acquire);
+        if changes == self.changes {
+            return Ok(());
+        }
+        for consumer in &mut self.consumers {
+            consumer.fold.forget();
+            consumer.next = self.shared.tables.position(consumer.spec.name, self.partition)?.unwrap_or(0);
+            if let Some(mark) = &consumer.mark {
+                mark.advance(consumer.next, None);
+            }
+        }
+        self.changes = changes;
+        Ok(())
     }
 
     /// What is between the two positions are marks of transactions: nothing to fold, and no row to keep.

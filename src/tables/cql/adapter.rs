@@ -22,7 +22,9 @@ use crate::{
 /// The tables of one keyspace.
 pub struct CqlTables {
     shared: Arc<Shared>,
-    workers: Workers,
+    workers: Arc<Workers>,
+    /// Whether a batch is written down before it is made.
+    journal: bool,
 }
 
 impl CqlTables {
@@ -31,7 +33,13 @@ impl CqlTables {
     /// # Errors
     /// `Storage` when the system gives no thread.
     pub fn open(options: CqlOptions, layouts: &'static [Layout]) -> Result<Arc<Self>, TablesError> {
-        Ok(Arc::new(Self { shared: Arc::new(Shared::new(options, layouts)), workers: Workers::start()? }))
+        let (shared, workers) = (Arc::new(Shared::new(options, layouts)), Arc::new(Workers::start()?));
+        Ok(Arc::new(Self { shared, workers, journal: true }))
+    }
+
+    /// The same tables for whoever starts over when he is cut short: batches are not written down, and there are none to finish.
+    pub fn without_journal(&self) -> Arc<Self> {
+        Arc::new(Self { shared: Arc::clone(&self.shared), workers: Arc::clone(&self.workers), journal: false })
     }
 
     /// What the database lacks or has otherwise.
@@ -71,7 +79,8 @@ impl Tables for CqlTables {
     fn apply(&self, writes: Vec<Write>, positions: &[SinkPosition]) -> Result<(), TablesError> {
         let prepared = writes.into_iter().map(|write| self.shared.prepare(write)).collect::<Result<Vec<_>, _>>()?;
         let (shared, positions) = (Arc::clone(&self.shared), positions.to_vec());
-        self.workers.wait(shared.apply(prepared, positions))
+        let journal = self.journal;
+        self.workers.wait(shared.apply(prepared, positions, journal))
     }
 
     fn get(&self, table: &'static Table, row_key: &[Value]) -> Result<Option<Row>, TablesError> {
@@ -125,6 +134,9 @@ impl Tables for CqlTables {
     }
 
     fn recover(&self, partition: TopicPartition) -> Result<(), TablesError> {
+        if !self.journal {
+            return Ok(());
+        }
         let shared = Arc::clone(&self.shared);
         self.workers.wait(async move { shared.recover(partition.topic.codigo(), partition.partition).await })
     }

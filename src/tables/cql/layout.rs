@@ -62,7 +62,7 @@ impl Compaction {
 }
 
 /// The physical side of a table.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Layout {
     pub table: &'static Table,
     pub bucket: Bucket,

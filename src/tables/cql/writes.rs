@@ -43,10 +43,17 @@ impl Shared {
         kept
     }
 
-    pub(super) async fn apply(self: Arc<Self>, prepared: Vec<Prepared>, positions: Vec<SinkPosition>) -> Result<(), TablesError> {
+    pub(super) async fn apply(
+        self: Arc<Self>,
+        prepared: Vec<Prepared>,
+        positions: Vec<SinkPosition>,
+        journal: bool,
+    ) -> Result<(), TablesError> {
         let writes = self.strongest(prepared);
         let targets: Vec<Target> = positions.iter().map(target).collect();
-        self.write_down(&targets, &writes).await?;
+        if journal {
+            self.write_down(&targets, &writes).await?;
+        }
         self.make(writes, &targets).await
     }
 

@@ -1,10 +1,12 @@
-//! `proyecciones`: the read models of a folder that nobody uses, against its log.
+//! `proyecciones`: the read models, in a folder that nobody uses or in the process that feeds them.
+
+mod en_marcha;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use super::{
-    acceso::exigir_libre,
+    acceso::{exigir_libre, proceso},
     args::ProyeccionesAccion,
     contexto::Contexto,
     fallo::{Clase, Fallo},
@@ -52,43 +54,57 @@ fn abrir(contexto: &Contexto) -> Result<LadoDeLectura, Fallo> {
     exigir_libre(
         contexto,
         "la orden lee la carpeta y las tablas directamente",
-        "Deténgalo y repita. En marcha, el retraso de cada proyección está en /metrics: factumarket_projection_lag_records.",
+        "Deténgalo y repita. En marcha pueden pedirse «proyecciones listar» y «proyecciones reconstruir».",
     )?;
     LadoDeLectura::abrir(&NodeOptions::new(&contexto.configuracion)).map_err(|e| nodo::fallo(&e))
 }
 
 fn listar(contexto: &Contexto) -> Result<(), Fallo> {
-    let lado = abrir(contexto)?;
+    let todas = match proceso(contexto) {
+        Some(url) => en_marcha::listar(&url)?,
+        None => de_la_carpeta(contexto)?,
+    };
     let salida = &contexto.salida;
-    let mut todas = Vec::new();
-    for spec in PROYECCIONES {
-        let avance = lado.avance(spec).map_err(|e| nodo::fallo(&e))?;
-        let atraso: u64 = avance.iter().map(|a| a.atraso).sum();
+    for una in &todas {
+        let atraso = una["atraso"].as_u64().unwrap_or_default();
         let estado = if atraso == 0 { salida.verde("al día") } else { salida.amarillo(&format!("le faltan {}", entero(atraso))) };
-        salida.linea(format!("{:<14} {estado}  {}", spec.name, spec.doc));
-        let tablas: Vec<&str> = spec.tables.iter().map(|tabla| tabla.name).collect();
-        let particiones: Vec<Value> = avance
-            .iter()
-            .map(|a| json!({ "particion": a.particion.to_string(), "siguiente": a.siguiente, "atraso": a.atraso }))
-            .collect();
-        todas.push(json!({
-            "nombre": spec.name, "que_es": spec.doc, "tablas": tablas, "atraso": atraso, "particiones": particiones,
-        }));
+        let texto = |campo: &str| una[campo].as_str().unwrap_or_default();
+        salida.linea(format!("{:<14} {estado}  {}", texto("nombre"), texto("que_es")));
     }
     salida.resultado(&json!({ "proyecciones": todas }));
     Ok(())
 }
 
-fn reconstruir(contexto: &Contexto, spec: &'static ProjectionSpec) -> Result<(), Fallo> {
+fn de_la_carpeta(contexto: &Contexto) -> Result<Vec<Value>, Fallo> {
     let lado = abrir(contexto)?;
+    let una = |spec: &&'static ProjectionSpec| {
+        let avance = lado.avance(spec).map_err(|e| nodo::fallo(&e))?;
+        let tablas: Vec<&str> = spec.tables.iter().map(|tabla| tabla.name).collect();
+        let particiones: Vec<Value> = avance
+            .iter()
+            .map(|a| json!({ "particion": a.particion.to_string(), "siguiente": a.siguiente, "atraso": a.atraso }))
+            .collect();
+        Ok(json!({
+            "nombre": spec.name, "que_es": spec.doc, "tablas": tablas,
+            "atraso": avance.iter().map(|a| a.atraso).sum::<u64>(), "particiones": particiones,
+        }))
+    };
+    PROYECCIONES.iter().map(una).collect()
+}
+
+fn reconstruir(contexto: &Contexto, spec: &'static ProjectionSpec) -> Result<(), Fallo> {
     let barra = barra(&contexto.salida);
     let (mut registros, mut medir) = (0, avance_en(&barra));
-    let hecho = lado.reconstruir(spec, &mut |hechos, total| {
+    let mut progreso = |hechos, total| {
         registros = hechos;
         medir(hechos, total);
-    });
+    };
+    let hecho = match proceso(contexto) {
+        Some(url) => en_marcha::reconstruir(&url, spec.name, &mut progreso),
+        None => abrir(contexto)?.reconstruir(spec, &mut progreso).map_err(|e| nodo::fallo(&e)),
+    };
     barra.finish_and_clear();
-    hecho.map_err(|e| nodo::fallo(&e))?;
+    hecho?;
     contexto.salida.linea(contexto.salida.verde(&format!("{} reconstruida de {} registros", spec.name, entero(registros))));
     contexto.salida.resultado(&json!({ "proyeccion": spec.name, "registros": registros }));
     Ok(())

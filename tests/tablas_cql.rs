@@ -15,7 +15,7 @@ use factumarket::{
     log::Log,
     projections::{
         Agrupacion, Consultas, DelRegistro, FiltroVentas, PROYECCIONES, Pagina, Progress, RunnerOptions,
-        comparacion::{comparar, reconstruir},
+        comparacion::comparar,
         fisico::FISICO,
         runner::{self, Sinks},
         ventas::VENTAS_SPEC,
@@ -172,16 +172,19 @@ fn the_sales_of_a_log_are_the_same_rows_as_in_memory_and_the_reports_read_them()
     assert!(world.acreditar("f1", 1, 1, true, dia(21)) && world.anular("f2"));
     escribir(&*log, &world.records);
     let tables: Arc<dyn Tables> = open(options(), FISICO);
-    let sinks = RunnerOptions { projections: vec![&VENTAS_SPEC], batch_records: 5, ..RunnerOptions::default() };
-    let mut sinks = Sinks::open(Arc::clone(&log), Arc::clone(&tables), codec.clone(), sinks).expect("sumideros");
-    for sink in 0..sinks.len() {
-        while sinks.step(sink).expect("lote") {}
-    }
+    let fold = |tables: &Arc<dyn Tables>| {
+        let options = RunnerOptions { projections: vec![&VENTAS_SPEC], batch_records: 5, ..RunnerOptions::default() };
+        let mut sinks = Sinks::open(Arc::clone(&log), Arc::clone(tables), codec.clone(), options).expect("sumideros");
+        for sink in 0..sinks.len() {
+            while sinks.step(sink).expect("lote") {}
+        }
+    };
+    fold(&tables);
     let found = comparar(&log, &tables, codec.clone(), &VENTAS_SPEC, &mut |_, _| {}).expect("comparación");
     assert!(found.filas > 30 && found.diferencias == 0, "{found:?}");
     let queries = |tables| Consultas::new(tables, codec.clone(), Arc::new(DelRegistro(Arc::clone(&log))), Progress::at_rest());
     let memory: Arc<dyn Tables> = Arc::new(MemoryTables::default());
-    reconstruir(&log, &memory, codec.clone(), &VENTAS_SPEC, &mut |_, _| {}).expect("en memoria");
+    fold(&memory);
     let (here, there) = (queries(tables), queries(memory));
     for agrupar in Agrupacion::TODAS {
         let filter = FiltroVentas { fechas: (dia(0), dia(240)), producto: None, canal: None, agrupar };

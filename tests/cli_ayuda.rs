@@ -4,7 +4,7 @@ mod cli_comun;
 
 use cli_comun::{carpeta, correr, json, texto_de_error};
 
-const ORDENES: [&str; 23] = [
+const ORDENES: [&str; 24] = [
     "demo",
     "servir",
     "importar",
@@ -17,6 +17,7 @@ const ORDENES: [&str; 23] = [
     "stock",
     "kardex",
     "cuenta",
+    "reportes",
     "dominio",
     "verificar",
     "banco",

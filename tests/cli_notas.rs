@@ -3,6 +3,7 @@
 mod cli_comun;
 
 use cli_comun::{Servicio, carpeta, correr, json};
+use rust_decimal::Decimal;
 use serde_json::Value;
 
 const MISMO_DIA: &str = "emisor.nota_credito_mismo_dia=true";
@@ -82,7 +83,52 @@ fn libros(donde: &[&str], producto: &str, bodega: &str, nota: &Value) -> usize {
     assert_eq!(json(&pedir(&["cuenta", cliente, "--desde", hoy, "--hasta", hoy]))["saldo"], cuenta["saldo"]);
     assert_eq!(pedir(&["cuenta", "no-hay"]).codigo, 4);
     assert_eq!(pedir(&["cuenta", cliente, "--desde", "2026-02-30", "--hasta", hoy]).codigo, 2);
+    reportes(donde, producto, bodega, hoy, &movimientos);
     movimientos.len()
+}
+
+/// The sales of the day in every grouping, and the ages: what they add up to is what the ledger and the account say.
+fn reportes(donde: &[&str], producto: &str, bodega: &str, hoy: &str, movimientos: &[Value]) {
+    let pedir = |argumentos: &[&str]| correr(&[&["reportes"], argumentos, donde, &["--json"]].concat());
+    let costo = |motivo: &str| -> Decimal {
+        let suyos = movimientos.iter().filter(|m| m["motivo"] == motivo);
+        suyos.map(|m| m["costo_total"].as_str().and_then(|t| t.parse::<Decimal>().ok()).expect("costo")).sum()
+    };
+    let cifra = |item: &Value, campo: &str| item[campo].as_str().and_then(|t| t.parse::<Decimal>().ok()).expect("cifra");
+    for agrupar in ["dia", "producto", "canal"] {
+        let reporte = json(&pedir(&["ventas", "--desde", hoy, "--hasta", hoy, "--agrupar", agrupar]));
+        let items = reporte["items"].as_array().expect("lista");
+        assert_eq!((items.len(), &reporte["tiene_mas"]), (1, &Value::Bool(false)), "{reporte}");
+        let uno = &items[0];
+        assert_eq!((&uno["facturas"], &uno["anuladas"]), (&1.into(), &1.into()), "{uno}");
+        assert_eq!(cifra(uno, "costo"), costo("VENTA") - costo("ANULACION"), "{uno}");
+        assert_eq!(cifra(uno, "costo_devuelto"), costo("DEVOLUCION_CLIENTE"), "{uno}");
+        assert_eq!(cifra(uno, "margen"), cifra(uno, "ventas_netas") - cifra(uno, "costo_neto"));
+        let de_otro = json(&pedir(&["ventas", "--producto", "otro", "--agrupar", agrupar]));
+        assert_eq!(de_otro["items"], serde_json::json!([]));
+    }
+    let canal = json(&pedir(&["ventas", "--agrupar", "canal"]))["items"][0]["canal"].clone();
+    assert_eq!(canal, "ejemplo");
+    let hay = movimientos.last().expect("movimiento")["saldo"].clone();
+    let edades = json(&pedir(&["antiguedad", "--producto", producto, "--bodega", bodega]));
+    let tramos = edades["items"][0]["tramos"].as_array().expect("tramos").clone();
+    let en_tramos: Decimal = tramos.iter().map(|tramo| cifra(tramo, "cantidad")).sum();
+    assert_eq!((&edades["items"][0]["stock"], en_tramos.to_string()), (&hay, hay.as_str().expect("saldo").to_owned()), "{edades}");
+    assert_eq!(json(&pedir(&["antiguedad", "--bodega", bodega]))["items"], edades["items"]);
+    for malo in [
+        &["ventas", "--agrupar", "mes"][..],
+        &["ventas", "--desde", hoy],
+        &["ventas", "--desde", hoy, "--hasta", "2026-01-01"],
+        &["ventas", "--desde", "2020-01-01", "--hasta", hoy],
+        &["antiguedad", "--producto", "a b"],
+    ] {
+        let salida = pedir(malo);
+        assert_eq!(salida.codigo, 2, "{malo:?}: {}{}", salida.normal, salida.error);
+    }
+    let para_personas = correr(&[&["reportes", "ventas", "--agrupar", "producto"], donde].concat());
+    assert!(para_personas.normal.contains("Margen %") && para_personas.normal.contains(producto), "{}", para_personas.normal);
+    let para_personas = correr(&[&["reportes", "antiguedad"], donde].concat());
+    assert!(para_personas.normal.contains("más de 180") && para_personas.normal.contains("Valor"), "{}", para_personas.normal);
 }
 
 /// The same folder served: the same answers, and the lists.
@@ -125,5 +171,13 @@ fn por_http(datos: &std::path::Path, id: &str, producto: &str, bodega: &str) {
     }
     libros(&["--url", &servicio.url], producto, bodega, &nota);
     assert_eq!(servicio.terminar(), 0);
-    assert_eq!(correr(&["verificar", "--datos", datos.to_str().expect("ruta")]).codigo, 0);
+    let datos = datos.to_str().expect("ruta");
+    assert_eq!(correr(&["verificar", "--datos", datos]).codigo, 0);
+    let comparadas = json(&correr(&["proyecciones", "comparar", "--datos", datos, "--json"]));
+    let ventas =
+        comparadas["proyecciones"].as_array().expect("lista").iter().find(|p| p["proyeccion"] == "ventas").expect("ventas");
+    assert!(ventas["filas"].as_u64() > Some(2) && ventas["diferencias"] == 0, "{ventas}");
+    let otra_vez = correr(&["proyecciones", "reconstruir", "ventas", "--datos", datos, "--json"]);
+    assert_eq!(otra_vez.codigo, 0, "{}", otra_vez.error);
+    assert_eq!(correr(&["proyecciones", "comparar", "ventas", "--datos", datos]).codigo, 0);
 }

@@ -6,12 +6,13 @@ use std::{sync::Arc, time::Duration};
 
 use axum::body::Body;
 use factumarket::{
-    domain::Contexto,
+    domain::{Contexto, valores::Id},
     http::{
         lecturas::{Lista, Pagina},
         openapi, rutas, serve,
     },
     log::{Topic, TopicPartition},
+    projections::Agrupacion,
 };
 use http_comun::*;
 use serde_json::json;
@@ -94,6 +95,63 @@ async fn parametros_desconocidos_y_repetidos() {
     assert_eq!(r.es_problema(400).errores(), esperados.map(|(a, b)| (a.to_owned(), b.to_owned())));
     assert!(r.texto.contains("¿quiso decir «fechaInicio»?"));
     borde.get("/api/v1/clientes/1?x=1").await.es_problema(400);
+}
+
+#[tokio::test]
+async fn los_reportes_dicen_de_una_vez_todo_lo_que_esta_mal() {
+    let borde = borde();
+    let malos = "fechaInicio=2026-11-24&fechaFin=2026-11-23&producto_id=a%20b&canal=&agrupar=mes&limite=0&despues=&despues_de=hola";
+    let r = borde.get(&format!("/api/v1/reportes/ventas?{malos}")).await;
+    let campos: Vec<_> = r.es_problema(400).errores().into_iter().map(|(_, campo)| campo).collect();
+    let esperados = ["?limite", "?despues", "?despues_de", "?fechaInicio", "?producto_id", "?canal", "?agrupar"];
+    assert_eq!(campos, esperados);
+    assert!(r.texto.contains("es uno de: dia, producto, canal"), "{}", r.texto);
+    for (consulta, regla) in [
+        ("fechaInicio=2026-02-30&fechaFin=x", "FechaFormato"),
+        ("fechaFin=2026-11-23", "FechaFormato"),
+        ("fechaInicio=2025-11-23&fechaFin=2026-11-24", "IntervaloDemasiadoLargo"),
+    ] {
+        let r = borde.get(&format!("/api/v1/reportes/ventas?{consulta}")).await;
+        assert_eq!(r.es_problema(400).errores()[0].0, regla, "{consulta}");
+    }
+    let r = borde.get("/api/v1/reportes/antiguedad?producto_id=a%20b&bodega_id=&fecha=hoy&limite=x").await;
+    let campos: Vec<_> = r.es_problema(400).errores().into_iter().map(|(_, campo)| campo).collect();
+    assert_eq!(campos, ["?limite", "?producto_id", "?bodega_id", "?fecha"]);
+    assert!(borde.lecturas.listas.lock().unwrap().is_empty(), "nada de eso llegó a leerse");
+}
+
+#[tokio::test]
+async fn los_reportes_piden_lo_que_se_les_pide() {
+    let borde = borde();
+    let dia = |texto: &str| texto.parse::<chrono::NaiveDate>().unwrap();
+    let completa = "fechaInicio=2025-11-23&fechaFin=2026-11-23&producto_id=P1&canal=%20caf%C3%A9%20&agrupar=producto";
+    for (ruta, lista) in [
+        (
+            format!("ventas?{completa}"),
+            Lista::Ventas {
+                fechas: (dia("2025-11-23"), dia("2026-11-23")),
+                producto: Some(Id::new("P1").unwrap()),
+                canal: Some("café".to_owned()),
+                agrupar: Agrupacion::Producto,
+            },
+        ),
+        (
+            "ventas".to_owned(),
+            Lista::Ventas {
+                fechas: (AHORA.fecha_en_utc_menos_5() - chrono::Days::new(29), AHORA.fecha_en_utc_menos_5()),
+                producto: None,
+                canal: None,
+                agrupar: Agrupacion::Dia,
+            },
+        ),
+        (
+            "antiguedad?bodega_id=B&fecha=2026-11-23".to_owned(),
+            Lista::Antiguedad { producto: None, bodega: Some(Id::new("B").unwrap()), fecha: Some(dia("2026-11-23")) },
+        ),
+    ] {
+        assert_eq!(borde.get(&format!("/api/v1/reportes/{ruta}")).await.status, 200, "{ruta}");
+        assert_eq!(borde.lecturas.listas.lock().unwrap().last().unwrap().0, lista, "{ruta}");
+    }
 }
 
 #[tokio::test]

@@ -30,7 +30,7 @@ fn suceder(mundo: &mut Mundo, n: usize, [que, a, b, c]: [u8; 4]) {
     let cliente = CLIENTES[usize::from(b) % 3];
     let unidades = i64::from(c % 7) + 1;
     let factura = format!("f{n}");
-    match que % 14 {
+    match que % 16 {
         0 if mundo.version(TipoAgregado::Cliente, cliente) == 0 => mundo.crear_cliente(cliente),
         0 => mundo.cambiar_correo(cliente, &format!("c{}@ejemplo.co", c % 3)),
         1..=3 => mundo.entrada(inventario, unidades * 3, i64::from(b) + 1, dia(u64::from(c % 4)), (b % 2 == 0).then(|| dia(30))),
@@ -51,6 +51,13 @@ fn suceder(mundo: &mut Mundo, n: usize, [que, a, b, c]: [u8; 4]) {
             if b % 2 == 0 {
                 mundo.terminar(&factura, cliente);
             }
+        }
+        14 => {
+            mundo.anular(&format!("f{}", n.saturating_sub(usize::from(c % 8))));
+        }
+        15 => {
+            let vendida = format!("f{}", n.saturating_sub(usize::from(c % 8)));
+            mundo.acreditar(&vendida, 1, i64::from(b % 3) + 1, b % 2 == 0, dia(u64::from(c % 5)));
         }
         12 => mundo.rechazo(TipoAgregado::Cliente, cliente, &format!("malo-{n}")),
         _ if b % 2 == 0 => mundo.consulta(Some(&format!("f{}", n / 2))),

@@ -1,5 +1,7 @@
 //! The tables on a CQL database, against the one that `FACTUMARKET_CQL` names (`host:port`; `.ci/cql` starts an Apache Cassandra).
 
+mod proyecciones_comun;
+
 use std::{
     sync::{
         Arc,
@@ -9,12 +11,26 @@ use std::{
 };
 
 use factumarket::{
-    projections::{PROYECCIONES, fisico::FISICO, runner},
+    domain::facturacion::factura::FacturaEmitida,
+    log::Log,
+    projections::{
+        Agrupacion, Consultas, DelRegistro, FiltroVentas, PROYECCIONES, Pagina, Progress, RunnerOptions,
+        comparacion::comparar,
+        fisico::FISICO,
+        runner::{self, Sinks},
+        ventas::VENTAS_SPEC,
+    },
     tables::{
         From, Row, Tables, TablesError, Value, Write,
         conformance::{self, MOVEMENTS, TYPES},
         cql::{Bucket, Compaction, Consistency, CqlOptions, CqlTables, Difference, Layout},
+        memory::MemoryTables,
     },
+};
+use proyecciones_comun::{
+    codec, escribir,
+    mundo::{Mundo, dia, ventas::vestir},
+    registro,
 };
 use rust_decimal::Decimal;
 
@@ -136,6 +152,47 @@ fn the_tables_of_the_read_side_are_created_verified_and_a_change_is_told() {
     runner::declare(&*tables, PROYECCIONES).expect("declare");
     assert_eq!(tables.differences(&all).expect("differences"), []);
     runner::declare(&*forbidden, PROYECCIONES).expect("ya está todo");
+}
+
+/// A log of sales folded into the database is what folding it in memory gives, row by row; and the reports read it, what has no product and no
+/// channel included: those are empty texts in keys.
+#[test]
+fn the_sales_of_a_log_are_the_same_rows_as_in_memory_and_the_reports_read_them() {
+    let folder = tempfile::tempdir().expect("carpeta");
+    let codec = codec();
+    let log: Arc<dyn Log> = registro(folder.path());
+    let mut world = Mundo::new(codec.clone());
+    world.entrada("P1:PRINCIPAL", 100, 300, dia(0), None);
+    for n in 0..12 {
+        let channel = (n % 3 > 0).then_some("web");
+        let dressed = |document: &mut FacturaEmitida| vestir(document, channel, if n % 4 == 0 { 7_000 } else { 0 }, 0);
+        // Months, and buckets, apart.
+        assert!(world.emitir_con(&format!("f{n}"), "C1", &[("P1:PRINCIPAL", 2)], dia(n * 20), dressed));
+    }
+    assert!(world.acreditar("f1", 1, 1, true, dia(21)) && world.anular("f2"));
+    escribir(&*log, &world.records);
+    let tables: Arc<dyn Tables> = open(options(), FISICO);
+    let fold = |tables: &Arc<dyn Tables>| {
+        let options = RunnerOptions { projections: vec![&VENTAS_SPEC], batch_records: 5, ..RunnerOptions::default() };
+        let mut sinks = Sinks::open(Arc::clone(&log), Arc::clone(tables), codec.clone(), options).expect("sumideros");
+        for sink in 0..sinks.len() {
+            while sinks.step(sink).expect("lote") {}
+        }
+    };
+    fold(&tables);
+    let found = comparar(&log, &tables, codec.clone(), &VENTAS_SPEC, &mut |_, _| {}).expect("comparación");
+    assert!(found.filas > 30 && found.diferencias == 0, "{found:?}");
+    let queries = |tables| Consultas::new(tables, codec.clone(), Arc::new(DelRegistro(Arc::clone(&log))), Progress::at_rest());
+    let memory: Arc<dyn Tables> = Arc::new(MemoryTables::default());
+    fold(&memory);
+    let (here, there) = (queries(tables), queries(memory));
+    for agrupar in Agrupacion::TODAS {
+        let filter = FiltroVentas { fechas: (dia(0), dia(240)), producto: None, canal: None, agrupar };
+        let page = Pagina { limite: 100, despues: None };
+        let told = here.ventas(&filter, &page).expect("reporte");
+        assert!(told.items.len() > 1, "{agrupar:?}");
+        assert_eq!(told, there.ventas(&filter, &page).expect("reporte"), "{agrupar:?}");
+    }
 }
 
 #[test]

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     domain::valores::{Cantidad, Id},
     engine::ports::{Clock, SystemClock},
-    http::lecturas::{Lista, Pagina, PaginaLeida, Recurso},
+    http::lecturas::{ErrorLectura, Lista, Pagina, PaginaLeida, Recurso},
     node::{self, EstadoCarpeta, Node, Proceso},
 };
 
@@ -107,13 +107,18 @@ impl Acceso {
         })
     }
 
-    /// The year that ends today.
-    fn ultimo_anio(&self) -> (NaiveDate, NaiveDate) {
+    /// The issuer's day now: of the machine, or of the node's own clock.
+    pub fn hoy(&self) -> NaiveDate {
         let ahora = match self {
             Self::Api(_) => SystemClock::new().now(),
             Self::Nodo(node) => node.clock().now(),
         };
-        let hoy = ahora.fecha_en_utc_menos_5();
+        ahora.fecha_en_utc_menos_5()
+    }
+
+    /// The year that ends today.
+    fn ultimo_anio(&self) -> (NaiveDate, NaiveDate) {
+        let hoy = self.hoy();
         (hoy.checked_sub_days(Days::new(DIAS_DE_UN_ANIO)).unwrap_or(hoy), hoy)
     }
 
@@ -122,24 +127,36 @@ impl Acceso {
     /// # Errors
     /// Class `Servicio`.
     pub fn movimientos(&self, producto: &str, bodega: &str, limite: usize) -> Result<(Vec<Value>, bool), Fallo> {
+        let (Ok(de), Ok(en)) = (Id::new(producto), Id::new(bodega)) else { return Ok((Vec::new(), false)) };
+        let ruta = format!("/api/v1/inventarios/{}/{}/movimientos?", en_ruta(producto), en_ruta(bodega));
+        self.paginas(&ruta, &Lista::Movimientos { producto: de, bodega: en }, limite)
+    }
+
+    /// The first items of a list, page by page, `limite` or a few more; and whether there are more. `ruta` is the API's, ready for one more
+    /// parameter.
+    ///
+    /// # Errors
+    /// Class `Uso` when the list refuses its parameters, else `Servicio`.
+    pub fn paginas(&self, ruta: &str, lista: &Lista, limite: usize) -> Result<(Vec<Value>, bool), Fallo> {
         let (mut items, mut despues, mut tiene_mas) = (Vec::new(), None, true);
         while tiene_mas && items.len() < limite {
             let pagina = Pagina { limite: MAX_PAGINA.min(limite - items.len()), despues: despues.take() };
-            let leida = self.pagina_de_movimientos(producto, bodega, &pagina)?;
+            let leida = self.pagina(ruta, lista, &pagina)?;
             items.extend(leida.items);
             (despues, tiene_mas) = (leida.despues, leida.tiene_mas);
         }
         Ok((items, tiene_mas))
     }
 
-    fn pagina_de_movimientos(&self, producto: &str, bodega: &str, pagina: &Pagina) -> Result<PaginaLeida, Fallo> {
+    fn pagina(&self, ruta: &str, lista: &Lista, pagina: &Pagina) -> Result<PaginaLeida, Fallo> {
         match self {
             Self::Api(cliente) => {
-                let (p, b, limite) = (en_ruta(producto), en_ruta(bodega), pagina.limite);
                 let despues = pagina.despues.as_deref().map(|d| format!("&despues={}", en_ruta(d))).unwrap_or_default();
-                let respuesta = cliente.get(&format!("/api/v1/inventarios/{p}/{b}/movimientos?limite={limite}{despues}"))?;
-                if respuesta.estado != 200 {
-                    return Err(cliente.mal_estado(&respuesta));
+                let respuesta = cliente.get(&format!("{ruta}limite={}{despues}", pagina.limite))?;
+                match respuesta.estado {
+                    200 => {}
+                    400 => return Err(parametros_negados(respuesta.cuerpo["detail"].as_str().unwrap_or_default())),
+                    _ => return Err(cliente.mal_estado(&respuesta)),
                 }
                 let cuerpo = respuesta.cuerpo;
                 Ok(PaginaLeida {
@@ -148,11 +165,10 @@ impl Acceso {
                     tiene_mas: cuerpo["tiene_mas"].as_bool().unwrap_or_default(),
                 })
             }
-            Self::Nodo(node) => {
-                let (Ok(producto), Ok(bodega)) = (Id::new(producto), Id::new(bodega)) else { return Ok(PaginaLeida::default()) };
-                let leida = node.lecturas().listar(&Lista::Movimientos { producto, bodega }, pagina);
-                leida.map_err(|e| de_lectura(&e.to_string()))
-            }
+            Self::Nodo(node) => node.lecturas().listar(lista, pagina).map_err(|error| match error {
+                ErrorLectura::Parametro(por_que) => parametros_negados(&por_que),
+                otro => de_lectura(&otro.to_string()),
+            }),
         }
     }
 
@@ -287,6 +303,10 @@ pub fn directo(node: &Node) -> Directo {
         phase: node.phase(),
         runtime: node.handle().clone(),
     }
+}
+
+fn parametros_negados(por_que: &str) -> Fallo {
+    Fallo::new(Clase::Uso, "la consulta no se puede responder", por_que, "Cambie las opciones de la orden; vea su --ayuda.")
 }
 
 fn de_lectura(causa: &str) -> Fallo {

@@ -69,6 +69,8 @@ pub enum Orden {
     Kardex(KardexArgs),
     /// Muestra el estado de cuenta de un cliente, con su saldo corrido
     Cuenta(CuentaArgs),
+    /// Muestra las ventas con su margen, o la antigüedad de lo que hay en bodega
+    Reportes(super::reportes::args::ReportesArgs),
     /// Explica qué decidiría el dominio, sin cambiar nada
     Dominio(DominioArgs),
     /// Vuelve a plegar el registro entero y comprueba que nada se perdió, se duplicó ni se vendió de más
@@ -429,7 +431,7 @@ pub struct CuentaArgs {
     pub hasta: Option<chrono::NaiveDate>,
 }
 
-fn dia(texto: &str) -> Result<chrono::NaiveDate, String> {
+pub(super) fn dia(texto: &str) -> Result<chrono::NaiveDate, String> {
     fecha_iso(texto).ok_or_else(|| "es una fecha del calendario, AAAA-MM-DD".to_owned())
 }
 

@@ -30,6 +30,7 @@ mod nodo;
 pub mod peticion;
 mod proyecciones;
 mod reglas;
+mod reportes;
 mod retirar;
 mod salida;
 mod senales;
@@ -107,6 +108,7 @@ fn ejecutar(cli: Cli, salida: Salida) -> Result<(), Fallo> {
         Orden::Stock(args) => consultar::stock(&con(Vec::new())?, &args),
         Orden::Kardex(args) => consultar::kardex(&con(Vec::new())?, &args),
         Orden::Cuenta(args) => consultar::cuenta(&con(Vec::new())?, &args),
+        Orden::Reportes(args) => reportes::ejecutar(&con(Vec::new())?, &args.accion),
         Orden::Config(args) => {
             let ConfigAccion::Ver { origen } = args.accion;
             config_ver::ver(&con(Vec::new())?, origen)

@@ -193,7 +193,7 @@ pub async fn estado_de_cuenta(p: &Peticion) -> Respondido {
 }
 
 /// Both days, or neither.
-fn dias(p: &Peticion, sin_ellos: (NaiveDate, NaiveDate)) -> Result<(NaiveDate, NaiveDate), Problema> {
+pub(super) fn dias(p: &Peticion, sin_ellos: (NaiveDate, NaiveDate)) -> Result<(NaiveDate, NaiveDate), Problema> {
     let mut errores = Vec::new();
     let inicio = fecha(p, "fechaInicio", &mut errores);
     let fin = fecha(p, "fechaFin", &mut errores);
@@ -262,7 +262,7 @@ pub async fn auditoria(p: &Peticion) -> Respondido {
     listar(p, Lista::Auditoria { correlation_id, desde, hasta }).await
 }
 
-async fn listar(p: &Peticion, lista: Lista) -> Respondido {
+pub(super) async fn listar(p: &Peticion, lista: Lista) -> Respondido {
     let pagina = pagina(p)?;
     if let Some(texto) = p.parametro("despues_de") {
         let posiciones = token::leer(texto)?;
@@ -273,37 +273,45 @@ async fn listar(p: &Peticion, lista: Lista) -> Respondido {
     Ok(json_con(StatusCode::OK, &cuerpo))
 }
 
-fn pagina(p: &Peticion) -> Result<Pagina, Problema> {
-    let limite =
-        match p.parametro("limite") {
-            None => LIMITE_POR_DEFECTO,
-            Some(texto) => texto.parse().ok().filter(|limite| (1..=LIMITE_MAXIMO).contains(limite)).ok_or_else(|| {
-                Problema::parametro("limite", "ParametroInvalido", format!("es un número de 1 a {LIMITE_MAXIMO}"))
-            })?,
-        };
+pub(super) fn pagina(p: &Peticion) -> Result<Pagina, Problema> {
+    let mut errores = Vec::new();
+    let pedido = p.parametro("limite").map_or(Some(LIMITE_POR_DEFECTO), |texto| texto.parse().ok());
+    let limite = pedido.filter(|limite| (1..=LIMITE_MAXIMO).contains(limite));
+    if limite.is_none() {
+        errores.push(ErrorProblema::de_parametro("limite", "ParametroInvalido", format!("es un número de 1 a {LIMITE_MAXIMO}")));
+    }
     let despues = p.parametro("despues").map(str::to_owned);
     if despues.as_ref().is_some_and(|cursor| cursor.is_empty() || cursor.len() > LARGO_CURSOR) {
-        return Err(Problema::parametro("despues", "CursorInvalido", "el cursor no es de esta lista: empiece sin «despues»"));
+        let mensaje = "el cursor no es de esta lista: empiece sin «despues»";
+        errores.push(ErrorProblema::de_parametro("despues", "CursorInvalido", mensaje));
     }
-    Ok(Pagina { limite, despues })
+    match limite.filter(|_| errores.is_empty()) {
+        Some(limite) => Ok(Pagina { limite, despues }),
+        None => Err(Problema::parametros(errores)),
+    }
 }
 
 fn filtro(p: &Peticion, nombre: &str) -> Result<Option<String>, Problema> {
+    texto(p, nombre, LARGO_FILTRO)
+}
+
+/// A text of 1 to `maximo` characters, normalised as what is stored.
+pub(super) fn texto(p: &Peticion, nombre: &str, maximo: usize) -> Result<Option<String>, Problema> {
     use unicode_normalization::UnicodeNormalization;
     let Some(texto) = p.parametro(nombre) else { return Ok(None) };
     let normal = texto.nfc().collect::<String>().trim().to_owned();
-    if !(1..=LARGO_FILTRO).contains(&normal.chars().count()) {
-        return Err(Problema::parametro(nombre, "ParametroInvalido", format!("es un texto de 1 a {LARGO_FILTRO} caracteres")));
+    if !(1..=maximo).contains(&normal.chars().count()) {
+        return Err(Problema::parametro(nombre, "ParametroInvalido", format!("es un texto de 1 a {maximo} caracteres")));
     }
     Ok(Some(normal))
 }
 
-fn parametro_id(p: &Peticion, nombre: &str) -> Result<Option<Id>, Problema> {
+pub(super) fn parametro_id(p: &Peticion, nombre: &str) -> Result<Option<Id>, Problema> {
     let Some(texto) = p.parametro(nombre) else { return Ok(None) };
     Id::new(texto).map(Some).map_err(|_| Problema::parametro(nombre, "IdValido", "de 1 a 64 caracteres A-Z a-z 0-9 . _ -"))
 }
 
-fn fecha(p: &Peticion, nombre: &str, errores: &mut Vec<ErrorProblema>) -> Option<NaiveDate> {
+pub(super) fn fecha(p: &Peticion, nombre: &str, errores: &mut Vec<ErrorProblema>) -> Option<NaiveDate> {
     let texto = p.parametro(nombre)?;
     let fecha = fecha_iso(texto);
     if fecha.is_none() {

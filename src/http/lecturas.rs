@@ -11,6 +11,7 @@ use crate::{
         valores::{Cantidad, Id, Instante},
     },
     log::{Position, TopicPartition},
+    projections::Agrupacion,
     tables::TablesError,
 };
 
@@ -88,6 +89,19 @@ pub enum Lista {
         hasta: Option<Instante>,
     },
     Sagas,
+    /// Sales, returns, cost and margin; both days inclusive, on `fecha_emision`.
+    Ventas {
+        fechas: (NaiveDate, NaiveDate),
+        producto: Option<Id>,
+        canal: Option<String>,
+        agrupar: Agrupacion,
+    },
+    /// Lots with a balance by age, on a day; without it, today.
+    Antiguedad {
+        producto: Option<Id>,
+        bodega: Option<Id>,
+        fecha: Option<NaiveDate>,
+    },
 }
 
 /// Which page of a list.

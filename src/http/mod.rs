@@ -16,6 +16,7 @@ mod ordenes;
 mod peticion;
 mod problema;
 mod proyecciones;
+mod reportes;
 pub mod rutas;
 mod salud;
 mod servidor;

@@ -4,7 +4,7 @@ use std::{future::Future, pin::Pin, sync::Arc};
 
 use axum::{body::Body, http::Response, routing::MethodFilter};
 
-use super::{consultas, dlq, ordenes, peticion::Peticion, problema::Problema, proyecciones, salud};
+use super::{consultas, dlq, ordenes, peticion::Peticion, problema::Problema, proyecciones, reportes, salud};
 
 pub type Respondido = Result<Response<Body>, Problema>;
 pub type Manejador = fn(Arc<Peticion>) -> Pin<Box<dyn Future<Output = Respondido> + Send>>;
@@ -167,6 +167,10 @@ pub static RUTAS: &[Ruta] = &[
         ["fechaInicio", "fechaFin"], consultas::estado_de_cuenta),
     ruta!(Get "/api/v1/inventarios/{producto}/{bodega}/explicacion", Consulta("inventarios.explicar"), "Qué lotes tomaría una venta y a qué costo, sin hacerla",
         ["cantidad", "fecha"], consultas::explicacion),
+    ruta!(Get "/api/v1/reportes/ventas", Consulta("reportes.ventas"), "Ventas, devoluciones, costo y margen por día, producto o canal; el límite cuenta grupos",
+        ["fechaInicio", "fechaFin", "producto_id", "canal", "agrupar", "limite", "despues", "despues_de"], reportes::ventas),
+    ruta!(Get "/api/v1/reportes/antiguedad", Consulta("reportes.antiguedad"), "Existencias por la antigüedad de sus lotes, en cantidad y valor",
+        ["producto_id", "bodega_id", "fecha", "limite", "despues", "despues_de"], reportes::antiguedad),
     ruta!(Get "/api/v1/auditoria/{factura_id}", Consulta("auditoria.factura"), "La historia de una factura", ["limite", "despues", "despues_de"], consultas::auditoria_factura),
     ruta!(Get "/api/v1/auditoria/{factura_id}/prueba", Consulta("auditoria.prueba"), "La prueba de que cada registro de una factura está bajo un sello firmado",
         ["limite", "despues", "despues_de"], consultas::prueba_factura),

@@ -10,7 +10,9 @@ use crate::{
     domain::{TipoAgregado, valores::Id},
     http::lecturas::{ErrorLectura, Lecturas, Lista, Pagina, PaginaLeida, Recurso},
     log::{Position, TopicPartition},
-    projections::{self, ConsultaError, Consultas, FiltroClientes, FiltroFacturas, LIMITE_MAX, PaginaDe},
+    projections::{
+        self, ConsultaError, Consultas, FiltroAntiguedad, FiltroClientes, FiltroFacturas, FiltroVentas, LIMITE_MAX, PaginaDe,
+    },
     tables::TablesError,
 };
 
@@ -87,6 +89,14 @@ impl Lecturas for LecturasDeProyecciones {
                 };
                 consultas.facturas(&filtro, &pagina)
             }
+            Lista::Ventas { fechas, producto, canal, agrupar } => {
+                let (producto, canal) = (producto.clone(), canal.clone());
+                consultas.ventas(&FiltroVentas { fechas: *fechas, producto, canal, agrupar: *agrupar }, &pagina)
+            }
+            Lista::Antiguedad { producto, bodega, fecha } => {
+                let (producto, bodega) = (producto.clone(), bodega.clone());
+                consultas.antiguedad(&FiltroAntiguedad { producto, bodega, fecha: *fecha }, &pagina)
+            }
             Lista::NotasDeFactura(id) => consultas.notas_de_factura(id, &pagina),
             Lista::Notas { fechas } => consultas.notas(*fechas, &pagina),
             Lista::AuditoriaDeFactura(id) => consultas.auditoria_de_factura(id, &pagina),
@@ -143,6 +153,7 @@ fn error(error: ConsultaError) -> ErrorLectura {
         ConsultaError::CursorInvalido => ErrorLectura::Cursor,
         ConsultaError::Ambigua(mensaje) => ErrorLectura::Ambigua(mensaje),
         ConsultaError::Demasiado(mensaje) => ErrorLectura::Parametro(mensaje),
+        invertido @ ConsultaError::IntervaloInvertido { .. } => ErrorLectura::Parametro(invertido.to_string()),
         ConsultaError::Tablas(error) => ErrorLectura::Tablas(error),
         otro => ErrorLectura::Tablas(TablesError::Storage(otro.to_string())),
     }

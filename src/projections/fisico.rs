@@ -23,6 +23,7 @@ use super::{
     productos::PRODUCTOS,
     sagas::SAGAS,
     sucursales::SUCURSALES,
+    ventas::{VENTAS_POR_DIA, VENTAS_POR_PRODUCTO, VENTAS_PRODUCTOS},
 };
 use crate::tables::{
     Table,
@@ -100,6 +101,17 @@ pub static FISICO: &[Layout] = &[
     small(&NOTAS_POR_ID, "Una fila por factura con una nota de ese id; «n1» en todas, 2 millones, serían 120 MB: use ids propios."),
     changes(&NOTAS_POR_CLIENTE, Bucket::Days(7), "Si todas fueran de un cliente, 7.700 por semana de unos 120 B: 1 MB."),
     changes(&NOTAS_LIBRO, Bucket::Days(7), "7.700 por semana de unos 170 B: 1,3 MB."),
+    changes(
+        &VENTAS_POR_DIA,
+        Bucket::Days(28),
+        "Una fila por día, canal, moneda y partición del registro: con 10 canales y 12 particiones, 3.400 por cubo de unos 300 B, 1 MB; con 1.000 canales, 100 MB.",
+    ),
+    changes(
+        &VENTAS_POR_PRODUCTO,
+        Bucket::Days(28),
+        "Un producto que se vende cada día por 10 canales en 12 particiones del registro: 3.400 filas por cubo de unos 300 B, 1 MB; por 1.000 canales, 100 MB.",
+    ),
+    grows(&VENTAS_PRODUCTOS, Bucket::One, "Una fila por producto vendido en el mes: 200.000 como máximo, de unos 60 B: 12 MB."),
     grows(&COMANDOS, Bucket::One, ONE_ROW),
     small(&SAGAS, "Una fila por documento en curso, que se borra al terminar: menos de 1 KB."),
     grows(

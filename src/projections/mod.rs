@@ -28,8 +28,12 @@ pub mod rows;
 pub mod runner;
 pub mod sagas;
 pub mod sucursales;
+pub mod ventas;
 
-pub use consultas::{ConsultaError, Consultas, FiltroClientes, FiltroFacturas, LIMITE_MAX, Pagina, PaginaDe};
+pub use consultas::{
+    Agrupacion, ConsultaError, Consultas, FiltroAntiguedad, FiltroClientes, FiltroFacturas, FiltroVentas, LIMITE_MAX, Pagina,
+    PaginaDe,
+};
 pub use progress::{Lag, Progress};
 pub use projection::{Anomalies, Decoder, ProjectionSpec};
 pub use registros::{DelRegistro, Registros};

@@ -100,7 +100,7 @@ impl<'a> Columns<'a> {
         at.and_then(|at| self.row.key.get(at)).ok_or_else(|| self.corrupt(name))
     }
 
-    fn corrupt(&self, name: &str) -> TablesError {
+    pub(super) fn corrupt(&self, name: &str) -> TablesError {
         TablesError::Corrupt { table: self.table.name, what: format!("la columna {name} falta o es de otro tipo") }
     }
 
@@ -146,6 +146,17 @@ impl<'a> Columns<'a> {
     /// `Corrupt`.
     pub fn int(&self, name: &str) -> Result<u64, TablesError> {
         self.optional_int(name)?.ok_or_else(|| self.corrupt(name))
+    }
+
+    /// A count that may have gone below zero.
+    ///
+    /// # Errors
+    /// `Corrupt`.
+    pub fn signed(&self, name: &str) -> Result<i64, TablesError> {
+        match self.value(name)? {
+            Value::Int(n) => Ok(*n),
+            _ => Err(self.corrupt(name)),
+        }
     }
 
     /// # Errors

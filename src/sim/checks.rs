@@ -15,7 +15,7 @@ use crate::{
             factura::EventoFactura,
             nota_credito::{EventoNotaCredito, clave_nota},
         },
-        valores::{Dinero, Id},
+        valores::{Decimal, Dinero, Id},
     },
     log::{Log, Topic, TopicPartition, simulated::SimulatedLog},
     projections::{
@@ -23,8 +23,11 @@ use crate::{
         clientes::{CLIENTES, CLIENTES_SPEC},
         existencias::{EXISTENCIAS, EXISTENCIAS_SPEC},
         facturas::{FACTURAS, FACTURAS_SPEC},
+        rows::Columns,
         runner::PROYECCIONES,
+        ventas::{VENTAS_POR_DIA, VENTAS_POR_PRODUCTO, sumas::Sumas},
     },
+    tables::{Table, Tables, TablesError},
 };
 
 /// What is wrong, for people.
@@ -61,7 +64,45 @@ pub fn run(shared: &Shared, clients: &Clients, reads: &ReadSide, issued: &Issued
         Err(error) => findings.push(format!("no se pudo verificar: {error}")),
     }
     findings.extend(ledger(issued, clients));
+    findings.extend(sales(issued, reads));
     findings
+}
+
+/// What the reports of sales add up to, by day and by product, is what the documents on the log do: invoices that stand, less notes. Deaths
+/// between rows and position, and answers that were lost, would count some twice or not at all.
+fn sales(issued: &Issued, reads: &ReadSide) -> Vec<String> {
+    let cents = |total: Dinero| (total.valor() * Decimal::ONE_HUNDRED).normalize().mantissa();
+    let signed = |document: &Document| match document.kind {
+        Kind::Standing => cents(document.total),
+        Kind::Annulled => 0,
+        Kind::Note => -cents(document.total),
+    };
+    let wanted: i128 = issued.values().map(signed).sum();
+    let mut findings = Vec::new();
+    for table in [&VENTAS_POR_DIA, &VENTAS_POR_PRODUCTO] {
+        match sum(reads, table) {
+            Ok(found) if found == wanted => {}
+            found => findings.push(format!("R1: {} suma {found:?} centavos y los documentos {wanted}", table.name)),
+        }
+    }
+    findings
+}
+
+/// Sold less returned, taxes included, in cents.
+fn sum(reads: &ReadSide, table: &'static Table) -> Result<i128, TablesError> {
+    let (mut total, mut after) = (0, None);
+    loop {
+        let (rows, next) = reads.tables.scan(table, after.as_ref(), 1_000)?;
+        for row in &rows {
+            let sums = Sumas::leer(&Columns::new(table, row))?;
+            let (sold, returned) = (&sums.ventas, &sums.devoluciones);
+            total += sold.neto + sold.impuestos - returned.neto - returned.impuestos;
+        }
+        match next {
+            Some(cursor) => after = Some(cursor),
+            None => return Ok(total),
+        }
+    }
 }
 
 /// What the processors must never ask of the brokers, whether or not this run came to harm by it: the next one would.
@@ -84,15 +125,31 @@ fn ledger(issued: &Issued, clients: &Clients) -> Vec<String> {
             _ => continue,
         };
         let found = issued.get(&id);
-        if found.is_none_or(|(numero, total)| **numero != **told_numero || *total != told_total) {
+        if found.is_none_or(|document| *document.numero != **told_numero || document.total != told_total) {
             findings.push(format!("I1: a {command_id} se le dijo {told_numero} por {told_total}, y en el registro está {found:?}"));
         }
     }
     findings
 }
 
-/// Number and total of each invoice and note on the log, by its id.
-pub type Issued = BTreeMap<Id, (String, Dinero)>;
+/// A document on the log.
+#[derive(Debug)]
+pub struct Document {
+    numero: String,
+    total: Dinero,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// An invoice that was not annulled.
+    Standing,
+    Annulled,
+    Note,
+}
+
+/// Each invoice and note on the log, by its id.
+pub type Issued = BTreeMap<Id, Document>;
 
 /// The invoices and notes on the log.
 pub fn issued(shared: &Shared) -> Issued {
@@ -101,16 +158,23 @@ pub fn issued(shared: &Shared) -> Issued {
     let mut issued = Issued::new();
     for stored in (0..shared.log.partitions(topic)).flat_map(of) {
         let Ok((_, body)) = shared.codec.decode_event_envelope(&stored.record.value) else { continue };
-        if !matches!(body.tipo(), "FacturaEmitida" | "NotaCreditoEmitida") {
+        if !matches!(body.tipo(), "FacturaEmitida" | "FacturaAnulada" | "NotaCreditoEmitida") {
             continue;
         }
         let Ok(evento) = body.decode() else { continue };
         match evento {
             Evento::Factura(EventoFactura::FacturaEmitida(f)) => {
-                issued.insert(f.factura_id.clone(), (f.numero.to_string(), f.totales.total));
+                let (numero, total) = (f.numero.to_string(), f.totales.total);
+                issued.insert(f.factura_id.clone(), Document { numero, total, kind: Kind::Standing });
+            }
+            Evento::Factura(EventoFactura::FacturaAnulada(a)) => {
+                if let Some(document) = issued.get_mut(&a.documento.factura_id) {
+                    document.kind = Kind::Annulled;
+                }
             }
             Evento::NotaCredito(EventoNotaCredito::NotaCreditoEmitida(n)) => {
-                issued.insert(clave_nota(&n.factura_id, &n.nota_id), (n.numero.to_string(), n.totales.total));
+                let (numero, total) = (n.numero.to_string(), n.totales.total);
+                issued.insert(clave_nota(&n.factura_id, &n.nota_id), Document { numero, total, kind: Kind::Note });
             }
             _ => {}
         }

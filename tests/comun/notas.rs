@@ -150,6 +150,7 @@ impl Muestras {
             moneda: self.texto(),
             cliente_id: self.id(),
             cliente: self.datos_cliente().into(),
+            canal: self.opcion(Self::texto),
         }
     }
 

@@ -6,7 +6,7 @@
 pub mod memoria;
 pub mod mundo;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use factumarket::{
     contracts::{Codec, EmbeddedRegistry},
@@ -19,8 +19,10 @@ use factumarket::{
 
 pub const PARTICIONES: u16 = 3;
 
+/// One for all the tests of a program: its schemas take a moment to read.
 pub fn codec() -> Arc<Codec> {
-    Arc::new(Codec::new(&EmbeddedRegistry::in_memory()).expect("códec"))
+    static CODEC: OnceLock<Arc<Codec>> = OnceLock::new();
+    Arc::clone(CODEC.get_or_init(|| Arc::new(Codec::new(&EmbeddedRegistry::in_memory()).expect("códec"))))
 }
 
 pub fn registro(dir: &std::path::Path) -> Arc<EmbeddedLog> {

@@ -1,8 +1,10 @@
 //! A business that writes its events as the processor would: versions without holes, keys in their partitions, and the elisions of
 //! one epoch. Its stock is kept by a plain model, against which the rows are checked.
 
+pub mod ventas;
+
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -23,6 +25,7 @@ use factumarket::{
             CabeceraFactura, EmisionIniciada, EventoFactura, FacturaEmitida, GrupoEmision, GrupoEmitido, LineaEmitida,
             LineaFactura, TotalImpuesto, TotalesFactura,
         },
+        facturacion::nota_credito::NotaCreditoEmitida,
         inventario::{EventoInventario, LoteConsumido, MotivoEntrada, MotivoSalida, Movimiento, Referencia},
         numeracion::{Autorizacion, EventoRango, NumeroDocumento, TipoDocumento},
         reglas::{Falla, Regla},
@@ -88,6 +91,10 @@ pub struct Mundo {
     pub existencias: BTreeMap<String, Existencia>,
     pub facturas_emitidas: u64,
     pub facturas: u64,
+    /// Every document issued, as it was, and what became of some.
+    pub emitidas: BTreeMap<String, Arc<FacturaEmitida>>,
+    pub anuladas: BTreeSet<String>,
+    pub notas: Vec<Arc<NotaCreditoEmitida>>,
     siguiente_numero: u64,
     reloj: i64,
     /// Microseconds between two records.
@@ -122,6 +129,9 @@ impl Mundo {
             existencias: BTreeMap::new(),
             facturas_emitidas: 0,
             facturas: 0,
+            emitidas: BTreeMap::new(),
+            anuladas: BTreeSet::new(),
+            notas: Vec::new(),
             siguiente_numero: 1,
             reloj: INICIO,
             paso: 7,
@@ -175,11 +185,16 @@ impl Mundo {
     }
 
     pub fn evento(&mut self, tipo: TipoAgregado, agregado: &str, evento: Evento, causa: &Causa) {
+        self.evento_con_clave(tipo, agregado, agregado, evento, causa);
+    }
+
+    /// Of an aggregate whose records have the key of another: a note's have its invoice's.
+    fn evento_con_clave(&mut self, tipo: TipoAgregado, agregado: &str, clave: &str, evento: Evento, causa: &Causa) {
         let version = self.versiones.entry((tipo, agregado.to_owned())).or_insert(0);
         *version += 1;
         let version = *version;
         self.eventos += 1;
-        let particion = partition_for(agregado.as_bytes(), PARTICIONES);
+        let particion = partition_for(clave.as_bytes(), PARTICIONES);
         let sobre = EventEnvelope {
             event_id: Uuid::from_u128(u128::from(self.eventos)),
             version_esquema: 1,
@@ -199,7 +214,7 @@ impl Mundo {
             usuario: None,
         };
         let value = self.codec.encode_event(&sobre, &evento).expect("evento");
-        self.anexar(Topic::Eventos(tipo.contexto()), agregado, value);
+        self.anexar(Topic::Eventos(tipo.contexto()), clave, value);
         self.reloj += self.paso;
     }
 
@@ -416,6 +431,18 @@ impl Mundo {
     /// Issues an invoice in one epoch: its exits, its number and the document as its first event, everything else elided.
     /// `false` when there is no stock for it.
     pub fn emitir(&mut self, factura: &str, cliente: &str, lineas: &[(&str, i64)], fecha: NaiveDate) -> bool {
+        self.emitir_con(factura, cliente, lineas, fecha, |_| {})
+    }
+
+    /// The same, of a document that `cambiar` leaves as it wants.
+    pub fn emitir_con(
+        &mut self,
+        factura: &str,
+        cliente: &str,
+        lineas: &[(&str, i64)],
+        fecha: NaiveDate,
+        cambiar: impl FnOnce(&mut FacturaEmitida),
+    ) -> bool {
         let alcanza = lineas.iter().all(|(inv, n)| self.inventario(inv).stock() >= Decimal::from(*n));
         if !alcanza {
             return false;
@@ -423,9 +450,11 @@ impl Mundo {
         let causa = Causa::de(factura);
         let grupos = self.consumir(factura, lineas, &causa);
         let numero = self.numerar(factura, &causa);
-        let emitida = self.documento(factura, cliente, grupos, numero, fecha);
-        let evento = EventoFactura::FacturaEmitida(Arc::new(emitida));
-        self.evento(TipoAgregado::Factura, factura, Evento::Factura(evento), &causa);
+        let mut emitida = self.documento(factura, cliente, grupos, numero, fecha);
+        cambiar(&mut emitida);
+        let emitida = Arc::new(emitida);
+        self.emitidas.insert(factura.to_owned(), Arc::clone(&emitida));
+        self.evento(TipoAgregado::Factura, factura, Evento::Factura(EventoFactura::FacturaEmitida(emitida)), &causa);
         self.facturas_emitidas += 1;
         self.facturas += 1;
         true
@@ -567,7 +596,9 @@ impl Mundo {
         let grupo = GrupoEmision { producto_id: id("P1"), bodega_id: id("PRINCIPAL"), cantidad: cantidad(1), lineas: vec![1] };
         emitida.lineas = vec![linea_emitida(&grupo)].into();
         emitida.totales = totales(&emitida.lineas).into();
-        let evento = EventoFactura::FacturaEmitida(Arc::new(emitida));
+        let emitida = Arc::new(emitida);
+        self.emitidas.insert(factura.to_owned(), Arc::clone(&emitida));
+        let evento = EventoFactura::FacturaEmitida(emitida);
         self.evento(TipoAgregado::Factura, factura, Evento::Factura(evento), &causa);
         self.facturas_emitidas += 1;
     }

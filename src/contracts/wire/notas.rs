@@ -47,7 +47,7 @@ wire_record!(LineaAcreditada { linea, producto_id, descripcion, precio_unitario,
 wire_record!(GrupoDevolucion { producto_id, bodega_origen, bodega_id, cantidad, lineas, lotes, costo_total });
 wire_record!(CargoLinea { linea, cantidad, subtotal, impuesto, subtotal_por_cantidad, impuesto_por_cantidad, lotes });
 wire_record!(CreditoNota { nota_id, intento, sucursal_id, lineas, totales, cargos, grupos, rangos });
-wire_record!(FacturaModificada { numero, fecha_emision, moneda, cliente_id, cliente: protegido });
+wire_record!(FacturaModificada { numero, fecha_emision, moneda, cliente_id, cliente: protegido, canal });
 wire_record!(CreditoConcedido { credito, factura });
 
 wire_record!(EmisionNotaCreditoIniciada { factura_id, nota_id, intento, cabecera, reanudar_en, responder_a });

@@ -11,6 +11,9 @@ pub fn parametro(nombre: &str) -> Value {
         "cantidad" => de("Decimal"),
         "fechaInicio" | "fechaFin" | "fecha" => json!({"type": "string", "format": "date"}),
         "desde" | "hasta" => json!({"type": "string", "format": "date-time"}),
+        "agrupar" => json!({"enum": ["dia", "producto", "canal"], "default": "dia"}),
+        "producto_id" | "bodega_id" => json!({"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"}),
+        "canal" => json!({"type": "string", "minLength": 1, "maxLength": 64}),
         "despues" => json!({"type": "string", "description": "Cursor «despues» de la página anterior"}),
         "despues_de" => {
             json!({"type": "string", "description": "Valor de X-Factumarket-Despues-De: espera a que la lista lo muestre"})

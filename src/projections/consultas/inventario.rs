@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// Lots shown at most; an Inventario with more says so in `lotes_omitidos`.
-const LOTES_MAX: usize = 10_000;
+pub(super) const LOTES_MAX: usize = 10_000;
 
 /// Times that a stock which changes while it is read is read again.
 const RELECTURAS: usize = 8;
@@ -42,22 +42,27 @@ impl Consultas {
     /// # Errors
     /// Of the tables.
     pub fn stock(&self, producto: &Id, bodega: &Id) -> Una {
-        let key = [id_value(producto), id_value(bodega)];
-        let mut row = self.tables.get(&EXISTENCIAS, &key)?;
+        let leida = self.existencia_con_lotes(&[id_value(producto), id_value(bodega)])?;
+        leida.map(|(row, lotes)| self.existencia(&row, &lotes)).transpose()
+    }
+
+    /// The row of a stock with its lots of the same version, in FIFO order; `None` when there is no such stock.
+    pub(super) fn existencia_con_lotes(&self, key: &[crate::tables::Value]) -> Result<Option<(Row, Vec<Row>)>, ConsultaError> {
+        let mut row = self.tables.get(&EXISTENCIAS, key)?;
         for _ in 0..RELECTURAS {
             let Some(leida) = row else { return Ok(None) };
             if Columns::new(&EXISTENCIAS, &leida).optional_decimal("stock")?.is_none() {
                 return Ok(None);
             }
-            let lotes = self.lotes(&key, &leida)?;
-            let despues = self.tables.get(&EXISTENCIAS, &key)?;
+            let lotes = self.lotes(key, &leida)?;
+            let despues = self.tables.get(&EXISTENCIAS, key)?;
             // Row and lots are written together: with the same version on both sides, the lots are of that version.
             if despues.as_ref().is_some_and(|d| d.version == leida.version) {
-                return self.existencia(&leida, &lotes).map(Some);
+                return Ok(Some((leida, lotes)));
             }
             row = despues;
         }
-        Err(ConsultaError::Ilegible(format!("la existencia de {producto} en {bodega} cambia sin cesar; reintente")))
+        Err(ConsultaError::Ilegible(format!("la existencia {key:?} cambia sin cesar; reintente")))
     }
 
     /// The stock of a product in every bodega, each with its lots.

@@ -3,6 +3,7 @@
 //!
 //! Calls block for as long as a few reads of the tables take (tens of microseconds on the embedded adapter).
 
+mod antiguedad;
 mod auditoria;
 mod auditoria_tiempo;
 mod catalogo;
@@ -16,6 +17,10 @@ mod lugar;
 mod notas;
 mod origen;
 mod procesos;
+mod ventas;
+
+pub use antiguedad::FiltroAntiguedad;
+pub use ventas::{Agrupacion, DIAS_MAX, FiltroVentas};
 
 use std::sync::Arc;
 

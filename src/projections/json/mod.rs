@@ -4,11 +4,13 @@ mod eventos;
 mod factura;
 mod inventario;
 mod notas;
+mod ventas;
 
 pub use eventos::{autorizacion, cuerpo_de_consulta, cuerpo_de_evento, cuerpo_de_rechazo, datos_descuento, datos_producto};
 pub use factura::{cabecera, descuento, factura_emitida, forma_pago, linea_emitida, linea_factura, totales, valor_descuento};
 pub use inventario::{lote_consumido, movimiento, referencia};
 pub use notas::{anulacion, cabecera_nota, linea_nota, nota_emitida, respuesta_dian};
+pub use ventas::sumas_de_ventas;
 
 use std::sync::Arc;
 

@@ -42,6 +42,7 @@ use super::{
     projection::{Anomalies, Decoder, ProjectionSpec},
     sagas::SAGAS_SPEC,
     sucursales::SUCURSALES_SPEC,
+    ventas::VENTAS_SPEC,
 };
 use crate::{
     engine::ports::{Clock, SystemClock},
@@ -61,6 +62,7 @@ pub static PROYECCIONES: &[&ProjectionSpec] = &[
     &MOVIMIENTOS_SPEC,
     &FACTURAS_SPEC,
     &NOTAS_SPEC,
+    &VENTAS_SPEC,
     &COMANDOS_SPEC,
     &SAGAS_SPEC,
     &AUDITORIA_SPEC,

@@ -120,6 +120,8 @@ pub struct FacturaModificada {
     pub cliente_id: Id,
     /// The client as it was at the invoice's issue.
     pub cliente: Arc<DatosCliente>,
+    /// The channel that the invoice was sold by: a return counts against it.
+    pub canal: Option<Arc<str>>,
 }
 
 /// The answer to ReservarCredito; equal each time it is asked again.

@@ -71,6 +71,7 @@ fn modificada(documento: &FacturaEmitida) -> FacturaModificada {
         moneda: Arc::clone(&documento.cabecera.moneda),
         cliente_id: documento.cabecera.cliente_id.clone(),
         cliente: Arc::clone(&documento.cliente),
+        canal: documento.cabecera.canal.clone(),
     }
 }
 

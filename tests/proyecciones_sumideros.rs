@@ -43,6 +43,30 @@ fn finales(log: &dyn Log, mundo: &Mundo) -> Vec<(TopicPartition, u64)> {
     particiones.into_iter().map(|p| (p, log.watermarks(p).unwrap().stable)).collect()
 }
 
+/// A process that only answers reads its own writes from tables that another one feeds.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_does_not_feed_the_tables_waits_for_whoever_does() {
+    let carpeta = tempfile::tempdir().unwrap();
+    let (codec, log) = (codec(), registro(&carpeta.path().join("registro")));
+    let tables = EmbeddedTables::open(&carpeta.path().join("tablas"), EmbeddedTablesOptions::default()).unwrap();
+    runner::declare(&*tables, PROYECCIONES).unwrap();
+    let registros = Arc::new(DelRegistro(log.clone()));
+    let consultas = Consultas::new(tables.clone(), codec.clone(), registros, Progress::at_rest()).de_otro_proceso();
+    let mut mundo = Mundo::new(codec.clone());
+    mundo.crear_cliente("C1");
+    escribir(&*log, &mundo.records);
+    let finales = finales(&*log, &mundo);
+    assert!(!consultas.esperar_version(TipoAgregado::Cliente, &id("C1"), 1, Duration::from_millis(60)).await);
+    assert!(!consultas.esperar_posiciones(&finales, Duration::from_millis(60)).await);
+    let cliente = id("C1");
+    let version = consultas.esperar_version(TipoAgregado::Cliente, &cliente, 1, ESPERA);
+    let posiciones = consultas.esperar_posiciones(&finales, ESPERA);
+    let alimenta = async { ProjectionRunner::start(log.clone(), tables.clone(), codec.clone(), RunnerOptions::default()).unwrap() };
+    let (version, posiciones, runner) = tokio::join!(version, posiciones, alimenta);
+    assert!(version && posiciones);
+    runner.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_invoice_is_queried_from_every_side_a_moment_after_it_is_on_the_log() {
     let carpeta = tempfile::tempdir().unwrap();

@@ -383,7 +383,8 @@ fn open_reads(
     let registros = Arc::new(DelRegistro(Arc::clone(log)));
     let consultas =
         Consultas::new(tables, decoder, registros, progress).con_reloj(Arc::clone(&options.clock), options.emisor.vender_vencidos);
-    Ok((runner, consultas))
+    let de_otro = !has_sinks(options) && options.tablas.is_some();
+    Ok((runner, if de_otro { consultas.de_otro_proceso() } else { consultas }))
 }
 
 fn start_audit(

@@ -263,11 +263,16 @@ impl Readers {
             self.nothing_from(partition, from)?;
             self.move_to(&mut follower, partition, from)?;
         }
-        match follower.fill(&self.name(partition), from, timeout) {
-            Ok(()) => Ok(follower.take_held(max_bytes)),
-            Err(error) => {
+        let (name, deadline) = (self.name(partition), Instant::now() + timeout);
+        loop {
+            // What ends a wait need not be a record: the end of the partition is told too, once, whenever it is found.
+            let left = deadline.saturating_duration_since(Instant::now());
+            if let Err(error) = follower.fill(&name, from, left) {
                 follower.at = None;
-                Err(error)
+                return Err(error);
+            }
+            if follower.holds_something() || left.is_zero() {
+                return Ok(follower.take_held(max_bytes));
             }
         }
     }

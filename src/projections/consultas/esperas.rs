@@ -16,10 +16,14 @@ use crate::{
         numeracion::NUMERACION,
         productos::PRODUCTOS,
         rows::{id_value, text_value},
+        runner::PROYECCIONES,
         sucursales::SUCURSALES,
     },
     tables::Value,
 };
+
+/// Between two questions to tables that another process feeds.
+const ENTRE_PREGUNTAS: Duration = Duration::from_millis(25);
 
 impl Consultas {
     /// Version of an aggregate as its rows show it; `None` when there is none yet.
@@ -48,11 +52,38 @@ impl Consultas {
     /// A failure of the tables counts as not there.
     pub async fn esperar_version(&self, tipo: TipoAgregado, id: &Id, version: u64, timeout: Duration) -> bool {
         let visible = || matches!(self.version(tipo, id), Ok(Some(v)) if v >= version);
-        self.progress.wait_for(timeout, visible).await
+        self.esperar(timeout, visible).await
     }
 
     /// Waits until every projection has come to these positions (a reply's partitions), at most `timeout`.
     pub async fn esperar_posiciones(&self, posiciones: &[(TopicPartition, Position)], timeout: Duration) -> bool {
+        if self.alimentadas_por_otro {
+            return self.esperar(timeout, || matches!(self.llegaron(posiciones), Ok(true))).await;
+        }
         self.progress.wait_positions(posiciones, timeout).await
+    }
+
+    /// Whether the tables say that every projection has come to these positions.
+    fn llegaron(&self, posiciones: &[(TopicPartition, Position)]) -> Result<bool, ConsultaError> {
+        for (partition, wanted) in posiciones {
+            for spec in PROYECCIONES.iter().filter(|spec| spec.topics.contains(&partition.topic)) {
+                if self.tables.position(spec.name, *partition)?.unwrap_or_default() < *wanted {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    async fn esperar(&self, timeout: Duration, hecho: impl Fn() -> bool) -> bool {
+        if !self.alimentadas_por_otro {
+            return self.progress.wait_for(timeout, hecho).await;
+        }
+        let preguntar = async {
+            while !hecho() {
+                tokio::time::sleep(ENTRE_PREGUNTAS).await;
+            }
+        };
+        tokio::time::timeout(timeout, preguntar).await.is_ok()
     }
 }

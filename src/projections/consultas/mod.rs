@@ -131,12 +131,22 @@ pub struct Consultas {
     progress: Arc<Progress>,
     clock: Arc<dyn Clock>,
     vender_vencidos: bool,
+    /// Sinks of another process feed the tables: how far they are is asked of the tables.
+    alimentadas_por_otro: bool,
 }
 
 impl Consultas {
     /// `codec` may be an `Arc<Codec>`; `registros` is the log whose records the rows point to.
     pub fn new(tables: Arc<dyn Tables>, codec: Arc<dyn Decoder>, registros: Arc<dyn Registros>, progress: Arc<Progress>) -> Self {
-        Self { tables, decoder: codec, registros, progress, clock: SystemClock::new(), vender_vencidos: false }
+        let clock = SystemClock::new();
+        Self { tables, decoder: codec, registros, progress, clock, vender_vencidos: false, alimentadas_por_otro: false }
+    }
+
+    /// Over tables that another process feeds: whoever waits for his own writes asks them again and again.
+    #[must_use]
+    pub fn de_otro_proceso(mut self) -> Self {
+        self.alimentadas_por_otro = true;
+        self
     }
 
     /// The clock that says which lots have expired today (`servir --reloj`), and whether expired lots are sold all the same.

@@ -130,7 +130,7 @@ impl Copias {
     /// # Errors
     /// Of the tables.
     pub fn vaciar_la_otra(&self, spec: &'static ProjectionSpec) -> Result<Arc<dyn Tables>, TablesError> {
-        let otra = self.activa(lugar(spec))?.otra();
+        let otra = self.activa(lugar(spec)?)?.otra();
         let nombres: Vec<_> = spec.tables.iter().map(|table| tabla(table, otra)).collect();
         self.tablas.declare(&nombres)?;
         self.tablas.clear(&nombres, vista::consumidor(spec.name, otra))?;
@@ -142,7 +142,7 @@ impl Copias {
     /// # Errors
     /// Of the tables: the copies stay as they were.
     pub fn relevar(&self, spec: &'static ProjectionSpec) -> Result<(), TablesError> {
-        let lugar = lugar(spec);
+        let lugar = lugar(spec)?;
         self.al_dia()?;
         let mut activas = self.activas.write().unwrap_or_else(PoisonError::into_inner);
         let Some((copia, cambios)) = activas.as_mut().and_then(|activas| activas.de.get_mut(lugar)) else { return Ok(()) };
@@ -226,6 +226,8 @@ impl Copias {
     }
 }
 
-fn lugar(spec: &'static ProjectionSpec) -> usize {
-    SEGUNDAS.consumidores.get(spec.name).map_or(usize::MAX, |(lugar, _)| *lugar)
+/// Place in [`PROYECCIONES`]. Whatever else has a single copy, which must not be emptied for the other.
+fn lugar(spec: &'static ProjectionSpec) -> Result<usize, TablesError> {
+    let unknown = || TablesError::Storage(format!("la proyección «{}» no tiene dos copias", spec.name));
+    SEGUNDAS.consumidores.get(spec.name).map(|(lugar, _)| *lugar).ok_or_else(unknown)
 }

@@ -48,6 +48,18 @@ impl Place {
     fn new(partition: TopicPartition, from: Position) -> Self {
         Self { partition, after: from, next: from, held: VecDeque::new() }
     }
+
+    fn continues(&self, partition: TopicPartition, from: Position) -> bool {
+        self.partition == partition && (self.after..=self.next).contains(&from)
+    }
+
+    /// What comes before a position is not wanted any more: whoever reads from there again finds it elsewhere.
+    fn skip_to(&mut self, from: Position) {
+        while self.held.front().is_some_and(|record| record.position < from) {
+            self.held.pop_front();
+        }
+        self.after = self.after.max(from.min(self.next));
+    }
 }
 
 /// # Errors
@@ -97,7 +109,7 @@ impl Reader {
 
     /// Whether a read from here goes on without moving the consumer.
     pub fn continues(&self, partition: TopicPartition, from: Position) -> bool {
-        self.at.as_ref().is_some_and(|at| at.partition == partition && (at.after..=at.next).contains(&from))
+        self.at.as_ref().is_some_and(|at| at.continues(partition, from))
     }
 
     /// Next position that the consumer may give.
@@ -140,10 +152,7 @@ impl Reader {
     /// `Storage` for what does not pass by itself.
     pub fn fill(&mut self, name: &str, from: Position, wait: Duration) -> Result<(), LogError> {
         let Self { source, at: Some(at), .. } = self else { return Ok(()) };
-        // What was skipped is not wanted any more.
-        while at.held.front().is_some_and(|record| record.position < from) {
-            at.held.pop_front();
-        }
+        at.skip_to(from);
         if !at.held.is_empty() {
             return Ok(());
         }
@@ -188,4 +197,32 @@ impl Reader {
 fn of_partition(partition: TopicPartition, code: RDKafkaErrorCode, text: String) -> Option<LogError> {
     let hint = hint(code).map(|hint| format!("; {hint}")).unwrap_or_default();
     (!is_passing(code)).then(|| LogError::Storage(format!("no se puede leer {partition}: {text}{hint}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::{
+        domain::{Contexto, valores::Instante},
+        log::{Record, Topic},
+    };
+
+    /// A read at the end drops what was fetched before it; a later one from before it must not be told that there is nothing.
+    #[test]
+    fn what_was_skipped_is_not_said_to_be_held() {
+        let partition = TopicPartition::new(Topic::Eventos(Contexto::Numeracion), 2);
+        let record = Record { key: Bytes::new(), value: Bytes::new(), headers: Vec::new(), timestamp: Instante(0) };
+        let held = (429..434).map(|position| StoredRecord { position, record: record.clone() }).collect();
+        let mut place = Place { partition, after: 429, next: 434, held };
+        assert!(place.continues(partition, 429));
+        place.skip_to(431);
+        assert!(!place.continues(partition, 430) && place.continues(partition, 431));
+        assert_eq!(place.held.front().map(|record| record.position), Some(431));
+        place.skip_to(434);
+        assert!(place.held.is_empty());
+        assert!(!place.continues(partition, 429), "nadie tiene ya lo que hay desde la 429");
+        assert!(place.continues(partition, 434));
+    }
 }

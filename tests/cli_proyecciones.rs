@@ -11,7 +11,7 @@ use std::{
 
 use cli_comun::{Servicio, carpeta, correr, json, texto_de_error};
 use factumarket::cli::banco::carga::Azar;
-use libro_comun::{Desenlace, Libro, agente, comprobar_en_marcha, enviar, nueva, sembrar};
+use libro_comun::{Libro, agente, comprobar_en_marcha, emitir, sembrar};
 use serde_json::Value;
 
 fn proyecciones(argumentos: &[&str], datos: &Path) -> (i32, Value) {
@@ -31,15 +31,12 @@ fn se_reconstruye_en_marcha_y_detenido_y_nada_difiere() {
     let fin = AtomicBool::new(false);
     thread::scope(|hilos| {
         let emite = hilos.spawn(|| {
-            let mut hechas = 0;
+            let mut tandas = 0;
             while !fin.load(Ordering::Acquire) {
-                let mut orden = nueva(&mut azar, format!("en-marcha-{hechas}"));
-                orden.desenlace = enviar(&agente(), &servicio.url, &orden);
-                assert!(!matches!(orden.desenlace, Desenlace::Desconocido), "{orden:?}");
-                libro.anotar(orden);
-                hechas += 1;
+                emitir(&servicio.url, &libro, &mut azar, &format!("en-marcha-{tandas}"), 5);
+                tandas += 1;
             }
-            hechas
+            tandas
         });
         for nombre in ["facturas", "existencias", "facturas", "auditoria"] {
             let (codigo, hecho) = proyecciones(&["reconstruir", nombre], &datos);

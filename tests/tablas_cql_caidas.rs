@@ -19,7 +19,7 @@ use std::{
 
 use cli_comun::{Servicio, carpeta, correr, json};
 use factumarket::cli::banco::carga::Azar;
-use libro_comun::{Desenlace, Libro, PACIENCIA, agente, enviar, nueva, sembrar};
+use libro_comun::{Libro, PACIENCIA, agente, emitir, sembrar};
 
 fn base() -> SocketAddr {
     let nodo = std::env::var("FACTUMARKET_CQL").expect("FACTUMARKET_CQL=host:puerto de una base CQL; véase .ci/cql");
@@ -145,17 +145,6 @@ fn esperar_al_dia(url: &str) -> Duration {
         thread::sleep(Duration::from_millis(50));
     }
     desde.elapsed()
-}
-
-/// Sends so many new requests; all of them must be answered.
-fn emitir(url: &str, libro: &Libro, azar: &mut Azar, prefijo: &str, cuantas: usize) {
-    let agente = agente();
-    for n in 0..cuantas {
-        let mut orden = nueva(azar, format!("{prefijo}-{n}"));
-        orden.desenlace = enviar(&agente, url, &orden);
-        assert!(orden.desenlace != Desenlace::Desconocido, "los comandos siguen: {orden:?}");
-        libro.anotar(orden);
-    }
 }
 
 /// Every row of every projection is the one that the log gives.

@@ -41,21 +41,15 @@ mod base {
         cli::nodo,
         config::AjustesTablas,
         node,
-        projections::{
-            PROYECCIONES,
-            auditoria::TABLAS_DE_CADENA,
-            copias::{self, PROYECCIONES_ACTIVAS},
-        },
+        projections::{copias, fisico},
         tables::{Table, TablesError, cql::Difference},
     };
 
     pub(super) fn ejecutar(contexto: &Contexto, ajustes: &AjustesTablas, accion: TablasAccion) -> Result<(), Fallo> {
         let tablas = node::tablas_de_la_base(ajustes, false).map_err(|e| nodo::fallo(&e))?;
-        let de_proyecciones = PROYECCIONES.iter().flat_map(|spec| spec.tables);
         // A projection is rebuilt into its second copy, whose tables only that creates; an installation that creates none by itself has both.
         let segundas = copias::segundas().map(|(_, segunda)| segunda).filter(|_| !ajustes.crear);
-        let primeras = de_proyecciones.chain(TABLAS_DE_CADENA).copied();
-        let todas: Vec<&'static Table> = primeras.chain([&PROYECCIONES_ACTIVAS]).chain(segundas).collect();
+        let todas: Vec<&'static Table> = fisico::tablas().chain(segundas).collect();
         let diferencias = tablas.differences(&todas).map_err(|e| fallo(&e))?;
         let cambiadas: Vec<&Difference> = diferencias.iter().filter(|d| matches!(d, Difference::Changed { .. })).collect();
         match accion {

@@ -72,11 +72,11 @@ pub async fn listar(p: &Peticion) -> Respondido {
 }
 
 pub async fn ver(p: &Peticion) -> Respondido {
-    pedir(p, OrdenDlq::Ver { id: id(p) }).await
+    pedir(p, OrdenDlq::Ver { id: p.parte(0).to_owned() }).await
 }
 
 pub async fn probar(p: &Peticion) -> Respondido {
-    pedir(p, OrdenDlq::Probar { id: id(p) }).await
+    pedir(p, OrdenDlq::Probar { id: p.parte(0).to_owned() }).await
 }
 
 pub async fn reproducir(p: &Peticion) -> Respondido {
@@ -99,11 +99,8 @@ async fn resolver(p: &Peticion, descartar: bool) -> Respondido {
             "se espera {\"motivo\": \"…\"}",
         )]));
     };
-    pedir(p, OrdenDlq::Resolver { id: id(p), descartar, motivo: motivo.to_owned(), usuario: p.usuario.clone() }).await
-}
-
-fn id(p: &Peticion) -> String {
-    p.partes.first().map(|(_, valor)| valor.clone()).unwrap_or_default()
+    pedir(p, OrdenDlq::Resolver { id: p.parte(0).to_owned(), descartar, motivo: motivo.to_owned(), usuario: p.usuario.clone() })
+        .await
 }
 
 async fn pedir(p: &Peticion, orden: OrdenDlq) -> Respondido {

@@ -52,15 +52,20 @@ pub struct Peticion {
 }
 
 impl Peticion {
+    /// A variable of the path, as it came.
+    pub fn parte(&self, posicion: usize) -> &str {
+        self.partes.get(posicion).map_or("", |(_, valor)| valor.as_str())
+    }
+
     /// A variable of the path as a simple id. What cannot be an id names nothing.
     pub fn id(&self, posicion: usize) -> Result<Id, Problema> {
-        let texto = self.partes.get(posicion).map_or("", |(_, valor)| valor.as_str());
+        let texto = self.parte(posicion);
         Id::new(texto).map_err(|_| Problema::no_existe("un identificador así"))
     }
 
     /// A variable of the path as a key, simple or compound (`PRINCIPAL:FACTURA:F`).
     pub fn clave_compuesta(&self, posicion: usize) -> Result<Id, Problema> {
-        let texto = self.partes.get(posicion).map_or("", |(_, valor)| valor.as_str());
+        let texto = self.parte(posicion);
         Id::de_clave(texto).map_err(|_| Problema::no_existe("un identificador así"))
     }
 

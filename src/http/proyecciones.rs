@@ -42,19 +42,15 @@ pub async fn listar(p: &Peticion) -> Respondido {
 }
 
 pub async fn ver_reconstruccion(p: &Peticion) -> Respondido {
-    match puerta(p)?.reconstruccion(&nombre(p)).map_err(problema)? {
+    match puerta(p)?.reconstruccion(p.parte(0)).map_err(problema)? {
         Some(valor) => Ok(json_con(StatusCode::OK, &valor)),
         None => Err(Problema::no_existe("la reconstrucción: no se ha pedido desde que el proceso empezó")),
     }
 }
 
 pub async fn reconstruir(p: &Peticion) -> Respondido {
-    puerta(p)?.reconstruir(&nombre(p)).map_err(problema)?;
+    puerta(p)?.reconstruir(p.parte(0)).map_err(problema)?;
     Ok(json_con(StatusCode::ACCEPTED, &json!({ "estado": "en_curso" })))
-}
-
-fn nombre(p: &Peticion) -> String {
-    p.partes.first().map(|(_, valor)| valor.clone()).unwrap_or_default()
 }
 
 fn puerta(p: &Peticion) -> Result<Arc<dyn Proyecciones>, Problema> {

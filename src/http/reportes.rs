@@ -10,13 +10,10 @@ use super::{
     rutas::Respondido,
     token,
 };
-use crate::projections::Agrupacion;
+use crate::projections::{Agrupacion, ventas::LARGO_CANAL};
 
 /// Days of a report that names none; they end today.
 const DIAS_POR_DEFECTO: u64 = 30;
-
-/// Longest channel of an invoice.
-const LARGO_CANAL: usize = 64;
 
 /// Sales by day, product or channel. Without days, the last thirty.
 pub async fn ventas(p: &Peticion) -> Respondido {

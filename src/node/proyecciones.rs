@@ -11,6 +11,7 @@ use crate::{
         comparacion::{self, Avance, Comparacion, Progreso},
         copias::Copias,
         reconstruccion::Medios,
+        runner,
     },
     tables::Tables,
 };
@@ -33,8 +34,7 @@ impl LadoDeLectura {
         let codec = esquemas::codec(&carpeta, options)?;
         let copias = tablas::abrir(&carpeta.tablas(), options.tablas.as_ref())?;
         let tablas = copias.en_uso();
-        let todas: Vec<_> = PROYECCIONES.iter().flat_map(|spec| spec.tables.iter().copied()).collect();
-        tablas.declare(&todas).map_err(almacen)?;
+        runner::declare(&*tablas, PROYECCIONES).map_err(almacen)?;
         Ok(Self { log, codec, copias, tablas, _carpeta: carpeta })
     }
 

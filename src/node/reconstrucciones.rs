@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    panic::{self, AssertUnwindSafe},
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::{
     http::{ErrorProyecciones, Proyecciones},
-    projections::{PROYECCIONES, ProjectionSpec, comparacion::avance, reconstruccion::Medios},
+    projections::{PROYECCIONES, ProjectionSpec, comparacion::avance, reconstruccion::Medios, runner},
 };
 
 /// How a rebuild goes, or went.
@@ -95,7 +96,10 @@ impl Reconstrucciones {
         tomar(&self.hechas).insert(spec.name, Reconstruccion { estado: Estado::EnCurso, avance: Arc::clone(&avance) });
         let (medios, hechas, parar) = (Arc::clone(medios), Arc::clone(&self.hechas), Arc::clone(&self.parar));
         let trabajo = move || {
-            let estado = reconstruir(&medios, spec, &parar, &avance);
+            // A panic was told where it happened; whoever waits for the end must be told too.
+            let hecha = panic::catch_unwind(AssertUnwindSafe(|| reconstruir(&medios, spec, &parar, &avance)));
+            let estado =
+                hecha.unwrap_or_else(|_| Estado::Fallida("terminó con un fallo, que está en el registro del proceso".to_owned()));
             if let Some(reconstruccion) = tomar(&hechas).get_mut(spec.name) {
                 reconstruccion.estado = estado;
             }
@@ -151,12 +155,12 @@ impl Proyecciones for Reconstrucciones {
     }
 
     fn reconstruccion(&self, nombre: &str) -> Result<Option<Value>, ErrorProyecciones> {
-        let spec = PROYECCIONES.iter().find(|spec| spec.name == nombre).ok_or(ErrorProyecciones::NoExiste)?;
+        let spec = runner::proyeccion(nombre).ok_or(ErrorProyecciones::NoExiste)?;
         Ok(tomar(&self.hechas).get(spec.name).map(Reconstruccion::to_json))
     }
 
     fn reconstruir(&self, nombre: &str) -> Result<(), ErrorProyecciones> {
-        let spec = PROYECCIONES.iter().copied().find(|spec| spec.name == nombre).ok_or(ErrorProyecciones::NoExiste)?;
+        let spec = runner::proyeccion(nombre).ok_or(ErrorProyecciones::NoExiste)?;
         self.empezar(self.medios()?, spec)
     }
 }

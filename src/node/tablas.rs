@@ -7,11 +7,7 @@ use std::{path::Path, sync::Arc};
 use super::{NodeError, start::almacen};
 use crate::{
     config::AjustesTablas,
-    projections::{
-        auditoria::TABLAS_DE_CADENA,
-        copias::{Copias, PROYECCIONES_ACTIVAS},
-        runner,
-    },
+    projections::{copias::Copias, fisico},
     tables::embedded::{EmbeddedTables, EmbeddedTablesOptions},
 };
 
@@ -28,9 +24,7 @@ pub(super) fn abrir(carpeta: &Path, ajustes: Option<&AjustesTablas>) -> Result<A
 }
 
 fn en_carpeta(carpeta: &Path) -> Result<Arc<Copias>, NodeError> {
-    let of_projections = runner::PROYECCIONES.iter().flat_map(|spec| spec.tables);
-    let expected = of_projections.chain(TABLAS_DE_CADENA).copied().chain([&PROYECCIONES_ACTIVAS]).collect();
-    let options = EmbeddedTablesOptions { expected, ..EmbeddedTablesOptions::default() };
+    let options = EmbeddedTablesOptions { expected: fisico::tablas().collect(), ..EmbeddedTablesOptions::default() };
     Ok(Copias::propias(EmbeddedTables::open(carpeta, options).map_err(almacen)?))
 }
 

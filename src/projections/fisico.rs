@@ -57,6 +57,11 @@ pub fn con_segundas() -> &'static [Layout] {
     &TODAS
 }
 
+/// Every table of the read side: those of the projections, of the audit's chain, and which copies are in use. Without second copies.
+pub fn tablas() -> impl Iterator<Item = &'static Table> {
+    FISICO.iter().map(|layout| layout.table)
+}
+
 const ONE_ROW: &str = "Una fila por partición: menos de 1 KB.";
 
 /// Every table of the read side.

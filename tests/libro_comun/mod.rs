@@ -132,6 +132,17 @@ pub fn nueva(azar: &mut Azar, clave: String) -> Orden {
     }
 }
 
+/// Sends so many new requests; all of them must be answered.
+pub fn emitir(url: &str, libro: &Libro, azar: &mut Azar, prefijo: &str, cuantas: usize) {
+    let agente = agente();
+    for n in 0..cuantas {
+        let mut orden = nueva(azar, format!("{prefijo}-{n}"));
+        orden.desenlace = enviar(&agente, url, &orden);
+        assert!(orden.desenlace != Desenlace::Desconocido, "los comandos siguen: {orden:?}");
+        libro.anotar(orden);
+    }
+}
+
 pub fn sembrar(agente: &Agent, url: &str, libro: &Libro) {
     let mut ordenes = Vec::new();
     for n in 0..3 {

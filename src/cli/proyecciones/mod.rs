@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     node::{LadoDeLectura, NodeOptions},
-    projections::{PROYECCIONES, ProjectionSpec, comparacion::Comparacion},
+    projections::{PROYECCIONES, ProjectionSpec, comparacion::Comparacion, runner},
 };
 
 /// # Errors
@@ -39,7 +39,7 @@ pub fn ejecutar(contexto: &Contexto, accion: &ProyeccionesAccion) -> Result<(), 
 }
 
 fn proyeccion(nombre: &str) -> Result<&'static ProjectionSpec, Fallo> {
-    PROYECCIONES.iter().copied().find(|spec| spec.name == nombre).ok_or_else(|| {
+    runner::proyeccion(nombre).ok_or_else(|| {
         let nombres: Vec<&str> = PROYECCIONES.iter().map(|spec| spec.name).collect();
         Fallo::new(
             Clase::NoEncontrado,

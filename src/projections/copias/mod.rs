@@ -8,7 +8,7 @@ mod vista;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, LazyLock, PoisonError, RwLock},
+    sync::{Arc, LazyLock, PoisonError, RwLock, RwLockReadGuard},
     time::{Duration, Instant},
 };
 
@@ -162,20 +162,27 @@ impl Copias {
     }
 
     fn activa(&self, lugar: usize) -> Result<Copia, TablesError> {
+        let conocida = |activas: &Activas| activas.de.get(lugar).map_or(Copia::Primera, |(copia, _)| *copia);
+        if let Some(activas) = self.leidas().as_ref().filter(|activas| self.valen(activas)) {
+            return Ok(conocida(activas));
+        }
         self.al_dia()?;
-        let activas = self.activas.read().unwrap_or_else(PoisonError::into_inner);
-        Ok(activas.as_ref().and_then(|activas| activas.de.get(lugar)).map_or(Copia::Primera, |(copia, _)| *copia))
+        Ok(self.leidas().as_ref().map_or(Copia::Primera, conocida))
+    }
+
+    fn leidas(&self) -> RwLockReadGuard<'_, Option<Activas>> {
+        self.activas.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn valen(&self, activas: &Activas) -> bool {
+        self.vigencia.is_none_or(|vigencia| activas.leidas.elapsed() < vigencia)
     }
 
     /// Reads which copies are in use, unless that is known. Tables that do not answer leave standing what was known of them.
     fn al_dia(&self) -> Result<(), TablesError> {
-        let conocidas = {
-            let activas = self.activas.read().unwrap_or_else(PoisonError::into_inner);
-            match &*activas {
-                Some(activas) if self.vigencia.is_none_or(|vigencia| activas.leidas.elapsed() < vigencia) => return Ok(()),
-                Some(_) => true,
-                None => false,
-            }
+        let conocidas = match &*self.leidas() {
+            Some(activas) if self.valen(activas) => return Ok(()),
+            conocidas => conocidas.is_some(),
         };
         let de = match self.leer() {
             Err(_) if conocidas => return Ok(()),
@@ -211,8 +218,7 @@ impl Copias {
     /// Second copies in use are declared as the first ones were at the start, once.
     fn declarar_segundas(&self, de: &[(Copia, u64)]) -> Result<(), TablesError> {
         let conocida = |lugar: usize| {
-            let activas = self.activas.read().unwrap_or_else(PoisonError::into_inner);
-            activas.as_ref().and_then(|activas| activas.de.get(lugar)).is_some_and(|(copia, _)| *copia == Copia::Segunda)
+            self.leidas().as_ref().and_then(|activas| activas.de.get(lugar)).is_some_and(|(copia, _)| *copia == Copia::Segunda)
         };
         let nuevas = |(lugar, (copia, _)): &(usize, &(Copia, u64))| *copia == Copia::Segunda && !conocida(*lugar);
         let tablas: Vec<_> = de

@@ -32,12 +32,19 @@ impl Vista {
         }
     }
 
-    fn write(&self, write: Write) -> Result<Write, TablesError> {
-        Ok(match write {
-            Write::Upsert { table, row } => Write::Upsert { table: self.tabla(table)?, row },
-            Write::Insert { table, row } => Write::Insert { table: self.tabla(table)?, row },
-            Write::Delete { table, key, version } => Write::Delete { table: self.tabla(table)?, key, version },
-        })
+    /// The rows of a table mostly come together: it is looked up once for all of them.
+    fn writes(&self, mut writes: Vec<Write>) -> Result<Vec<Write>, TablesError> {
+        let mut last: Option<(&'static Table, &'static Table)> = None;
+        for write in &mut writes {
+            let (Write::Upsert { table, .. } | Write::Insert { table, .. } | Write::Delete { table, .. }) = write;
+            let found = match last {
+                Some((declared, found)) if std::ptr::eq(declared, *table) => found,
+                _ => self.tabla(table)?,
+            };
+            last = Some((table, found));
+            *table = found;
+        }
+        Ok(writes)
     }
 
     fn position_of(&self, position: &SinkPosition) -> Result<SinkPosition, TablesError> {
@@ -55,7 +62,7 @@ impl Tables for Vista {
     }
 
     fn apply(&self, writes: Vec<Write>, positions: &[SinkPosition]) -> Result<(), TablesError> {
-        let writes = writes.into_iter().map(|write| self.write(write)).collect::<Result<_, _>>()?;
+        let writes = self.writes(writes)?;
         let positions = positions.iter().map(|position| self.position_of(position)).collect::<Result<Vec<_>, _>>()?;
         self.tablas.apply(writes, &positions)
     }

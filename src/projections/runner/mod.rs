@@ -68,6 +68,11 @@ pub static PROYECCIONES: &[&ProjectionSpec] = &[
     &AUDITORIA_SPEC,
 ];
 
+/// The read model of a name.
+pub fn proyeccion(nombre: &str) -> Option<&'static ProjectionSpec> {
+    PROYECCIONES.iter().copied().find(|spec| spec.name == nombre)
+}
+
 /// Limits of the sinks.
 #[derive(Clone)]
 pub struct RunnerOptions {
@@ -311,8 +316,7 @@ pub fn declare(tables: &dyn Tables, projections: &[&'static ProjectionSpec]) -> 
 /// # Errors
 /// `UnknownProjection`; of the tables.
 pub fn clear(tables: &dyn Tables, name: &str) -> Result<(), RunnerError> {
-    let spec = PROYECCIONES.iter().find(|spec| spec.name == name);
-    let spec = spec.ok_or_else(|| RunnerError::UnknownProjection(name.to_owned()))?;
+    let spec = proyeccion(name).ok_or_else(|| RunnerError::UnknownProjection(name.to_owned()))?;
     tables.declare(spec.tables)?;
     Ok(tables.clear(spec.tables, spec.name)?)
 }

@@ -44,7 +44,7 @@ const CACHED_ROWS: usize = 4_096;
 const CACHED_PRODUCTS: usize = 4_096;
 
 /// Characters of a channel that tell it from another: what the API takes. Commands put on the topic by others may carry more.
-const LARGO_CANAL: usize = 64;
+pub const LARGO_CANAL: usize = 64;
 
 const DE_UN_DIA: &[(crate::tables::Column, Order)] = &[
     (date("fecha"), Order::Desc),

@@ -1,5 +1,7 @@
 //! The wire: every record against its schema, read by an independent Avro implementation.
 
+#[path = "contratos/cifrado.rs"]
+mod cifrado;
 mod comun;
 #[path = "contratos/dorados.rs"]
 mod dorados;

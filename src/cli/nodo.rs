@@ -70,6 +70,11 @@ pub fn fallo(error: &NodeError) -> Fallo {
             "no se pueden usar las claves de la auditoría",
             "Cree una con factumarket auditoria clave crear, o indique las suyas: auditoria.clave_archivo, auditoria.publicas_archivo.",
         ),
+        NodeError::DatosPersonales(_) => (
+            Clase::Uso,
+            "no se pueden usar las claves de los datos personales",
+            "Indique la clave maestra con datos_personales.clave_maestra_archivo; claves.ndjson y ella se respaldan aparte del registro.",
+        ),
         NodeError::Almacen(_) => (
             Clase::Servicio,
             "no se puede leer lo guardado",

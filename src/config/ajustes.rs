@@ -195,6 +195,25 @@ pub const AJUSTES: &[Ajuste] = &[
     ),
     entero("auditoria.segundos_por_sello", 1, 86_400, "60", "Segundos que un registro espera su sello, como máximo."),
     ajuste(
+        "datos_personales.cifrar",
+        Tipo::Booleano,
+        "false",
+        "Los datos de los clientes van cifrados en eventos e instantáneas, con una clave de cada cliente que se puede destruir.",
+    ),
+    ajuste(
+        "datos_personales.clave_maestra_archivo",
+        Tipo::Texto { min: 0, max: 1_000 },
+        "",
+        "Archivo de la clave que envuelve las de los clientes: 32 bytes en base64; nunca va en la configuración. Vacío crea y usa la de la carpeta de datos.",
+    ),
+    entero(
+        "datos_personales.conservar_anos",
+        5,
+        100,
+        "10",
+        "Años enteros que se conservan los datos del cliente en sus documentos, desde el 1 de enero siguiente; la ley de comercio pide 10.",
+    ),
+    ajuste(
         "registro.tipo",
         Tipo::Opcion(&["embebido", "kafka"]),
         "embebido",

@@ -21,9 +21,9 @@ pub use capas::{Fuentes, Origen, Resuelto, cargar};
 pub use errores::{ErroresConfiguracion, Problema};
 pub use guia::pagina;
 pub use tipado::{
-    AjustesAuditoria, AjustesBitacora, AjustesEsquemas, AjustesKafka, AjustesMotor, AjustesProyecciones, AjustesRegistro,
-    AjustesSellos, AjustesServidor, AjustesTablas, Configuracion, ConsistenciaTablas, ConsultasAuditadas, FormatoBitacora,
-    SeguridadKafka, TipoRegistro,
+    AjustesAuditoria, AjustesBitacora, AjustesDatosPersonales, AjustesEsquemas, AjustesKafka, AjustesMotor, AjustesProyecciones,
+    AjustesRegistro, AjustesSellos, AjustesServidor, AjustesTablas, Configuracion, ConsistenciaTablas, ConsultasAuditadas,
+    FormatoBitacora, SeguridadKafka, TipoRegistro,
 };
 pub use valores::Valor;
 

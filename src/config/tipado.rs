@@ -53,6 +53,16 @@ pub struct AjustesAuditoria {
     pub sellos: AjustesSellos,
 }
 
+/// Section `datos_personales`. The file is not read here; `None` is the data folder's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AjustesDatosPersonales {
+    /// Events and snapshots carry them sealed.
+    pub cifrar: bool,
+    pub clave_maestra_archivo: Option<PathBuf>,
+    /// Whole years that documents are kept after their own. 5 to 100.
+    pub conservar_anos: u16,
+}
+
 /// How the audit is sealed. Files are not read here; `None` is the data folder's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AjustesSellos {
@@ -165,6 +175,7 @@ pub struct Configuracion {
     pub motor: AjustesMotor,
     pub proyecciones: AjustesProyecciones,
     pub auditoria: AjustesAuditoria,
+    pub datos_personales: AjustesDatosPersonales,
     pub registro: AjustesRegistro,
     /// `None`: the tables are in the data folder.
     pub tablas: Option<AjustesTablas>,
@@ -224,6 +235,11 @@ impl Configuracion {
                     hojas: tabla.natural("auditoria.hojas_por_sello"),
                     plazo: Duration::from_secs(tabla.natural("auditoria.segundos_por_sello")),
                 },
+            },
+            datos_personales: AjustesDatosPersonales {
+                cifrar: tabla.booleano("datos_personales.cifrar"),
+                clave_maestra_archivo: tabla.archivo("datos_personales.clave_maestra_archivo"),
+                conservar_anos: u16::try_from(tabla.entero("datos_personales.conservar_anos")).unwrap_or(u16::MAX),
             },
             registro: AjustesRegistro {
                 tipo: if tabla.texto("registro.tipo") == "kafka" { TipoRegistro::Kafka } else { TipoRegistro::Embebido },

@@ -91,6 +91,10 @@ ascensos! {
         "nulo: en la versión 1 no había devoluciones, así que ningún lote venía de otro";
     INVENTARIO_SIN_DEVUELTAS: InstantaneaInventario.devueltas desde 2, VecDeque<Id> = VecDeque::new,
         "vacía: en la versión 1 no había devoluciones que recordar";
+    CLIENTE_SIN_SUPRIMIR: InstantaneaCliente.suprimido desde 2, bool = || false,
+        "falso: en la versión 1 no se suprimían datos personales";
+    INICIO_SIN_CLIENTE: InicioEmision.cliente_id desde 2, Option<Id> = || None,
+        "nulo: en la versión 1 nada se cifraba, y el cliente se sabe por su factura";
     BORRADOR_SIN_TOTALES: InstantaneaFactura.totales_borrador desde 2, Option<Arc<TotalesFactura>> = || None,
         "nulo: como en FacturaCreada; una factura rechazada los recibe en su próxima edición";
     FACTURA_SIN_POSTERIOR: InstantaneaFactura.posterior desde 2, Option<Box<Posterior>> = || None,

@@ -1,19 +1,27 @@
 //! The codec: records of the system to and from framed Avro.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, sync::Arc};
 
 use bytes::Bytes;
 use hashbrown::HashMap;
 use sha2::{Digest, Sha256};
 
 use super::{
-    CONGELADOS, CodecError, CommandEnvelope, EstadoAgregado, EventEnvelope, Huella, Instantanea, MAX_RECORD_BYTES, RecordedEvent,
-    RegistroAuditoria, RegistroDlq, Registry, RegistryError, Respuesta, VERSION,
+    Boveda, CONGELADOS, CodecError, CommandEnvelope, EstadoAgregado, EventEnvelope, Huella, Instantanea, MAX_RECORD_BYTES,
+    RecordedEvent, RegistroAuditoria, RegistroDlq, Registry, RegistryError, Respuesta, Uso, VERSION,
     esquemas::subjects,
     tipos::{Clase, Registro},
-    wire::{self, Body, Reader, Wire, Writer},
+    wire::{self, Body, Reader, Sello, Wire, Writer},
 };
-use crate::domain::{Comando, Evento, TipoAgregado};
+use crate::domain::{
+    Comando, Evento, TipoAgregado,
+    catalogo::cliente::EventoCliente,
+    facturacion::{
+        factura::{EmisionIniciada, EventoFactura},
+        nota_credito::EventoNotaCredito,
+    },
+    valores::Id,
+};
 
 /// Byte 0 and the schema's id.
 const FRAME_BYTES: usize = 5;
@@ -36,6 +44,7 @@ pub struct EventBody<'a> {
     registro: Registro,
     version: u16,
     bytes: &'a [u8],
+    boveda: Option<&'a dyn Boveda>,
 }
 
 impl EventBody<'_> {
@@ -47,7 +56,7 @@ impl EventBody<'_> {
     /// # Errors
     /// Any [`CodecError`] but framing.
     pub fn decode(&self) -> Result<Evento, CodecError> {
-        let mut r = Reader::of_version(self.bytes, self.version);
+        let mut r = Reader::of_version(self.bytes, self.version).with_keys(self.boveda);
         let evento = read_evento(self.registro, &mut r)?;
         r.end()?;
         Ok(evento)
@@ -67,6 +76,10 @@ pub struct Codec {
     de_version: HashMap<(Registro, u16), u32>,
     /// The version that it writes.
     escribe: u16,
+    /// Opens sealed personal data.
+    boveda: Option<Arc<dyn Boveda>>,
+    /// Whether it seals those that it writes.
+    cifra: bool,
 }
 
 impl Codec {
@@ -85,7 +98,27 @@ impl Codec {
         let ids = Registro::TODOS.iter().copied().filter_map(first).collect();
         let named = Registro::TODOS.iter().copied().map(names_itself).collect();
         let de_version = owners.iter().copied().zip(given.iter().copied()).collect();
-        Ok(Self { ids, named, registros, de_version, escribe: VERSION })
+        Ok(Self { ids, named, registros, de_version, escribe: VERSION, boveda: None, cifra: false })
+    }
+
+    /// A codec that opens personal data with these keys and, with `cifra`, seals those that it writes in events and snapshots. Commands and
+    /// replies stay in the clear: they are not kept.
+    #[must_use]
+    pub fn with_keys(self, boveda: Arc<dyn Boveda>, cifra: bool) -> Self {
+        Self { boveda: Some(boveda), cifra, ..self }
+    }
+
+    /// The keys that it opens with.
+    pub fn boveda(&self) -> Option<&Arc<dyn Boveda>> {
+        self.boveda.as_ref()
+    }
+
+    /// Returns when the keys of what was encoded are safe: before that, nothing of it may be durable.
+    ///
+    /// # Errors
+    /// `Keys`.
+    pub fn sync_keys(&self) -> Result<(), CodecError> {
+        self.boveda.as_ref().filter(|_| self.cifra).map_or(Ok(()), |boveda| Ok(boveda.sincronizar()?))
     }
 
     /// A codec that writes as the program of an older version did, and reads everything. What that version could not say is written
@@ -141,7 +174,11 @@ impl Codec {
     /// `OutOfDomain`, `TooLarge`.
     pub fn encode_event(&self, sobre: &EventEnvelope, evento: &Evento) -> Result<Bytes, CodecError> {
         let registro = registro_de_evento(evento).ok_or(CodecError::NotOnWire(evento.tipo()))?;
+        let as_then = (self.escribe < VERSION).then(|| without_owner(evento)).flatten();
+        let evento = as_then.as_ref().unwrap_or(evento);
+        let clave_id = self.sealing(|| titular_de_evento(evento));
         self.encode(registro, |w| {
+            self.seal_with(clave_id.as_ref(), w);
             match self.version_told(sobre.version_esquema, w) {
                 told if told == sobre.version_esquema => sobre.write(w),
                 told => EventEnvelope { version_esquema: told, ..sobre.clone() }.write(w),
@@ -161,14 +198,14 @@ impl Codec {
     ///
     /// # Errors
     /// Any [`CodecError`].
-    pub fn decode_event_envelope<'a>(&self, bytes: &'a [u8]) -> Result<(EventEnvelope, EventBody<'a>), CodecError> {
+    pub fn decode_event_envelope<'a>(&'a self, bytes: &'a [u8]) -> Result<(EventEnvelope, EventBody<'a>), CodecError> {
         let (registro, version, rest) = self.unframe(bytes)?;
         if !matches!(registro.clase(), Clase::Evento(_) | Clase::Cuarentena) {
             return Err(CodecError::UnexpectedRecord { expected: "un evento", found: registro.nombre() });
         }
         let mut r = Reader::of_version(rest, version);
         let sobre = EventEnvelope::read(&mut r)?;
-        Ok((sobre, EventBody { registro, version, bytes: r.rest() }))
+        Ok((sobre, EventBody { registro, version, bytes: r.rest(), boveda: self.boveda.as_deref() }))
     }
 
     /// # Errors
@@ -190,7 +227,9 @@ impl Codec {
         if tipo != snapshot.aggregate_tipo {
             return Err(CodecError::OutOfDomain { what: "tipo de la instantánea", value: snapshot.aggregate_tipo.to_string() });
         }
+        let clave_id = self.sealing(|| titular_de_estado(&snapshot.estado));
         self.encode(Registro::instantanea(tipo), |w| {
+            self.seal_with(clave_id.as_ref(), w);
             let mut sobre = wire::SobreInstantanea::from(snapshot);
             sobre.version_esquema = self.version_told(sobre.version_esquema, w);
             sobre.write(w);
@@ -252,6 +291,17 @@ impl Codec {
         self.decode(bytes, Registro::RegistroDlq)
     }
 
+    /// The key of a record's personal data, when they are sealed at all.
+    fn sealing(&self, titular: impl FnOnce() -> Option<String>) -> Option<String> {
+        if self.cifra { titular() } else { None }
+    }
+
+    fn seal_with(&self, clave_id: Option<&String>, w: &mut Writer) {
+        if let (Some(boveda), Some(clave_id)) = (&self.boveda, clave_id) {
+            w.sello = Some(Sello { boveda: Arc::clone(boveda), clave_id: clave_id.clone() });
+        }
+    }
+
     /// The version that an event or snapshot states: its maker's, but an older program states its own in what it writes as of old.
     fn version_told(&self, version: u16, w: &Writer) -> u16 {
         if self.escribe == VERSION || w.knows(version) { version } else { self.escribe }
@@ -279,9 +329,9 @@ impl Codec {
     }
 
     /// Checks size and frame; gives the record's type and a reader of its Avro bytes.
-    fn open<'a>(&self, bytes: &'a [u8]) -> Result<(Registro, Reader<'a>), CodecError> {
+    fn open<'a>(&'a self, bytes: &'a [u8]) -> Result<(Registro, Reader<'a>), CodecError> {
         let (registro, version, rest) = self.unframe(bytes)?;
-        Ok((registro, Reader::of_version(rest, version)))
+        Ok((registro, Reader::of_version(rest, version).with_keys(self.boveda.as_deref())))
     }
 
     fn fingerprint(&self, registro: Registro, body: &[u8]) -> Huella {
@@ -331,6 +381,36 @@ fn names_itself(registro: Registro) -> bool {
 
 fn check_size(bytes: usize) -> Result<(), CodecError> {
     if bytes <= MAX_RECORD_BYTES { Ok(()) } else { Err(CodecError::TooLarge { bytes, max: MAX_RECORD_BYTES }) }
+}
+
+/// The start of an emission as a program wrote it that did not say whose data it carries.
+fn without_owner(evento: &Evento) -> Option<Evento> {
+    let Evento::Factura(EventoFactura::EmisionIniciada(inicio)) = evento else { return None };
+    Some(Evento::Factura(EventoFactura::EmisionIniciada(Arc::new(EmisionIniciada { cliente_id: None, ..(**inicio).clone() }))))
+}
+
+/// The key of the personal data that an event carries.
+fn titular_de_evento(evento: &Evento) -> Option<String> {
+    let documentos = |cliente_id: &Id| Some(Uso::Documentos.clave_id(cliente_id));
+    match evento {
+        Evento::Cliente(EventoCliente::ClienteCreado { cliente_id, .. } | EventoCliente::ClienteActualizado { cliente_id, .. }) => {
+            Some(Uso::Ficha.clave_id(cliente_id))
+        }
+        Evento::Factura(EventoFactura::EmisionIniciada(inicio)) => inicio.cliente_id.as_ref().and_then(documentos),
+        Evento::Factura(EventoFactura::FacturaEmitida(factura)) => documentos(&factura.cabecera.cliente_id),
+        Evento::NotaCredito(EventoNotaCredito::NotaCreditoEmitida(nota)) => documentos(&nota.factura.cliente_id),
+        _ => None,
+    }
+}
+
+/// The key of the personal data that a snapshot carries.
+fn titular_de_estado(estado: &EstadoAgregado) -> Option<String> {
+    match estado {
+        EstadoAgregado::Cliente(cliente) => Some(Uso::Ficha.clave_id(&cliente.cliente_id)),
+        EstadoAgregado::Factura(factura) => Some(Uso::Documentos.clave_id(&factura.cabecera.cliente_id)),
+        EstadoAgregado::NotaCredito(nota) => nota.emitida.as_ref().map(|nota| Uso::Documentos.clave_id(&nota.factura.cliente_id)),
+        _ => None,
+    }
 }
 
 fn tipo_de_estado(estado: &EstadoAgregado) -> TipoAgregado {

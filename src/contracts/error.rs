@@ -1,6 +1,8 @@
 //! What can be wrong with a record.
 
-/// Why a record cannot be written or read. All but `Encrypted` belong in the DLQ when they come from a topic.
+use super::ErrorBoveda;
+
+/// Why a record cannot be written or read. All but `Encrypted` and `Keys` belong in the DLQ when they come from a topic.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CodecError {
     #[error("el registro no lleva el marco de Confluent (byte 0 y cuatro bytes de id de esquema)")]
@@ -13,8 +15,12 @@ pub enum CodecError {
     Undecodable(&'static str),
     #[error("{what} fuera de su dominio: {value}")]
     OutOfDomain { what: &'static str, value: String },
-    #[error("los datos del cliente están cifrados con la clave «{clave_id}» y esta versión no los descifra")]
+    #[error(
+        "los datos del cliente están cifrados con la clave «{clave_id}», que no se tiene: vea datos_personales.clave_maestra_archivo"
+    )]
     Encrypted { clave_id: String },
+    #[error(transparent)]
+    Keys(#[from] ErrorBoveda),
     #[error("el registro ocupa {bytes} bytes y el máximo es {max}")]
     TooLarge { bytes: usize, max: usize },
     #[error("{0} es interno: nunca se escribe")]

@@ -7,6 +7,7 @@ pub fn event_type(tipo: &'static str) -> &'static str {
         "ClienteActualizado" => "cliente.actualizado",
         "ClienteInactivado" => "cliente.inactivado",
         "ClienteReactivado" => "cliente.reactivado",
+        "ClienteSuprimido" => "cliente.suprimido",
         "ProductoCreado" => "producto.creado",
         "ProductoActualizado" => "producto.actualizado",
         "PrecioCambiado" => "producto.precio_cambiado",

@@ -8,6 +8,7 @@ mod event_types;
 mod historia;
 #[cfg(test)]
 mod leyes;
+mod proteccion;
 mod registry;
 mod sobres;
 mod tipos;
@@ -19,6 +20,7 @@ pub use error::CodecError;
 pub use esquemas::{SubjectSchema, self_contained, subjects};
 pub use event_types::event_type;
 pub use historia::{CONGELADOS, EsquemaCongelado, VERSION};
+pub use proteccion::{BYTES_DE_CLAVE, Boveda, BovedaEnMemoria, Clave, ErrorBoveda, EstadoClave, Uso};
 pub use registry::{CachedRegistry, EmbeddedRegistry, KeptIds, Registry, RegistryError};
 #[cfg(feature = "kafka")]
 pub use registry::{ConfluentOptions, ConfluentRegistry, LEVEL as NIVEL_DE_COMPATIBILIDAD};

@@ -66,7 +66,7 @@ macro_rules! registros {
 use TipoAgregado::{Bodega, Cliente, Descuento, Factura, Inventario, NotaCredito, Producto, RangoNumeracion, Sucursal};
 
 registros! {
-    Clase::Comando(Cliente) => CrearCliente ActualizarCliente InactivarCliente ReactivarCliente ConsultarCliente;
+    Clase::Comando(Cliente) => CrearCliente ActualizarCliente InactivarCliente ReactivarCliente SuprimirCliente ConsultarCliente;
     Clase::Comando(Producto) => CrearProducto ActualizarProducto CambiarPrecio InactivarProducto;
     Clase::Comando(Sucursal) => CrearSucursal ActualizarSucursal InactivarSucursal;
     Clase::Comando(Bodega) => CrearBodega ActualizarBodega InactivarBodega;
@@ -80,7 +80,7 @@ registros! {
     Clase::Comando(NotaCredito) => CrearNotaCredito AgregarLineaNotaCredito EmitirNotaCredito CrearYEmitirNotaCredito
         RespuestaPasoNota;
     Clase::ComandoDeCuarentena => ResolverApartado;
-    Clase::Evento(Cliente) => ClienteCreado ClienteActualizado ClienteInactivado ClienteReactivado;
+    Clase::Evento(Cliente) => ClienteCreado ClienteActualizado ClienteInactivado ClienteReactivado ClienteSuprimido;
     Clase::Evento(Producto) => ProductoCreado ProductoActualizado PrecioCambiado ProductoInactivado;
     Clase::Evento(Sucursal) => SucursalCreada SucursalActualizada SucursalInactivada;
     Clase::Evento(Bodega) => BodegaCreada BodegaActualizada BodegaInactivada;

@@ -74,6 +74,7 @@ impl Encoder {
             let value = codec.encode_command(&envelope).map_err(failed("un mensaje de saga"))?;
             records.push((to, plain(key.as_str(), value, now)));
         }
+        codec.sync_keys().map_err(failed("una clave de datos personales"))?;
         records.extend(epoch.snapshots.drain(..).map(|s| (s.to, plain(s.key.as_str(), s.value, now))));
         let positions = std::mem::take(&mut epoch.positions);
         let transaction = Transaction { token: self.token.clone(), group: self.group.clone(), records, positions };

@@ -39,6 +39,10 @@ pub async fn reactivar_cliente(p: &Peticion) -> Respondido {
     ejecutar_sin_cuerpo(p, Comando::Cliente(ComandoCliente::ReactivarCliente { cliente_id: p.id(0)? })).await
 }
 
+pub async fn suprimir_cliente(p: &Peticion) -> Respondido {
+    ejecutar_sin_cuerpo(p, Comando::Cliente(ComandoCliente::SuprimirCliente { cliente_id: p.id(0)? })).await
+}
+
 pub async fn crear_producto(p: &Peticion) -> Respondido {
     ejecutar(p, Exito::Creado, "CrearProducto", None, |v, c| Ok(vec![Comando::Producto(cuerpos::cuerpo_producto(v, c)?)])).await
 }

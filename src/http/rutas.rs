@@ -107,6 +107,7 @@ pub static RUTAS: &[Ruta] = &[
     ruta!(Put "/api/v1/clientes/{id}", Comando(Pequeno("ClienteCambios")), "Cambia los campos dados de un cliente", [], ordenes::cambiar_cliente),
     ruta!(Delete "/api/v1/clientes/{id}", Comando(Ninguno), "Inactiva un cliente", [], ordenes::inactivar_cliente),
     ruta!(Post "/api/v1/clientes/{id}/reactivar", Comando(Ninguno), "Reactiva un cliente", [], ordenes::reactivar_cliente),
+    ruta!(Post "/api/v1/clientes/{id}/suprimir", Comando(Ninguno), "Suprime para siempre los datos personales de un cliente; los de sus documentos, cuando la ley deja de pedirlos", [], ordenes::suprimir_cliente),
     ruta!(Post "/api/v1/productos", Comando(Pequeno("Producto")), "Crea un producto", [], ordenes::crear_producto),
     ruta!(Get "/api/v1/productos", Consulta("productos.listar"), "Lista productos", ["limite", "despues", "despues_de"], consultas::productos),
     ruta!(Get "/api/v1/productos/{id}", Consulta("productos.obtener"), "Un producto", ["version_minima"], consultas::producto),

@@ -95,7 +95,7 @@ impl QueryAudit for AuditoriaDeConsultas {
             event_id: self.ids.uuid_v7(),
             consulta: Arc::from(consulta.nombre),
             factura_id: consulta.factura_id.cloned(),
-            parametros: consulta.parametros.iter().map(|(n, v)| (Arc::from(n.as_str()), Arc::from(v.as_str()))).collect(),
+            parametros: consulta.parametros.iter().map(|(n, v)| (Arc::from(n.as_str()), Arc::from(auditable(n, v)))).collect(),
             correlation_id: consulta.correlation_id.clone(),
             ocurrido_en: self.clock.now(),
             usuario: consulta.usuario.map(Arc::from),
@@ -105,6 +105,12 @@ impl QueryAudit for AuditoriaDeConsultas {
             self.lost.inc();
         }
     }
+}
+
+/// The audit is kept for ever and cannot forget: by whom somebody looked for is not in it, only that he did.
+fn auditable<'a>(parametro: &str, valor: &'a str) -> &'a str {
+    const PERSONALES: [&str; 3] = ["nombre", "identificacion", "correo"];
+    if PERSONALES.contains(&parametro) && !valor.is_empty() { "[dato personal]" } else { valor }
 }
 
 fn write(log: &dyn Log, codec: &Codec, waiting: &Receiver<ConsultaRealizada>) {

@@ -8,6 +8,8 @@
 //! registro/       the log: the only truth (not with Kafka)
 //! estado/         local store of the engine; rebuilt from the log
 //! tablas/         projections and audit; rebuilt from the log
+//! claves.ndjson   keys of the clients' personal data, when they are sealed
+//! claves.maestra  what wraps them, when no file elsewhere is configured
 //! esquemas.json   ids given to the Avro schemas
 //! esquemas-registro.json   with a schema registry: the ids it gave, so that the node starts without it
 //! ```

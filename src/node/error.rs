@@ -25,6 +25,9 @@ pub enum NodeError {
     /// A file of the audit's keys.
     #[error("{archivo}: {causa}")]
     Claves { archivo: PathBuf, causa: String },
+    /// The keys of personal data.
+    #[error("{0}")]
+    DatosPersonales(String),
     /// Log, tables or schemas do not open.
     #[error("{0}")]
     Almacen(String),

@@ -13,13 +13,13 @@ use std::{
 use prometheus::IntGauge;
 
 use super::{
-    NodeError, NodeOptions,
+    NodeError, NodeOptions, boveda,
     carpeta::{ARCHIVO_REGISTRO, Carpeta},
     start::almacen,
 };
 use crate::{
     config::AjustesEsquemas,
-    contracts::{CachedRegistry, Codec, EmbeddedRegistry, KeptIds, Registry},
+    contracts::{Boveda, CachedRegistry, Codec, EmbeddedRegistry, KeptIds, Registry},
 };
 
 /// Between two attempts to compare the ids in use with a registry that does not answer.
@@ -40,22 +40,29 @@ pub(super) fn abrir(
     options: &NodeOptions,
     metricas: &prometheus::Registry,
 ) -> Result<(Arc<Codec>, Option<Vigia>), NodeError> {
-    let Some(registro) = del_registro(carpeta, options)? else { return Ok((codec_de(&local(carpeta)?)?, None)) };
-    let codec = codec_de(&*registro)?;
+    let boveda = boveda::abrir(options, true)?;
+    let cifra = options.datos_personales.cifrar;
+    let Some(registro) = del_registro(carpeta, options)? else { return Ok((codec_de(&local(carpeta)?, boveda, cifra)?, None)) };
+    let codec = codec_de(&*registro, boveda, cifra)?;
     let vigia = Vigia::start(registro, metricas).map_err(|causa| NodeError::Interno(causa.to_string()))?;
     Ok((codec, Some(vigia)))
 }
 
 /// As [`abrir`], for who only reads.
 pub(super) fn codec(carpeta: &Carpeta, options: &NodeOptions) -> Result<Arc<Codec>, NodeError> {
+    let boveda = boveda::abrir(options, false)?;
     match del_registro(carpeta, options)? {
-        Some(registro) => codec_de(&*registro),
-        None => codec_de(&local(carpeta)?),
+        Some(registro) => codec_de(&*registro, boveda, false),
+        None => codec_de(&local(carpeta)?, boveda, false),
     }
 }
 
-fn codec_de(registro: &dyn Registry) -> Result<Arc<Codec>, NodeError> {
-    Codec::new(registro).map(Arc::new).map_err(|e| NodeError::Esquemas(e.to_string()))
+fn codec_de(registro: &dyn Registry, boveda: Option<Arc<dyn Boveda>>, cifra: bool) -> Result<Arc<Codec>, NodeError> {
+    let codec = Codec::new(registro).map_err(|e| NodeError::Esquemas(e.to_string()))?;
+    Ok(Arc::new(match boveda {
+        Some(boveda) => codec.with_keys(boveda, cifra),
+        None => codec,
+    }))
 }
 
 fn local(carpeta: &Carpeta) -> Result<EmbeddedRegistry, NodeError> {

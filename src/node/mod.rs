@@ -2,6 +2,7 @@
 
 mod apertura;
 mod auditoria;
+mod boveda;
 mod carpeta;
 mod dlq;
 mod error;
@@ -19,6 +20,7 @@ pub mod sellos;
 mod siembra;
 mod start;
 mod supervisor;
+mod supresiones;
 mod tablas;
 mod verificacion;
 
@@ -85,6 +87,8 @@ pub struct Node {
     cartas_muertas: Arc<dlq::Dlq>,
     /// Compares the ids in use with the schema registry while the node runs.
     _vigia: Option<esquemas::Vigia>,
+    /// Destroys keys while the node runs.
+    _supresor: Option<supresiones::Supresor>,
     /// Last: the folder is let go when everything else is down.
     carpeta: Option<Carpeta>,
 }

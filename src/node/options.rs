@@ -4,7 +4,10 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use super::Papeles;
 use crate::{
-    config::{AjustesEsquemas, AjustesKafka, AjustesSellos, AjustesTablas, Configuracion, ConsultasAuditadas, TipoRegistro},
+    config::{
+        AjustesDatosPersonales, AjustesEsquemas, AjustesKafka, AjustesSellos, AjustesTablas, Configuracion, ConsultasAuditadas,
+        TipoRegistro,
+    },
     domain::emisor::Emisor,
     engine::ports::{Clock, Ids, SystemClock, SystemIds},
     http,
@@ -30,6 +33,8 @@ pub struct NodeOptions {
     pub consultas_auditadas: ConsultasAuditadas,
     /// How the audit is sealed, by the process that feeds the tables.
     pub sellos: AjustesSellos,
+    /// Whether and how personal data are sealed.
+    pub datos_personales: AjustesDatosPersonales,
     /// Name of this node, on its log.
     pub nodo: String,
     /// Where the log is; `None`: in the folder.
@@ -75,6 +80,7 @@ impl NodeOptions {
             hilos_proyecciones: configuracion.proyecciones.hilos,
             consultas_auditadas: configuracion.auditoria.consultas,
             sellos: configuracion.auditoria.sellos.clone(),
+            datos_personales: configuracion.datos_personales.clone(),
             nodo: configuracion.motor.nodo.clone(),
             kafka: (configuracion.registro.tipo == TipoRegistro::Kafka).then(|| configuracion.kafka.clone()),
             esquemas: configuracion.esquemas.clone(),

@@ -26,6 +26,7 @@ use super::{
     sellos::{self, Claves, Pruebas, Sellador, TABLAS},
     siembra,
     supervisor::{HttpTask, NodeSupervisor, Parts},
+    supresiones::{self, Supresor},
     tablas,
     verificacion::Verificador,
 };
@@ -185,6 +186,7 @@ pub(super) fn start(options: NodeOptions) -> Result<Node, NodeError> {
         let _ = known_tables.set(Arc::clone(&tables));
     }
     let pruebas = claves.as_ref().map(|claves| pruebas(&log, &codec, claves, &tables));
+    let supresor = start_supresor(&options, &codec, &tables, &registry)?;
     let (runner, consultas) = open_reads(&options, tables, &log, &codec)?;
     if let Some(runner) = &runner {
         parts.reconstrucciones.abrir(Medios {
@@ -232,6 +234,7 @@ pub(super) fn start(options: NodeOptions) -> Result<Node, NodeError> {
         fresh,
         cartas_muertas,
         _vigia: vigia,
+        _supresor: supresor,
         carpeta: Some(carpeta),
     })
 }
@@ -241,6 +244,23 @@ fn hay_sellos(log: &dyn Log) -> bool {
     let particiones: Vec<_> =
         (0..log.partitions(Topic::AuditoriaSellos)).map(|n| TopicPartition::new(Topic::AuditoriaSellos, n)).collect();
     log.stable_ends(&particiones).map_or(true, |fines| fines.into_iter().any(|fin| fin > 0))
+}
+
+/// Whoever feeds the tables destroys the keys that their clients asked to destroy.
+fn start_supresor(
+    options: &NodeOptions,
+    codec: &Codec,
+    tablas: &Arc<dyn Tables>,
+    registry: &prometheus::Registry,
+) -> Result<Option<Supresor>, NodeError> {
+    let Some(boveda) = codec.boveda().filter(|_| has_sinks(options)) else { return Ok(None) };
+    let medios = supresiones::Medios {
+        boveda: Arc::clone(boveda),
+        tablas: Arc::clone(tablas),
+        clock: Arc::clone(&options.clock),
+        conservar_anos: options.datos_personales.conservar_anos,
+    };
+    Supresor::empezar(medios, registry).map(Some).map_err(interno)
 }
 
 fn pruebas(log: &Arc<dyn Log>, codec: &Arc<Codec>, claves: &Claves, tables: &Arc<dyn Tables>) -> Pruebas {

@@ -38,6 +38,7 @@ pub static CLIENTES: Table = Table {
         text("municipio"),
         text("departamento"),
         boolean("activo"),
+        boolean("suprimido"),
         timestamp("creado_en"),
         timestamp("actualizado_en"),
         boolean("incompleta"),
@@ -61,10 +62,18 @@ pub static CLIENTES_POR_CORREO: Table = Table {
     columns: &[],
 };
 
+pub static CLIENTES_SUPRIMIDOS: Table = Table {
+    name: "clientes_suprimidos",
+    doc: "Los clientes cuyos datos personales se suprimieron; la lista entera por barrido.",
+    partition: &[text("cliente_id")],
+    clustering: &[],
+    columns: &[],
+};
+
 pub static CLIENTES_SPEC: ProjectionSpec = ProjectionSpec {
     name: "clientes",
     doc: "Catálogo de clientes",
-    tables: &[&CLIENTES, &CLIENTES_POR_IDENTIFICACION, &CLIENTES_POR_CORREO],
+    tables: &[&CLIENTES, &CLIENTES_POR_IDENTIFICACION, &CLIENTES_POR_CORREO, &CLIENTES_SUPRIMIDOS],
     topics: &[Topic::Eventos(Contexto::Catalogo)],
     fresh: AggregateFold::<ClienteModel>::boxed,
 };
@@ -74,8 +83,9 @@ pub struct ClienteModel;
 /// Keys of the indexes of clients.
 #[derive(PartialEq)]
 pub struct ClienteKeys {
-    identificacion: Arc<str>,
-    correo: String,
+    identificacion: Option<Arc<str>>,
+    correo: Option<String>,
+    suprimido: bool,
 }
 
 /// Key of the index by mail.
@@ -114,6 +124,7 @@ impl AggregateModel for ClienteModel {
             optional_text(datos.municipio.as_ref()),
             optional_text(datos.departamento.as_ref()),
             Value::Bool(cliente.activo),
+            Value::Bool(cliente.suprimido),
         ]
     }
 
@@ -142,19 +153,35 @@ impl AggregateModel for ClienteModel {
             municipio: columns.optional_text("municipio")?.cloned(),
             departamento: columns.optional_text("departamento")?.cloned(),
         };
-        Ok(Some(Cliente { cliente_id: id.clone(), datos: datos.into(), activo: columns.boolean("activo")? }))
+        Ok(Some(Cliente {
+            cliente_id: id.clone(),
+            datos: datos.into(),
+            activo: columns.boolean("activo")?,
+            suprimido: columns.boolean("suprimido")?,
+        }))
     }
 
+    /// Nobody looks for a client whose data were forgotten.
     fn index_keys(state: Option<&Cliente>) -> Option<ClienteKeys> {
-        let datos = &state?.datos;
-        Some(ClienteKeys { identificacion: Arc::clone(&datos.identificacion.numero), correo: correo_normal(&datos.correo) })
+        let cliente = state?;
+        let datos = (!cliente.suprimido).then_some(&cliente.datos);
+        Some(ClienteKeys {
+            identificacion: datos.map(|datos| Arc::clone(&datos.identificacion.numero)),
+            correo: datos.map(|datos| correo_normal(&datos.correo)),
+            suprimido: cliente.suprimido,
+        })
     }
 
     fn index_writes(id: &Id, before: Option<ClienteKeys>, after: Option<ClienteKeys>, version: u64, out: &mut Vec<Write>) {
-        let by_number = |keys: &Option<ClienteKeys>| keys.as_ref().map(|k| text_value(&k.identificacion));
-        let by_mail = |keys: &Option<ClienteKeys>| keys.as_ref().map(|k| text_value(&k.correo));
+        let by_number = |keys: &Option<ClienteKeys>| keys.as_ref()?.identificacion.as_ref().map(|numero| text_value(numero));
+        let by_mail = |keys: &Option<ClienteKeys>| keys.as_ref()?.correo.as_ref().map(|correo| text_value(correo));
         move_index(&CLIENTES_POR_IDENTIFICACION, id, by_number(&before), by_number(&after), version, out);
         move_index(&CLIENTES_POR_CORREO, id, by_mail(&before), by_mail(&after), version, out);
+        let suprimido = |keys: &Option<ClienteKeys>| keys.as_ref().is_some_and(|keys| keys.suprimido);
+        if suprimido(&after) && !suprimido(&before) {
+            let row = Row { key: vec![id_value(id)], values: Vec::new(), version };
+            out.push(Write::Upsert { table: &CLIENTES_SUPRIMIDOS, row });
+        }
     }
 }
 

@@ -41,6 +41,8 @@ pub struct Plan {
     pub deadline: i64,
     /// Programs of two versions of the contract run side by side: nodes and clients write either, and read both.
     pub upgrade: bool,
+    /// Personal data are sealed, and a client asks to be forgotten.
+    pub sealed: bool,
     /// Wall clock at simulated time 0, µs since 1970.
     pub epoch_start: i64,
     pub rates: Rates,
@@ -66,6 +68,7 @@ impl Plan {
             pressure: rng.pick(&[1, 4, 16, 64]),
             deadline: rng.pick(&[1_000, 2_500, 30_000]),
             upgrade: rng.below(3) == 0,
+            sealed: Rng::new(seed, 5).below(4) == 0,
             epoch_start: NEAR_MIDNIGHT - rng.below(120) as i64 * 1_000_000,
             rates: Rates::draw(&mut rng, settings.without),
         }
@@ -90,6 +93,9 @@ impl fmt::Display for Plan {
             self.deadline,
             if self.upgrade { " · dos versiones" } else { "" }
         )?;
+        if self.sealed {
+            f.write_str(" · cifrado")?;
+        }
         f.write_str(" · fallas por 10.000:")?;
         for (fault, rate) in self.rates.present() {
             write!(f, " {}={rate}", fault.nombre())?;

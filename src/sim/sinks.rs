@@ -10,10 +10,14 @@ use std::{
 
 use super::{faults::Fault, faults::Weather, node::Shared, rng::Rng, trace::Trace};
 use crate::{
+    contracts::{EstadoClave, Uso},
     domain::valores::Instante,
     engine::ports::FixedClock,
     log::{Log, Position, TopicPartition},
-    projections::{Consultas, DelRegistro, Progress, RunnerOptions, existencias::EXISTENCIAS, facturas::FACTURAS, runner::Sinks},
+    projections::{
+        Consultas, DelRegistro, Progress, RunnerOptions, clientes::CLIENTES_SUPRIMIDOS, existencias::EXISTENCIAS,
+        facturas::FACTURAS, runner::Sinks,
+    },
     tables::{Cursor, From, Row, SinkPosition, Table, Tables, TablesError, Value, Write, memory::MemoryTables},
 };
 
@@ -148,6 +152,7 @@ impl ReadSide {
         self.next = (self.next + 1) % self.sinks.len().max(1);
         match self.sinks.step(self.next) {
             Ok(true) => {
+                self.forget(shared, trace);
                 trace.say(|| format!("sumidero {} aplicó un lote", self.next));
                 true
             }
@@ -155,6 +160,19 @@ impl ReadSide {
             Err(error) => {
                 trace.say(|| format!("sumidero {}: {error}", self.next));
                 false
+            }
+        }
+    }
+
+    /// Destroys the keys of the clients whom the tables know to be suppressed, as a node of the read side does.
+    fn forget(&self, shared: &Shared, trace: &mut Trace) {
+        let Some(boveda) = shared.codec.boveda() else { return };
+        let Ok((rows, _)) = self.tables.scan(&CLIENTES_SUPRIMIDOS, None, 64) else { return };
+        for row in rows {
+            let Some(Value::Text(cliente_id)) = row.key.first() else { continue };
+            let clave_id = format!("{}/{cliente_id}", Uso::Ficha.nombre());
+            if boveda.clave(&clave_id) != EstadoClave::Destruida && boveda.destruir(&clave_id).is_ok() {
+                trace.say(|| format!("se destruyó la clave {clave_id}"));
             }
         }
     }

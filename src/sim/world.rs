@@ -16,7 +16,7 @@ use super::{
     trace::Trace,
 };
 use crate::{
-    contracts::Codec,
+    contracts::{Boveda, BovedaEnMemoria, Codec},
     domain::{Contexto, emisor::Emisor},
     log::{
         LogError, Topic, TopicPartition,
@@ -69,6 +69,16 @@ struct World<'a> {
     healed: bool,
 }
 
+/// What the programs of a run write with, today's and the older one, with keys of its own if it seals.
+fn codecs(kit: &Kit, plan: &Plan) -> (Arc<Codec>, Arc<Codec>) {
+    if !plan.sealed {
+        return (Arc::clone(&kit.codec), Arc::clone(&kit.older));
+    }
+    let boveda: Arc<dyn Boveda> = Arc::new(BovedaEnMemoria::new(plan.seed));
+    let with_keys = |codec: &Codec| Arc::new(codec.clone().with_keys(Arc::clone(&boveda), true));
+    (with_keys(&kit.codec), with_keys(&kit.older))
+}
+
 /// Runs a seed to its end.
 pub fn run(kit: &Kit, seed: u64, settings: &Settings, trace: &mut Trace) -> Outcome {
     let plan = Plan::draw(seed, settings);
@@ -85,7 +95,7 @@ pub fn run(kit: &Kit, seed: u64, settings: &Settings, trace: &mut Trace) -> Outc
     };
     let emisor = Emisor { plazo_emision_ms: plan.deadline, ..(*kit.emisor).clone() };
     let log = SimulatedLog::new(options, Box::new(NoFaults));
-    let (codec, older) = (Arc::clone(&kit.codec), Arc::clone(&kit.older));
+    let (codec, older) = codecs(kit, &plan);
     let shared = Shared { log, codec, older, emisor: Arc::new(emisor), weather, plan };
     let nodes = (0..shared.plan.nodes).map(|n| Node::new(n, &shared, Rng::new(seed, 100 + u64::from(n)))).collect();
     let clients = Clients::new(&shared, Rng::new(seed, 3));

@@ -389,6 +389,7 @@ impl Muestras {
             rangos: self.lista(Self::id),
             vence_en: self.instante(),
             responder_a: self.opcion(Self::direccion_respuesta),
+            cliente_id: self.opcion(Self::id),
         }
     }
 
@@ -400,6 +401,7 @@ impl Muestras {
             { self.aparte("ActualizarCliente"); Comando::Cliente(ComandoCliente::ActualizarCliente { cliente_id: self.id(), cambios: self.cambios_cliente().into() }) },
             { self.aparte("InactivarCliente"); Comando::Cliente(ComandoCliente::InactivarCliente { cliente_id: self.id() }) },
             { self.aparte("ReactivarCliente"); Comando::Cliente(ComandoCliente::ReactivarCliente { cliente_id: self.id() }) },
+            { self.aparte("SuprimirCliente"); Comando::Cliente(ComandoCliente::SuprimirCliente { cliente_id: self.id() }) },
             { self.aparte("ConsultarCliente"); Comando::Cliente(ComandoCliente::ConsultarCliente { cliente_id: self.id(), factura_id: self.id(), pedido: self.en_espera() }) },
             { self.aparte("CrearProducto"); Comando::Producto(ComandoProducto::CrearProducto { producto_id: self.id(), datos: self.datos_producto().into() }) },
             { self.aparte("ActualizarProducto"); Comando::Producto(ComandoProducto::ActualizarProducto { producto_id: self.id(), cambios: self.cambios_producto().into() }) },
@@ -462,6 +464,7 @@ impl Muestras {
             { self.aparte("ClienteActualizado"); Evento::Cliente(EventoCliente::ClienteActualizado { cliente_id: self.id(), cambios: self.cambios_cliente().into() }) },
             { self.aparte("ClienteInactivado"); Evento::Cliente(EventoCliente::ClienteInactivado { cliente_id: self.id() }) },
             { self.aparte("ClienteReactivado"); Evento::Cliente(EventoCliente::ClienteReactivado { cliente_id: self.id() }) },
+            { self.aparte("ClienteSuprimido"); Evento::Cliente(EventoCliente::ClienteSuprimido { cliente_id: self.id() }) },
             { self.aparte("ProductoCreado"); Evento::Producto(EventoProducto::ProductoCreado { producto_id: self.id(), datos: self.datos_producto().into() }) },
             { self.aparte("ProductoActualizado"); Evento::Producto(EventoProducto::ProductoActualizado { producto_id: self.id(), cambios: self.cambios_producto().into() }) },
             { self.aparte("PrecioCambiado"); Evento::Producto(EventoProducto::PrecioCambiado { producto_id: self.id(), anterior: self.precio(), nuevo: self.precio() }) },
@@ -522,7 +525,7 @@ impl Muestras {
     }
 
     pub fn cliente(&mut self) -> Cliente {
-        Cliente { cliente_id: self.id(), datos: self.datos_cliente().into(), activo: self.bool() }
+        Cliente { cliente_id: self.id(), datos: self.datos_cliente().into(), activo: self.bool(), suprimido: self.bool() }
     }
 
     pub fn producto(&mut self) -> Producto {

@@ -64,8 +64,8 @@ fn dice_lo_mismo(viejo: &Value, nuevo: &Value) -> bool {
             let de_antes = |nombre: &String| antes.iter().find(|(n, _)| n == nombre).map(|(_, valor)| valor);
             let igual = |(nombre, valor): &(String, Value)| match de_antes(nombre) {
                 Some(anterior) => dice_lo_mismo(anterior, valor),
-                // What is new says nothing: null, or an empty list.
-                None => *valor == Value::Union(0, Box::new(Value::Null)) || *valor == Value::Array(Vec::new()),
+                // What is new says nothing: null, an empty list, or no.
+                None => [Value::Union(0, Box::new(Value::Null)), Value::Array(Vec::new()), Value::Boolean(false)].contains(valor),
             };
             antes.iter().all(|(nombre, _)| ahora.iter().any(|(n, _)| n == nombre)) && ahora.iter().all(igual)
         }

@@ -572,6 +572,7 @@ impl Mundo {
             rangos: vec![id(RANGO)],
             vence_en: self.ahora().mas_milis(30_000),
             responder_a: None,
+            cliente_id: Some(id(cliente)),
         };
         let mut eventos = vec![EventoFactura::EmisionIniciada(Arc::new(inicio))];
         eventos.push(EventoFactura::StockAsegurado { factura_id: id(factura), intento: 1 });

@@ -17,6 +17,7 @@ wire_family!(ComandoCliente {
     ActualizarCliente { cliente_id, cambios },
     InactivarCliente { cliente_id },
     ReactivarCliente { cliente_id },
+    SuprimirCliente { cliente_id },
     ConsultarCliente { cliente_id, factura_id, pedido },
 });
 wire_family!(ComandoProducto {

@@ -17,6 +17,7 @@ wire_family!(EventoCliente {
     ClienteActualizado { cliente_id, cambios: protegido },
     ClienteInactivado { cliente_id },
     ClienteReactivado { cliente_id },
+    ClienteSuprimido { cliente_id },
 });
 wire_family!(EventoProducto {
     ProductoCreado { producto_id, datos },

@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-wire_record!(Cliente { cliente_id, datos: protegido, activo });
+wire_record!(Cliente { cliente_id, datos: protegido, activo, suprimido desde CLIENTE_SIN_SUPRIMIR });
 wire_record!(Producto { producto_id, datos, activo });
 wire_record!(Descuento { descuento_id, datos, activo });
 wire_record!(Sucursal { sucursal_id, datos, activa });

@@ -1,6 +1,8 @@
 //! Reading: bounded by the record's bytes and by a budget of memory, whatever the bytes say.
 
-use crate::contracts::{CodecError, VERSION};
+use std::sync::Arc;
+
+use crate::contracts::{Boveda, Clave, CodecError, EstadoClave, VERSION};
 
 /// Memory that one record may ask for while it is decoded. An honest record of 1 MiB takes about seven.
 const MEMORY_BUDGET: usize = 8 << 20;
@@ -13,6 +15,7 @@ pub(in crate::contracts) struct Reader<'a> {
     rest: &'a [u8],
     budget: usize,
     version: u16,
+    boveda: Option<&'a dyn Boveda>,
 }
 
 impl<'a> Reader<'a> {
@@ -22,7 +25,33 @@ impl<'a> Reader<'a> {
 
     /// A record that this version of the contract wrote.
     pub fn of_version(bytes: &'a [u8], version: u16) -> Self {
-        Self { rest: bytes, budget: MEMORY_BUDGET, version }
+        Self { rest: bytes, budget: MEMORY_BUDGET, version, boveda: None }
+    }
+
+    /// Opens sealed personal data with these keys.
+    pub fn with_keys(self, boveda: Option<&'a dyn Boveda>) -> Self {
+        Self { boveda, ..self }
+    }
+
+    /// What sealed the personal data that follow; `None` when the key was destroyed.
+    ///
+    /// # Errors
+    /// `Encrypted` when the key is not known.
+    pub fn key(&self, clave_id: &str) -> Result<Option<Arc<Clave>>, CodecError> {
+        match self.boveda.map_or(EstadoClave::Desconocida, |boveda| boveda.clave(clave_id)) {
+            EstadoClave::Vigente(clave) => Ok(Some(clave)),
+            EstadoClave::Destruida => Ok(None),
+            EstadoClave::Desconocida => Err(CodecError::Encrypted { clave_id: clave_id.to_owned() }),
+        }
+    }
+
+    /// Reads a value that was sealed as part of this record, from its own bytes.
+    pub fn inner<T>(&mut self, bytes: &[u8], read: impl FnOnce(&mut Reader<'_>) -> Result<T, CodecError>) -> Result<T, CodecError> {
+        let mut inner = Reader { rest: bytes, budget: self.budget, version: self.version, boveda: None };
+        let value = read(&mut inner)?;
+        inner.end()?;
+        self.budget = inner.budget;
+        Ok(value)
     }
 
     /// Whether the record was written with what the contract has since `version`.

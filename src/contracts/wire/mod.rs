@@ -20,18 +20,28 @@ pub(super) use instantaneas::{read_estado, write_estado};
 pub(super) use lectura::Reader;
 pub(super) use sobres::{SobreInstantanea, read_command_envelope, write_command_envelope};
 
-use super::{CodecError, VERSION, tipos::Registro};
+use std::sync::Arc;
+
+use super::{Boveda, CodecError, VERSION, tipos::Registro};
 
 /// Output of one record. The first failure is kept and reported at the end, so that writing stays straight-line.
 pub(super) struct Writer {
     pub bytes: Vec<u8>,
     error: Option<CodecError>,
     version: u16,
+    /// Seals the personal data of the record.
+    pub sello: Option<Sello>,
+}
+
+/// The key of whoever a record's personal data belong to.
+pub(super) struct Sello {
+    pub boveda: Arc<dyn Boveda>,
+    pub clave_id: String,
 }
 
 impl Default for Writer {
     fn default() -> Self {
-        Self { bytes: Vec::new(), error: None, version: VERSION }
+        Self { bytes: Vec::new(), error: None, version: VERSION, sello: None }
     }
 }
 
@@ -41,6 +51,7 @@ impl Writer {
         self.bytes.clear();
         self.error = None;
         self.version = VERSION;
+        self.sello = None;
     }
 
     /// Ready for a record as an older version wrote it: one that says what that version could not say fails.

@@ -123,7 +123,7 @@ wire_record!(FacturaEmitida {
     costo_ventas,
     grupos,
 });
-wire_record!(EmisionIniciada { factura_id, intento, cliente: protegido, lineas, totales, grupos, rangos, vence_en, responder_a });
+wire_record!(EmisionIniciada { factura_id, intento, cliente: protegido, lineas, totales, grupos, rangos, vence_en, responder_a, cliente_id desde INICIO_SIN_CLIENTE });
 
 wire_union!(ResultadoPaso, "resultado de un paso":
     0 => StockReservado {},
@@ -173,27 +173,63 @@ impl<M: Wire> Wire for Movimiento<M> {
     }
 }
 
-/// Personal data in what is kept for ever: the union `[claro, ClienteCifrado]`. Only `claro` is written for now.
+/// Personal data in what is kept for ever: the union `[claro, ClienteCifrado]`.
 pub(super) mod protegido {
     use super::{CodecError, Reader, Wire, Writer};
+    use crate::contracts::{Clave, ErrorBoveda, proteccion::Suprimible};
 
     #[inline]
-    pub fn write<T: Wire>(datos: &T, w: &mut Writer) {
-        w.bytes.push(0);
+    pub fn write<T: Wire + Suprimible>(datos: &T, w: &mut Writer) {
+        match w.sello.take() {
+            // Nothing personal is left in it, and no key is made for it.
+            Some(sello) if !datos.es_suprimido() => {
+                match sello.boveda.clave_o_nueva(&sello.clave_id) {
+                    Ok(Some(clave)) => sealed(datos, &sello.clave_id, &clave, w),
+                    Ok(None) => clear(&T::suprimido(), w),
+                    Err(error) => w.fail(error.into()),
+                }
+                w.sello = Some(sello);
+            }
+            sello => {
+                clear(datos, w);
+                w.sello = sello;
+            }
+        }
+    }
+
+    fn clear<T: Wire>(datos: &T, w: &mut Writer) {
+        w.long(0);
         datos.write(w);
     }
 
+    fn sealed<T: Wire + Suprimible>(datos: &T, clave_id: &str, clave: &Clave, w: &mut Writer) {
+        let start = w.bytes.len();
+        datos.write(w);
+        let sealed = clave.sellar(T::QUE, &w.bytes[start..]);
+        w.bytes.truncate(start);
+        let Some(sealed) = sealed else {
+            return w.fail(ErrorBoveda(format!("la de «{clave_id}» no pudo cifrar")).into());
+        };
+        w.long(1);
+        w.bytes(clave_id.as_bytes());
+        w.bytes(&sealed);
+    }
+
     #[inline]
-    pub fn read<T: Wire>(r: &mut Reader<'_>) -> Result<T, CodecError> {
+    pub fn read<T: Wire + Suprimible>(r: &mut Reader<'_>) -> Result<T, CodecError> {
         match r.long()? {
             0 => T::read(r),
-            1 => {
-                let clave_id = r.text()?.to_owned();
-                r.bytes()?;
-                Err(CodecError::Encrypted { clave_id })
-            }
+            1 => opened(r),
             _ => Err(CodecError::Undecodable("rama de unión desconocida")),
         }
+    }
+
+    fn opened<T: Wire + Suprimible>(r: &mut Reader<'_>) -> Result<T, CodecError> {
+        let clave_id = r.text()?;
+        let sealed = r.bytes()?;
+        let Some(clave) = r.key(clave_id)? else { return Ok(T::suprimido()) };
+        let datos = clave.abrir(T::QUE, sealed).ok_or(CodecError::Undecodable("datos personales que su clave no abre"))?;
+        r.inner(&datos, T::read)
     }
 }
 

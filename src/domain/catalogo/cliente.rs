@@ -6,7 +6,7 @@ use super::revision;
 use crate::domain::{
     ComandoEnEspera, ContextoDecision, Rechazo,
     reglas::{Falla, Fallas, Regla},
-    valores::{Direccion, Id, Identificacion, TEXTO_MAX, correo_valido},
+    valores::{Direccion, Id, Identificacion, TEXTO_MAX, TipoIdentificacion, correo_valido},
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -44,6 +44,29 @@ pub struct DatosCliente {
     pub departamento: Option<Arc<str>>,
 }
 
+impl DatosCliente {
+    /// What stands where personal data were forgotten.
+    pub fn suprimidos() -> Self {
+        const SUPRIMIDO: &str = "[suprimido]";
+        Self {
+            nombre: Arc::from(SUPRIMIDO),
+            identificacion: Identificacion { tipo: TipoIdentificacion::SinTipo, numero: Arc::from(SUPRIMIDO), dv: None },
+            correo: Arc::from("suprimido@datos.invalid"),
+            direccion: Direccion::de_linea(SUPRIMIDO),
+            estado_fiscal: EstadoFiscal::Cancelado,
+            tipo_persona: None,
+            responsabilidades: Vec::new(),
+            municipio: None,
+            departamento: None,
+        }
+    }
+
+    /// Whether nothing of anybody is left in it.
+    pub fn es_suprimido(&self) -> bool {
+        *self == Self::suprimidos()
+    }
+}
+
 /// Changed fields; `None` leaves a field as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CambiosCliente {
@@ -74,6 +97,10 @@ pub enum ComandoCliente {
     ReactivarCliente {
         cliente_id: Id,
     },
+    /// Its personal data are forgotten, for ever.
+    SuprimirCliente {
+        cliente_id: Id,
+    },
     /// Step 0 of an invoice whose client lives on another node: the owner answers with `ClienteConsultado` and gives `pedido` back.
     ConsultarCliente {
         cliente_id: Id,
@@ -89,6 +116,7 @@ impl ComandoCliente {
             Self::ActualizarCliente { .. } => "ActualizarCliente",
             Self::InactivarCliente { .. } => "InactivarCliente",
             Self::ReactivarCliente { .. } => "ReactivarCliente",
+            Self::SuprimirCliente { .. } => "SuprimirCliente",
             Self::ConsultarCliente { .. } => "ConsultarCliente",
         }
     }
@@ -99,6 +127,7 @@ impl ComandoCliente {
             | Self::ActualizarCliente { cliente_id, .. }
             | Self::InactivarCliente { cliente_id }
             | Self::ReactivarCliente { cliente_id }
+            | Self::SuprimirCliente { cliente_id }
             | Self::ConsultarCliente { cliente_id, .. } => cliente_id,
         }
     }
@@ -110,6 +139,7 @@ pub enum EventoCliente {
     ClienteActualizado { cliente_id: Id, cambios: Box<CambiosCliente> },
     ClienteInactivado { cliente_id: Id },
     ClienteReactivado { cliente_id: Id },
+    ClienteSuprimido { cliente_id: Id },
 }
 
 impl EventoCliente {
@@ -119,6 +149,7 @@ impl EventoCliente {
             Self::ClienteActualizado { .. } => "ClienteActualizado",
             Self::ClienteInactivado { .. } => "ClienteInactivado",
             Self::ClienteReactivado { .. } => "ClienteReactivado",
+            Self::ClienteSuprimido { .. } => "ClienteSuprimido",
         }
     }
 }
@@ -130,6 +161,8 @@ pub struct Cliente {
     /// Shared with the invoices issued to it.
     pub datos: Arc<DatosCliente>,
     pub activo: bool,
+    /// Its personal data were forgotten at its request: it is inactive, and nothing changes it any more.
+    pub suprimido: bool,
 }
 
 /// Most fiscal responsibilities of one client.
@@ -150,6 +183,12 @@ pub fn decidir(
         (_, ComandoCliente::ConsultarCliente { .. }) => Ok(Vec::new()),
         (_, ComandoCliente::CrearCliente { cliente_id, datos }) => crear(estado, cliente_id, datos, ctx),
         (None, _) => Err(Rechazo::de(Falla::simple(Regla::ClienteNoExiste, ""))),
+        (Some(cliente), _) if cliente.suprimido => {
+            Err(revision::estado_invalido("los datos personales del cliente fueron suprimidos: no cambia más"))
+        }
+        (Some(_), ComandoCliente::SuprimirCliente { cliente_id }) => {
+            Ok(vec![EventoCliente::ClienteSuprimido { cliente_id: cliente_id.clone() }])
+        }
         (Some(_), ComandoCliente::ActualizarCliente { cliente_id, cambios }) => actualizar(cliente_id, cambios, ctx),
         (Some(cliente), ComandoCliente::InactivarCliente { cliente_id }) if cliente.activo => {
             Ok(vec![EventoCliente::ClienteInactivado { cliente_id: cliente_id.clone() }])
@@ -250,11 +289,15 @@ fn revisar_tributarios(
 pub fn evolucionar(estado: &mut Option<Cliente>, evento: &EventoCliente) {
     match (estado, evento) {
         (estado @ None, EventoCliente::ClienteCreado { cliente_id, datos }) => {
-            *estado = Some(Cliente { cliente_id: cliente_id.clone(), datos: datos.clone(), activo: true });
+            *estado = Some(Cliente { cliente_id: cliente_id.clone(), datos: datos.clone(), activo: true, suprimido: false });
         }
         (Some(cliente), EventoCliente::ClienteActualizado { cambios, .. }) => aplicar(Arc::make_mut(&mut cliente.datos), cambios),
         (Some(cliente), EventoCliente::ClienteInactivado { .. }) => cliente.activo = false,
         (Some(cliente), EventoCliente::ClienteReactivado { .. }) => cliente.activo = true,
+        (Some(cliente), EventoCliente::ClienteSuprimido { .. }) => {
+            cliente.datos = Arc::new(DatosCliente::suprimidos());
+            (cliente.activo, cliente.suprimido) = (false, true);
+        }
         (Some(_), EventoCliente::ClienteCreado { .. }) | (None, _) => {}
     }
 }

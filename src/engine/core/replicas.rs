@@ -201,7 +201,7 @@ mod tests {
             municipio: None,
             departamento: None,
         };
-        Cliente { cliente_id: id(), datos: datos.into(), activo }
+        Cliente { cliente_id: id(), datos: datos.into(), activo, suprimido: false }
     }
 
     fn id() -> Id {

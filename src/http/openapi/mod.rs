@@ -131,8 +131,9 @@ fn respuestas(ruta: &Ruta) -> Value {
 
 /// POSTs to a collection create; POSTs that act on one thing answer 200.
 fn es_creacion(ruta: &Ruta) -> bool {
-    const ACCIONES: [&str; 11] = [
+    const ACCIONES: [&str; 12] = [
         "/reactivar",
+        "/suprimir",
         "/renovar",
         "/inutilizar",
         "{id}/descuentos",

@@ -72,6 +72,9 @@ pub(super) fn marcas(marks: &Marks) -> Value {
 fn cliente(cliente: &Cliente) -> Value {
     let mut campos = json::datos_cliente(&cliente.datos);
     campos["activo"] = Value::Bool(cliente.activo);
+    if cliente.suprimido {
+        campos["suprimido"] = Value::Bool(true);
+    }
     campos
 }
 

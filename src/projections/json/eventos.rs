@@ -94,7 +94,9 @@ fn cliente(evento: &EventoCliente) -> Value {
         EventoCliente::ClienteActualizado { cliente_id, cambios } => {
             con_id("cliente_id", cliente_id.as_str(), cambios_cliente(cambios))
         }
-        EventoCliente::ClienteInactivado { cliente_id } | EventoCliente::ClienteReactivado { cliente_id } => {
+        EventoCliente::ClienteInactivado { cliente_id }
+        | EventoCliente::ClienteReactivado { cliente_id }
+        | EventoCliente::ClienteSuprimido { cliente_id } => {
             json!({ "cliente_id": cliente_id.as_str() })
         }
     }

@@ -43,6 +43,9 @@ impl Client<'_> {
         match self.rng.below(8) {
             0 | 1 => client_update(&self.client(), n),
             2 => client_update("c-veneno", n),
+            3 if self.shared.plan.sealed && n > self.shared.plan.commands as usize / 2 => {
+                Comando::Cliente(ComandoCliente::SuprimirCliente { cliente_id: id("c3") })
+            }
             3 => Comando::Cliente(ComandoCliente::InactivarCliente { cliente_id: id("c3") }),
             4 | 5 => Comando::Cliente(ComandoCliente::ReactivarCliente { cliente_id: id("c3") }),
             6 => Comando::Descuento(ComandoDescuento::ActualizarDescuento {

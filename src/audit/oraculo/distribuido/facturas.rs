@@ -105,14 +105,16 @@ impl OraculoDistribuido<'_> {
         momentos
     }
 
-    /// The copy of the client is of a moment when it could be invoiced.
+    /// The copy of the client is of a moment when it could be invoiced. Where either was forgotten there is nothing to compare.
     fn exigir_cliente(&self, registrado: &RecordedEvent, cliente_id: &Id, copia: &Arc<DatosCliente>, juicio: &mut Juicio) {
         let mut estado = None;
         let hallado = self.corriente(TipoAgregado::Cliente, cliente_id).iter().any(|r| {
             if let Evento::Cliente(evento) = &r.evento {
                 crate::domain::catalogo::cliente::evolucionar(&mut estado, evento);
             }
-            estado.as_ref().is_some_and(|cliente| cliente.activo && cliente.datos == *copia)
+            estado.as_ref().is_some_and(|cliente| {
+                cliente.activo && (cliente.datos == *copia || cliente.datos.es_suprimido() || copia.es_suprimido())
+            })
         });
         juicio.exigir(hallado, || format!("{}: su copia del cliente {cliente_id} no es de ningún momento suyo", cual(registrado)));
     }

@@ -28,7 +28,7 @@ use crate::{
     contracts::{Codec, ComandoRechazado, CommandEnvelope, DecodedCommand, Entrada, RecordedEvent},
     domain::{
         Comando, ContextoDecision, Direccionado, Evento, Rechazo, TipoAgregado,
-        catalogo::cliente::ComandoCliente,
+        catalogo::cliente::{CambiosCliente, ComandoCliente, EventoCliente},
         emisor::Emisor,
         facturacion::factura::ComandoFactura,
         inventario::{EventoInventario, Movimiento},
@@ -209,13 +209,21 @@ fn iguales(decididos: &[Evento], grupo: &[RecordedEvent]) -> bool {
         && decididos.iter().zip(grupo).all(|(decidido, registrado)| es_igual(decidido, &registrado.evento))
 }
 
-/// A return loses the mark that has it remembered when its saga ended in the same epoch.
+/// A return loses the mark that has it remembered when its saga ended in the same epoch; personal data that were forgotten cannot be compared.
 fn es_igual(decidido: &Evento, registrado: &Evento) -> bool {
     match (decidido, registrado) {
         (
             Evento::Inventario(EventoInventario::StockIncrementado(decidido)),
             Evento::Inventario(EventoInventario::StockIncrementado(registrado)),
         ) if registrado.reserva_id.is_none() => Movimiento { reserva_id: None, ..(**decidido).clone() } == **registrado,
+        (
+            Evento::Cliente(EventoCliente::ClienteCreado { cliente_id, .. }),
+            Evento::Cliente(EventoCliente::ClienteCreado { cliente_id: registrado, datos }),
+        ) if datos.es_suprimido() => cliente_id == registrado,
+        (
+            Evento::Cliente(EventoCliente::ClienteActualizado { cliente_id, .. }),
+            Evento::Cliente(EventoCliente::ClienteActualizado { cliente_id: registrado, cambios }),
+        ) if **cambios == CambiosCliente::default() => cliente_id == registrado,
         _ => decidido == registrado,
     }
 }

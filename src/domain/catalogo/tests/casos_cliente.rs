@@ -124,6 +124,32 @@ fn lo_que_no_existe_no_cambia() {
 }
 
 #[test]
+fn lo_suprimido_no_cambia_mas() {
+    let suprimir = ComandoCliente::SuprimirCliente { cliente_id: id("1") };
+    let suprimido = EventoCliente::ClienteSuprimido { cliente_id: id("1") };
+    let inactivado = EventoCliente::ClienteInactivado { cliente_id: id("1") };
+    assert_eq!(fallas(dado_cuando(&[], &suprimir)), [par(Regla::ClienteNoExiste, "")]);
+    assert_eq!(dado_cuando(&[creado()], &suprimir), Ok(vec![suprimido.clone()]));
+    assert_eq!(dado_cuando(&[creado(), inactivado], &suprimir), Ok(vec![suprimido.clone()]));
+    let mut estado = None;
+    for evento in [creado(), suprimido.clone()] {
+        evolucionar(&mut estado, &evento);
+    }
+    let esperado = Cliente { cliente_id: id("1"), datos: DatosCliente::suprimidos().into(), activo: false, suprimido: true };
+    assert_eq!(estado, Some(esperado));
+    let otros = [
+        suprimir,
+        actualizar(CambiosCliente { nombre: Some(Arc::from("Otro")), ..CambiosCliente::default() }),
+        ComandoCliente::ReactivarCliente { cliente_id: id("1") },
+        ComandoCliente::InactivarCliente { cliente_id: id("1") },
+    ];
+    for otro in otros {
+        assert_eq!(fallas(dado_cuando(&[creado(), suprimido.clone()], &otro)), [par(Regla::EstadoValido, "")], "{otro:?}");
+    }
+    assert_eq!(fallas(dado_cuando(&[creado(), suprimido], &crear(datos()))), [par(Regla::YaExiste, "/id")]);
+}
+
+#[test]
 fn activo_inactivo_activo() {
     let inactivar = ComandoCliente::InactivarCliente { cliente_id: id("1") };
     let reactivar = ComandoCliente::ReactivarCliente { cliente_id: id("1") };
@@ -155,5 +181,5 @@ fn el_estado_es_la_suma_de_los_cambios() {
         departamento: Some(Arc::from("Antioquia")),
         ..datos()
     };
-    assert_eq!(estado, Some(Cliente { cliente_id: id("1"), datos: esperado.into(), activo: true }));
+    assert_eq!(estado, Some(Cliente { cliente_id: id("1"), datos: esperado.into(), activo: true, suprimido: false }));
 }

@@ -145,6 +145,7 @@ pub fn emitir(
         rangos: pedido.rangos.clone(),
         vence_en: ctx.ahora.mas_milis(ctx.emisor.plazo_emision_ms),
         responder_a: responder_a.cloned(),
+        cliente_id: Some(datos.cliente_id.clone()),
     };
     let envios = saga::primeros_envios(&inicio, pedido.fecha_emision);
     let cambio = fechas_cambiadas(factura, &pedido);

@@ -481,6 +481,8 @@ pub struct EmisionIniciada {
     pub vence_en: Instante,
     /// Who waits for the outcome.
     pub responder_a: Option<DireccionRespuesta>,
+    /// Whose data `cliente` is: the invoice's. None: recorded before the second version of the contract.
+    pub cliente_id: Option<Id>,
 }
 
 /// A discount given to a draft's line or document.

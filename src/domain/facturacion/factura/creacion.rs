@@ -59,6 +59,7 @@ pub fn crear_y_emitir(
         rangos: pedido.rangos,
         vence_en: ctx.ahora.mas_milis(ctx.emisor.plazo_emision_ms),
         responder_a: responder_a.cloned(),
+        cliente_id: Some(datos.cliente_id.clone()),
     };
     let envios = saga::primeros_envios(&inicio, cabecera.fecha_emision);
     let inicio = EventoFactura::EmisionIniciada(Arc::new(inicio));

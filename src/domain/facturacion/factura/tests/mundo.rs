@@ -124,7 +124,7 @@ fn cliente() -> Cliente {
         municipio: None,
         departamento: None,
     };
-    Cliente { cliente_id: id("1"), datos: datos.into(), activo: true }
+    Cliente { cliente_id: id("1"), datos: datos.into(), activo: true, suprimido: false }
 }
 
 impl Mundo {

@@ -236,7 +236,8 @@ fn comparar_ve_las_filas_que_faltan_y_reconstruir_las_repone() {
     comparar(&datos, &ajustes);
     let keyspace = espacio.trim_start_matches("tablas.espacio=").to_owned();
     let tablas =
-        CqlTables::open(CqlOptions { nodes: vec![base().to_string()], keyspace, ..CqlOptions::default() }, FISICO).expect("tablas");
+        CqlTables::open(CqlOptions { nodes: vec![base().to_string()], keyspace, seize: true, ..CqlOptions::default() }, FISICO)
+            .expect("tablas");
     let facturas = FISICO.iter().find(|f| f.table.name == "facturas").expect("facturas").table;
     tablas.declare(&[facturas]).expect("declare");
     tablas.clear(&[facturas], "nadie").expect("clear");

@@ -237,6 +237,13 @@ pub const AJUSTES: &[Ajuste] = &[
         "Archivo con la contraseña de la base; nunca va en la configuración.",
     ),
     entero("tablas.plazo_ms", 100, 120_000, "10000", "Espera máxima de cada petición a la base, en milisegundos."),
+    entero(
+        "tablas.relevo_ms",
+        1_000,
+        300_000,
+        "10000",
+        "Silencio tras el cual otro proceso alimenta las tablas en lugar del que lo hacía, en milisegundos.",
+    ),
     entero("tablas.en_vuelo", 1, 10_000, "128", "Peticiones a la base que pueden estar en vuelo a la vez."),
     ajuste("kafka.brokers", Tipo::Texto { min: 1, max: 2_000 }, "127.0.0.1:9092", "Brokers, host:puerto, separados por comas."),
     ajuste(

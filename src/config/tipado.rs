@@ -131,6 +131,8 @@ pub struct AjustesTablas {
     pub usuario: String,
     pub contrasena_archivo: String,
     pub plazo: Duration,
+    /// Silence of the process that feeds the tables after which another does.
+    pub relevo: Duration,
     pub en_vuelo: usize,
 }
 
@@ -285,6 +287,7 @@ fn tablas(tabla: &Tabla<'_>, problemas: &mut Vec<Problema>) -> Option<AjustesTab
         usuario: texto("tablas.usuario"),
         contrasena_archivo: texto("tablas.contrasena_archivo"),
         plazo: Duration::from_millis(tabla.natural("tablas.plazo_ms")),
+        relevo: Duration::from_millis(tabla.natural("tablas.relevo_ms")),
         en_vuelo: tabla.tamano("tablas.en_vuelo"),
     };
     (tabla.texto("tablas.tipo") == "cql").then_some(ajustes)

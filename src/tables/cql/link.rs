@@ -11,8 +11,8 @@ use scylla::{
     client::{execution_profile::ExecutionProfile, session::Session, session_builder::SessionBuilder},
     policies::timestamp_generator::MonotonicTimestampGenerator,
     response::query_result::QueryResult,
-    statement::prepared::PreparedStatement,
-    value::Row,
+    statement::{SerialConsistency, prepared::PreparedStatement},
+    value::{CqlValue, Row},
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -58,6 +58,8 @@ pub struct CqlOptions {
     pub in_flight: usize,
     /// Whether a database that does not answer while tables are declared is asked again with their first use.
     pub patient: bool,
+    /// The caller's word that nobody else feeds the keyspace: the turn is taken with the first write, and not kept.
+    pub seize: bool,
 }
 
 impl Default for CqlOptions {
@@ -72,6 +74,7 @@ impl Default for CqlOptions {
             timeout: Duration::from_secs(10),
             in_flight: 128,
             patient: false,
+            seize: false,
         }
     }
 }
@@ -87,6 +90,7 @@ pub fn failed(what: &str, cause: impl std::fmt::Display) -> TablesError {
 /// A session and its prepared statements.
 pub struct Link {
     pub session: Session,
+    consistency: Consistency,
     /// By text. A few per table.
     prepared: Mutex<HashMap<String, PreparedStatement>>,
 }
@@ -110,7 +114,7 @@ impl Link {
             Ok(opened) => opened.map_err(|e| failed("no responde", e))?,
             Err(_) => return Err(failed("no responde", format!("en {} ms", 2 * options.timeout.as_millis()))),
         };
-        Ok(Self { session, prepared: Mutex::default() })
+        Ok(Self { session, consistency: options.consistency, prepared: Mutex::default() })
     }
 
     /// A statement that may be sent again: every one of ours may.
@@ -133,6 +137,42 @@ impl Link {
     pub async fn execute(&self, text: &str, values: Vec<Bound>) -> Result<QueryResult, TablesError> {
         let statement = self.prepare(text).await?;
         self.session.execute_unpaged(&statement, values).await.map_err(|e| failed("no completó una petición", e))
+    }
+
+    /// A lightweight transaction; whether its condition held. One without an answer may have been done.
+    ///
+    /// # Errors
+    /// `Storage`.
+    pub async fn decide(&self, text: &str, values: Vec<Bound>) -> Result<bool, TablesError> {
+        let mut statement = self.prepare(text).await?;
+        statement.set_serial_consistency(Some(self.serial()));
+        // What was decided is read with the consistency of reads: one copy would not do.
+        if self.consistency == Consistency::One {
+            statement.set_consistency(Consistency::LocalQuorum.of_driver());
+        }
+        let done = self.session.execute_unpaged(&statement, values).await.map_err(|e| failed("no completó una transacción", e))?;
+        let applied = rows(done)?.into_iter().next().and_then(|row| row.columns.into_iter().next().flatten());
+        Ok(matches!(applied, Some(CqlValue::Boolean(true))))
+    }
+
+    /// The rows of a read that sees every transaction that was decided.
+    ///
+    /// # Errors
+    /// `Storage`.
+    pub async fn decided(&self, text: &str, values: Vec<Bound>) -> Result<Vec<Row>, TablesError> {
+        let mut statement = self.prepare(text).await?;
+        statement.set_consistency(match self.serial() {
+            SerialConsistency::Serial => scylla::statement::Consistency::Serial,
+            SerialConsistency::LocalSerial => scylla::statement::Consistency::LocalSerial,
+        });
+        rows(self.session.execute_unpaged(&statement, values).await.map_err(|e| failed("no completó una petición", e))?)
+    }
+
+    fn serial(&self) -> SerialConsistency {
+        match self.consistency {
+            Consistency::Quorum => SerialConsistency::Serial,
+            Consistency::One | Consistency::LocalQuorum => SerialConsistency::LocalSerial,
+        }
     }
 
     /// The rows of a read that is bounded by its own text.
@@ -162,6 +202,13 @@ impl Workers {
     pub fn start() -> Result<Self, TablesError> {
         let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("cql").enable_all().build();
         runtime.map(|runtime| Self(Some(runtime))).map_err(|e| TablesError::Storage(format!("no hay hilos para las tablas: {e}")))
+    }
+
+    /// Runs a future on those threads for as long as they last.
+    pub fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
+        if let Some(runtime) = &self.0 {
+            runtime.spawn(future);
+        }
     }
 
     /// Runs a future on those threads and waits for it here.

@@ -12,6 +12,8 @@ pub mod ddl;
 mod journal;
 mod layout;
 #[cfg(feature = "scylla")]
+mod lease;
+#[cfg(feature = "scylla")]
 mod link;
 #[cfg(feature = "scylla")]
 mod prepared;

@@ -236,6 +236,31 @@ pub const AJUSTES: &[Ajuste] = &[
         "",
         "Archivo con la contraseña de la base; nunca va en la configuración.",
     ),
+    ajuste("tablas.tls", Tipo::Booleano, "false", "Habla con la base por TLS, y comprueba su certificado y el nombre que lleva."),
+    ajuste(
+        "tablas.ca_archivo",
+        Tipo::Texto { min: 0, max: 1_000 },
+        "",
+        "Certificados PEM en que se confía para la base; vacío usa los del sistema.",
+    ),
+    ajuste(
+        "tablas.nombres_tls",
+        Tipo::Texto { min: 0, max: 2_000 },
+        "",
+        "Nombres que puede llevar el certificado de un nodo en lugar de su dirección IP, separados por comas.",
+    ),
+    ajuste(
+        "tablas.certificado_archivo",
+        Tipo::Texto { min: 0, max: 1_000 },
+        "",
+        "Certificado PEM de este cliente, si la base lo pide.",
+    ),
+    ajuste(
+        "tablas.clave_archivo",
+        Tipo::Texto { min: 0, max: 1_000 },
+        "",
+        "Clave privada PEM de este cliente, si la base lo pide.",
+    ),
     entero("tablas.plazo_ms", 100, 120_000, "10000", "Espera máxima de cada petición a la base, en milisegundos."),
     entero(
         "tablas.relevo_ms",

@@ -160,6 +160,7 @@ pub fn conectar(ajustes: &AjustesTablas, paciente: bool) -> Result<Arc<crate::ta
         nodes: ajustes.nodos.clone(),
         keyspace: ajustes.espacio.clone(),
         user: usuario,
+        tls: tls(ajustes)?,
         consistency: match ajustes.consistencia {
             ConsistenciaTablas::Uno => Consistency::One,
             ConsistenciaTablas::QuorumLocal => Consistency::LocalQuorum,
@@ -173,4 +174,52 @@ pub fn conectar(ajustes: &AjustesTablas, paciente: bool) -> Result<Arc<crate::ta
         seize: false,
     };
     CqlTables::open(options, con_segundas()).map_err(almacen)
+}
+
+/// What TLS needs; `None`: the connection is in the clear, and none of its settings may be there.
+#[cfg(feature = "scylla")]
+fn tls(ajustes: &AjustesTablas) -> Result<Option<crate::tables::cql::TlsOptions>, NodeError> {
+    let archivo = |nombre: &str| Some(std::path::PathBuf::from(nombre)).filter(|_| !nombre.is_empty());
+    let propios = (archivo(&ajustes.certificado_archivo), archivo(&ajustes.clave_archivo));
+    let trusted = archivo(&ajustes.ca_archivo);
+    if !ajustes.tls {
+        let sobran = trusted.is_some() || propios != (None, None) || !ajustes.nombres_tls.is_empty();
+        let que = "tablas.ca_archivo, nombres_tls, certificado_archivo y clave_archivo no tienen efecto sin tablas.tls: póngalo, o quítelos";
+        return if sobran { Err(NodeError::Almacen(que.to_owned())) } else { Ok(None) };
+    }
+    let own = match propios {
+        (Some(certificado), Some(clave)) => Some((certificado, clave)),
+        (None, None) => None,
+        _ => {
+            let que = "tablas.certificado_archivo y tablas.clave_archivo van juntos: indique los dos o ninguno";
+            return Err(NodeError::Almacen(que.to_owned()));
+        }
+    };
+    Ok(Some(crate::tables::cql::TlsOptions { trusted, own, names: ajustes.nombres_tls.clone() }))
+}
+
+#[cfg(all(test, feature = "scylla"))]
+mod tests {
+    use super::*;
+    use crate::config::{Fuentes, cargar};
+
+    fn ajustes(pares: &[(&str, &str)]) -> AjustesTablas {
+        let todos = [&[("tablas.tipo", "cql")], pares].concat();
+        let ordenes = todos.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned(), format!("--set {n}"))).collect();
+        cargar(&Fuentes { ordenes, ..Fuentes::default() }).expect("configuración").tablas.expect("en una base")
+    }
+
+    #[test]
+    fn lo_que_tls_necesita_se_traduce_y_lo_que_sobra_o_falta_se_dice() {
+        let dicho = |pares: &[(&str, &str)]| tls(&ajustes(pares)).expect_err("rechazado").to_string();
+        assert_eq!(tls(&ajustes(&[])).expect("sin TLS"), None);
+        for ajuste in ["tablas.ca_archivo", "tablas.nombres_tls", "tablas.certificado_archivo"] {
+            assert!(dicho(&[(ajuste, "algo")]).contains("sin tablas.tls"), "{ajuste}");
+        }
+        assert!(dicho(&[("tablas.tls", "true"), ("tablas.clave_archivo", "k.pem")]).contains("van juntos"));
+        let completo = [("tablas.tls", "true"), ("tablas.ca_archivo", "ca.pem"), ("tablas.nombres_tls", "a.interno, b.interno")];
+        let opciones = tls(&ajustes(&completo)).expect("completo").expect("con TLS");
+        assert_eq!((opciones.trusted, opciones.own), (Some("ca.pem".into()), None));
+        assert_eq!(opciones.names, ["a.interno", "b.interno"]);
+    }
 }

@@ -16,7 +16,10 @@ use scylla::{
 };
 use tokio::runtime::{Builder, Runtime};
 
-use super::values::Bound;
+use super::{
+    tls::{self, Refusal, TlsOptions},
+    values::Bound,
+};
 use crate::tables::TablesError;
 
 /// How many replicas answer for a read or a write.
@@ -46,6 +49,8 @@ pub struct CqlOptions {
     pub keyspace: String,
     /// Name and password; `None` asks for none.
     pub user: Option<(String, String)>,
+    /// `None`: in the clear.
+    pub tls: Option<TlsOptions>,
     /// Of reads and of writes: with LOCAL_QUORUM, or with one replica, a read sees every write that was answered.
     pub consistency: Consistency,
     /// Copies of each row, when the keyspace is created here.
@@ -68,6 +73,7 @@ impl Default for CqlOptions {
             nodes: vec!["127.0.0.1:9042".to_owned()],
             keyspace: "factumarket".to_owned(),
             user: None,
+            tls: None,
             consistency: Consistency::LocalQuorum,
             replicas: 1,
             create: true,
@@ -83,8 +89,36 @@ impl Default for CqlOptions {
 pub fn failed(what: &str, cause: impl std::fmt::Display) -> TablesError {
     TablesError::Storage(format!(
         "la base de datos de las tablas {what} ({cause}): los comandos siguen y las consultas se pondrán al día solas; revise que responda \
-         y los ajustes [tablas] nodos, espacio, usuario y plazo_ms"
+         y los ajustes [tablas] nodos, espacio, usuario, tls y plazo_ms"
     ))
+}
+
+/// A connection that another setting would let through.
+fn unwelcome(what: &str, why: &str) -> TablesError {
+    TablesError::Storage(format!("{what}: {why}. Los comandos siguen y las consultas se pondrán al día solas"))
+}
+
+/// Why there is no session. The driver's failures are told apart by their texts, which it does not promise: what is not known is told whole.
+fn unopened(error: &dyn std::error::Error, tls: bool) -> TablesError {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    let says = |parts: &[&str]| parts.iter().any(|part| text.contains(part));
+    let rejected = "la base de datos de las tablas no admite la conexión";
+    if says(&["Authentication", "authentication", "credentials", "username and/or password"]) {
+        return unwelcome(rejected, &format!("revise tablas.usuario y tablas.contrasena_archivo ({text})"));
+    }
+    if tls && says(&["alert", "certificate required", "bad certificate"]) {
+        return unwelcome(rejected, &format!("revise tablas.certificado_archivo y tablas.clave_archivo ({text})"));
+    }
+    if tls && says(&["wrong version number", "packet length too long", "unexpected eof", "record layer"]) {
+        return unwelcome(rejected, &format!("no habla TLS en ese puerto: revise tablas.tls y tablas.nodos ({text})"));
+    }
+    failed("no responde", text)
 }
 
 /// A session and its prepared statements.
@@ -109,10 +143,17 @@ impl Link {
         if let Some((user, password)) = &options.user {
             builder = builder.user(user, password);
         }
+        let refusal = Refusal::default();
+        if let Some(tls) = &options.tls {
+            let context = tls::context(tls, refusal.clone()).map_err(TablesError::Storage)?;
+            builder = builder.tls_context(Some(context));
+        }
         let opened = tokio::time::timeout(options.timeout.saturating_mul(2), builder.build()).await;
-        let session = match opened {
-            Ok(opened) => opened.map_err(|e| failed("no responde", e))?,
-            Err(_) => return Err(failed("no responde", format!("en {} ms", 2 * options.timeout.as_millis()))),
+        let session = match (opened, refusal.take()) {
+            (Ok(Ok(session)), _) => session,
+            (_, Some(why)) => return Err(unwelcome("la base de datos de las tablas no es la que se espera", &why)),
+            (Ok(Err(error)), None) => return Err(unopened(&error, options.tls.is_some())),
+            (Err(_), None) => return Err(failed("no responde", format!("en {} ms", 2 * options.timeout.as_millis()))),
         };
         Ok(Self { session, consistency: options.consistency, prepared: Mutex::default() })
     }

@@ -7,7 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicU32, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use factumarket::{
@@ -24,6 +24,7 @@ use factumarket::{
         From, Row, Tables, TablesError, Value, Write,
         conformance::{self, MOVEMENTS, TYPES},
         cql::{Bucket, Compaction, Consistency, CqlOptions, CqlTables, Difference, Layout},
+        feeding::{Feeder, Feeding, Turn},
         memory::MemoryTables,
     },
 };
@@ -54,7 +55,7 @@ fn node() -> String {
 fn options() -> CqlOptions {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let keyspace = format!("prueba_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-    CqlOptions { nodes: vec![node()], keyspace, consistency: Consistency::LocalQuorum, ..CqlOptions::default() }
+    CqlOptions { nodes: vec![node()], keyspace, consistency: Consistency::LocalQuorum, seize: true, ..CqlOptions::default() }
 }
 
 fn open(options: CqlOptions, layouts: &'static [Layout]) -> Arc<CqlTables> {
@@ -241,4 +242,106 @@ fn a_batch_that_was_cut_is_finished_before_its_rows_are_read() {
     next.clear(&[&MOVEMENTS], "uno").expect("clear");
     next.recover(partition).expect("recover");
     assert_eq!((slice(&next), next.position("uno", partition).expect("position")), (0, None));
+}
+
+/// A feeder of its own place, which gives way after two seconds of silence.
+fn feeder(place: &str, log: &str) -> Feeder {
+    let text = |what: &str| Some(what.to_owned()).filter(|what| !what.is_empty());
+    Feeder { place: text(place), log: text(log), who: format!("proceso de {place}"), lease: Duration::from_secs(2) }
+}
+
+fn is_mine(turn: &Turn) -> bool {
+    matches!(turn, Turn::Mine { .. })
+}
+
+/// Whoever asks second waits, says for whom, and writes nothing; it goes on when the first gives its turn up, or dies.
+#[test]
+fn one_process_feeds_a_keyspace_and_the_others_wait_for_their_turn() {
+    const PATIENCE: Duration = Duration::from_secs(30);
+    let options = CqlOptions { seize: false, ..options() };
+    let asks = |place: &str, log: &str| {
+        let tables = open(options.clone(), SPLIT);
+        tables.declare(&[&MOVEMENTS]).expect("declare");
+        tables.start(feeder(place, log));
+        tables
+    };
+    let first = asks("a", "registro 1");
+    assert!(is_mine(&first.wait(PATIENCE)), "{:?}", first.turn());
+    first.apply(upsert(row(1, 1, "a")), &[]).expect("apply");
+    let second = asks("b", "registro 1");
+    let Turn::Waiting { holder, alive: true } = second.wait(PATIENCE) else { panic!("{:?}", second.turn()) };
+    assert_eq!((holder.who.as_str(), holder.epoch), ("proceso de a", 1));
+    let refused = second.apply(upsert(row(1, 2, "b")), &[]).expect_err("no es su turno");
+    assert!(
+        matches!(&refused, TablesError::Elsewhere(why) if why.contains("proceso de a") && why.contains("se detenga")),
+        "{refused}"
+    );
+    assert!(matches!(second.recover(conformance_partition()), Err(TablesError::Elsewhere(_))));
+    assert!(matches!(second.clear(&[&MOVEMENTS], "uno"), Err(TablesError::Elsewhere(_))));
+    assert_eq!(second.get(&MOVEMENTS, &row(1, 1, "").key).expect("leer es de todos"), Some(row(1, 1, "a")));
+    // Tables of another log are nobody else's, alive or not.
+    let foreign = asks("c", "registro 2");
+    assert_eq!(foreign.wait(PATIENCE), Turn::Foreign { log: "registro 1".to_owned() });
+    // An orderly hand-over takes a look, not the whole lease.
+    let given = Instant::now();
+    first.release();
+    let soon = loop {
+        if is_mine(&second.turn()) {
+            break given.elapsed();
+        }
+        assert!(given.elapsed() < PATIENCE, "{:?}", second.turn());
+        std::thread::sleep(Duration::from_millis(10));
+    };
+    println!("entrega ordenada en {soon:?}");
+    assert!(matches!(first.apply(upsert(row(1, 3, "a")), &[]), Err(TablesError::Elsewhere(_))), "quien la entregó no escribe");
+    second.apply(upsert(row(1, 3, "b")), &[]).expect("apply");
+    // A process that dies says nothing. Who comes back in its place knows that it is gone; anybody else waits.
+    drop(second);
+    let again = asks("b", "registro 1");
+    let begun = Instant::now();
+    assert!(is_mine(&again.wait(PATIENCE)), "{:?}", again.turn());
+    println!("de vuelta en su lugar en {:?}", begun.elapsed());
+    drop(again);
+    let other = asks("d", "registro 1");
+    let begun = Instant::now();
+    assert!(is_mine(&other.wait(PATIENCE)), "{:?}", other.turn());
+    let took = begun.elapsed();
+    println!("otro tomó el turno de uno muerto en {took:?}");
+    assert!(took >= Duration::from_secs(2), "antes de que callara su plazo: {took:?}");
+    assert_eq!(foreign.turn(), Turn::Foreign { log: "registro 1".to_owned() });
+}
+
+/// A process that was frozen and believes that it still has its turn: the database refuses its batches, and covers what else it sends.
+#[test]
+fn what_a_process_of_an_earlier_turn_sends_late_changes_nothing() {
+    use factumarket::tables::SinkPosition;
+
+    // Who seizes the turn does not renew it: it never learns by itself that it lost it.
+    let options = options();
+    let partition = conformance_partition();
+    let at = |next| vec![SinkPosition { consumer: "uno", partition, next }];
+    let batch = |version, note: &str| (0..3).flat_map(|n| upsert(row(n, version, note))).collect::<Vec<_>>();
+    let old = open(options.clone(), SPLIT);
+    old.declare(&[&MOVEMENTS]).expect("declare");
+    old.recover(partition).expect("recover");
+    old.apply(batch(1, "vieja"), &at(3)).expect("apply");
+    let new = open(options.clone(), SPLIT);
+    new.declare(&[&MOVEMENTS]).expect("declare");
+    new.recover(partition).expect("recover");
+    new.apply(Vec::new(), &at(12)).expect("apply");
+    // A position alone is not asked about: it is covered.
+    old.apply(Vec::new(), &at(5)).expect("no lo sabe");
+    assert_eq!(new.position("uno", partition).expect("position"), Some(12));
+    let refused = old.apply(batch(2, "tardía"), &at(6)).expect_err("su turno pasó");
+    assert!(matches!(refused, TablesError::Elsewhere(_)), "{refused}");
+    let slice = |tables: &CqlTables| tables.slice(&MOVEMENTS, &[Value::Text("p".into())], &From::Start, false, 10).expect("slice");
+    assert!(slice(&new).iter().all(|row| row.version == 1), "{:?}", slice(&new));
+    // The batch of a process that lost its turn between writing it down and making it is finished by the next one, not mixed with its own.
+    new.apply(batch(3, "nueva"), &at(20)).expect("apply");
+    let next = open(options, SPLIT);
+    next.declare(&[&MOVEMENTS]).expect("declare");
+    next.apply(Vec::new(), &at(12)).expect("una posición de antes del lote");
+    next.recover(partition).expect("recover");
+    assert_eq!(next.position("uno", partition).expect("position"), Some(20));
+    assert!(slice(&next).iter().all(|row| row.version == 3));
 }

@@ -19,7 +19,8 @@ use std::{
 
 use cli_comun::{Servicio, carpeta, correr, json};
 use factumarket::cli::banco::carga::Azar;
-use libro_comun::{Libro, PACIENCIA, agente, emitir, sembrar};
+use libro_comun::{Desenlace, Libro, PACIENCIA, agente, emitir, leer, sembrar};
+use serde_json::Value;
 
 fn base() -> SocketAddr {
     let nodo = std::env::var("FACTUMARKET_CQL").expect("FACTUMARKET_CQL=host:puerto de una base CQL; véase .ci/cql");
@@ -236,7 +237,8 @@ fn comparar_ve_las_filas_que_faltan_y_reconstruir_las_repone() {
     comparar(&datos, &ajustes);
     let keyspace = espacio.trim_start_matches("tablas.espacio=").to_owned();
     let tablas =
-        CqlTables::open(CqlOptions { nodes: vec![base().to_string()], keyspace, ..CqlOptions::default() }, FISICO).expect("tablas");
+        CqlTables::open(CqlOptions { nodes: vec![base().to_string()], keyspace, seize: true, ..CqlOptions::default() }, FISICO)
+            .expect("tablas");
     let facturas = FISICO.iter().find(|f| f.table.name == "facturas").expect("facturas").table;
     tablas.declare(&[facturas]).expect("declare");
     tablas.clear(&[facturas], "nadie").expect("clear");
@@ -355,4 +357,68 @@ fn los_cortes_en_medio_de_un_lote_no_dejan_filas_a_medias() {
     assert!(cortes >= 6, "sólo {cortes} cortes cayeron en medio");
     assert_eq!(servicio.terminar(), 0);
     comparar(&datos, &ajustes);
+}
+
+/// The chain of the audit with its tables on the database: sealed, proved and verified in course; its process killed; what is kept of it
+/// verified against the log, and folded again.
+#[test]
+fn la_cadena_de_auditoria_se_sella_se_prueba_y_sobrevive_en_la_base() {
+    let dir = carpeta();
+    let datos = dir.path().join("datos");
+    let (nodos, espacio) = (format!("tablas.nodos={}", base()), espacio());
+    let sellos = ["--set", "auditoria.hojas_por_sello=25", "--set", "auditoria.segundos_por_sello=1"];
+    let ajustes = [&["--set", "tablas.tipo=cql", "--set", &nodos, "--set", &espacio][..], &sellos].concat();
+    let orden = |que: &[&str]| {
+        let salida = correr(&[&["auditoria"], que, &["--json", "--datos", datos.to_str().expect("ruta")], &ajustes].concat());
+        assert_eq!(salida.codigo, 0, "{que:?}: {}\n{}", salida.normal, salida.error);
+        json(&salida)
+    };
+    let integra = |informe: &Value| assert_eq!(informe["integro"], true, "{informe:#}");
+    let (libro, mut azar) = (Libro::default(), Azar::new(41));
+    let mut servicio = Servicio::empezar(&datos, &ajustes);
+    sembrar(&agente(), &servicio.url, &libro);
+    for muerte in 0..5_u64 {
+        emitir(&servicio.url, &libro, &mut azar, &format!("viva-{muerte}"), 25);
+        // In the middle of whatever the sink is doing.
+        thread::sleep(Duration::from_millis(170 * muerte));
+        servicio.matar();
+        servicio = Servicio::empezar(&datos, &ajustes);
+    }
+    esperar_al_dia(&servicio.url);
+    let desde = Instant::now();
+    while metrica(&servicio.url, "factumarket_audit_unsealed_records ") > 0.0
+        || metrica(&servicio.url, "factumarket_audit_chained_records_total ") == 0.0
+    {
+        assert!(desde.elapsed() < PACIENCIA, "queda auditoría sin sellar");
+        thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(metrica(&servicio.url, "factumarket_audit_broken_chains "), 0.0);
+    // Beside the running process, through its API.
+    integra(&orden(&["verificar"]));
+    let una = libro.una_hecha("/facturas", 3).expect("una factura");
+    let Desenlace::Hecha { id, .. } = una.desenlace else { unreachable!("sólo las hechas") };
+    let pruebas = leer(&agente(), &servicio.url, &format!("/api/v1/auditoria/{id}/prueba?limite=100"));
+    let tipos: Vec<&str> = pruebas["items"].as_array().expect("items").iter().filter_map(|p| p["tipo"].as_str()).collect();
+    assert!(tipos.contains(&"FacturaEmitida"), "{tipos:?}");
+    let (archivo, clave) = (dir.path().join("prueba.json"), datos.join("auditoria.clave.pub"));
+    std::fs::write(&archivo, pruebas.to_string()).expect("escribe");
+    let (archivo, clave) = (archivo.to_str().expect("ruta"), clave.to_str().expect("ruta"));
+    let probada = correr(&["auditoria", "verificar", "--prueba", archivo, "--clave", clave]);
+    assert_eq!(probada.codigo, 0, "{}\n{}", probada.normal, probada.error);
+    assert_eq!(servicio.terminar(), 0);
+    comparar(&datos, &ajustes);
+    // At rest: everything is sealed, and what is kept is what the log gives.
+    let informe = orden(&["verificar", "--estricto"]);
+    integra(&informe);
+    assert_eq!(informe["sin_sellar"], 0, "{informe:#}");
+    let rehecha = orden(&["reconstruir"]);
+    assert_eq!((&rehecha["sellos"], &rehecha["detenidas"]), (&Value::from(0), &Value::from(Vec::<Value>::new())), "{rehecha:#}");
+    println!("{} hojas encadenadas otra vez, ningún sello nuevo", rehecha["hojas"]);
+    assert_eq!(rehecha["hojas"], informe["hojas"], "{informe:#}");
+    integra(&orden(&["verificar", "--estricto"]));
+    // And the chain goes on from what was folded.
+    let servicio = Servicio::empezar(&datos, &ajustes);
+    emitir(&servicio.url, &libro, &mut azar, "después", 25);
+    assert_eq!(servicio.terminar(), 0);
+    integra(&orden(&["verificar", "--estricto"]));
 }

@@ -65,6 +65,11 @@ pub fn fallo(error: &NodeError) -> Fallo {
             "no se puede atender en esa dirección",
             "Elija otra: --direccion 127.0.0.1:PUERTO, o --set servidor.direccion=127.0.0.1:PUERTO.",
         ),
+        NodeError::Turno(_) => (
+            Clase::Conflicto,
+            "otro proceso alimenta las tablas",
+            "Pídaselo a ese proceso (--url), o deténgalo y repita: una orden que escribe en las tablas toma su turno.",
+        ),
         NodeError::Claves { .. } => (
             Clase::Uso,
             "no se pueden usar las claves de la auditoría",

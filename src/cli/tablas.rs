@@ -34,6 +34,8 @@ mod base {
 
 #[cfg(feature = "scylla")]
 mod base {
+    use std::sync::Arc;
+
     use serde_json::json;
 
     use super::{Clase, Contexto, Fallo, TablasAccion};
@@ -42,7 +44,11 @@ mod base {
         config::AjustesTablas,
         node,
         projections::{copias, fisico},
-        tables::{Table, TablesError, cql::Difference},
+        tables::{
+            Table, TablesError,
+            cql::{CqlTables, Difference, ddl},
+            feeding::Feeding,
+        },
     };
 
     pub(super) fn ejecutar(contexto: &Contexto, ajustes: &AjustesTablas, accion: TablasAccion) -> Result<(), Fallo> {
@@ -59,6 +65,7 @@ mod base {
                 Err(Fallo::dicho(Clase::Falla, "hay tablas con otras columnas: una tabla que existe no se cambia"))
             }
             TablasAccion::Aplicar => {
+                let _turno = turno(&tablas, ajustes, &diferencias)?;
                 tablas.create(&todas).map_err(|e| fallo(&e))?;
                 let creadas: Vec<&str> = diferencias.iter().map(nombre).collect();
                 let salida = &contexto.salida;
@@ -70,6 +77,16 @@ mod base {
                 Ok(())
             }
         }
+    }
+
+    /// Two processes that make tables at once make two schemas. Where those that feed make them too, that is for who has the turn.
+    fn turno(tablas: &Arc<CqlTables>, ajustes: &AjustesTablas, diferencias: &[Difference]) -> Result<Option<node::Turno>, Fallo> {
+        let nadie = |d: &Difference| matches!(d, Difference::Missing { table } if table == ddl::FEEDER);
+        if !ajustes.crear || diferencias.is_empty() || diferencias.iter().any(nadie) {
+            return Ok(None);
+        }
+        let turnos: Arc<dyn Feeding> = Arc::clone(tablas) as Arc<_>;
+        node::turno_de_orden(&turnos, ajustes).map(Some).map_err(|e| nodo::fallo(&e))
     }
 
     fn verificar(contexto: &Contexto, diferencias: &[Difference]) -> Result<(), Fallo> {

@@ -140,7 +140,15 @@ pub struct AjustesTablas {
     pub crear: bool,
     pub usuario: String,
     pub contrasena_archivo: String,
+    pub tls: bool,
+    pub ca_archivo: String,
+    /// Names that a node's certificate may carry instead of its address.
+    pub nombres_tls: Vec<String>,
+    pub certificado_archivo: String,
+    pub clave_archivo: String,
     pub plazo: Duration,
+    /// Silence of the process that feeds the tables after which another does.
+    pub relevo: Duration,
     pub en_vuelo: usize,
 }
 
@@ -268,8 +276,10 @@ impl Configuracion {
 
 fn tablas(tabla: &Tabla<'_>, problemas: &mut Vec<Problema>) -> Option<AjustesTablas> {
     let texto = |nombre| tabla.texto(nombre).trim().to_owned();
-    let nodos: Vec<String> =
-        tabla.texto("tablas.nodos").split(',').map(str::trim).filter(|nodo| !nodo.is_empty()).map(str::to_owned).collect();
+    let lista = |nombre| -> Vec<String> {
+        tabla.texto(nombre).split(',').map(str::trim).filter(|uno| !uno.is_empty()).map(str::to_owned).collect()
+    };
+    let nodos = lista("tablas.nodos");
     let con_puerto =
         |nodo: &String| nodo.rsplit_once(':').is_some_and(|(host, puerto)| !host.is_empty() && puerto.parse::<u16>().is_ok());
     if nodos.is_empty() || !nodos.iter().all(con_puerto) {
@@ -300,7 +310,13 @@ fn tablas(tabla: &Tabla<'_>, problemas: &mut Vec<Problema>) -> Option<AjustesTab
         crear: tabla.booleano("tablas.crear"),
         usuario: texto("tablas.usuario"),
         contrasena_archivo: texto("tablas.contrasena_archivo"),
+        tls: tabla.booleano("tablas.tls"),
+        ca_archivo: texto("tablas.ca_archivo"),
+        nombres_tls: lista("tablas.nombres_tls"),
+        certificado_archivo: texto("tablas.certificado_archivo"),
+        clave_archivo: texto("tablas.clave_archivo"),
         plazo: Duration::from_millis(tabla.natural("tablas.plazo_ms")),
+        relevo: Duration::from_millis(tabla.natural("tablas.relevo_ms")),
         en_vuelo: tabla.tamano("tablas.en_vuelo"),
     };
     (tabla.texto("tablas.tipo") == "cql").then_some(ajustes)

@@ -5,6 +5,7 @@
 //! candado         locked while a process uses the folder
 //! proceso.json    who that process is and where it answers
 //! origen          which log the rest belongs to: the one in the folder, or a cluster of Kafka and a prefix
+//! identidad       what tells this folder from any other, to whoever shares tables with it
 //! registro/       the log: the only truth (not with Kafka)
 //! estado/         local store of the engine; rebuilt from the log
 //! tablas/         projections and audit; rebuilt from the log
@@ -35,6 +36,7 @@ const CLAVE_PARTICIONES: &str = "particiones";
 const ARCHIVO_CANDADO: &str = "candado";
 const ARCHIVO_PROCESO: &str = "proceso.json";
 const ARCHIVO_ORIGEN: &str = "origen";
+const ARCHIVO_IDENTIDAD: &str = "identidad";
 /// What the schema registry of an installation answered.
 pub(super) const ARCHIVO_REGISTRO: &str = "esquemas-registro.json";
 /// The log that is in the folder itself.
@@ -157,6 +159,33 @@ impl Carpeta {
             Some(encontrado) if encontrado == pedido => Ok(()),
             Some(encontrado) => Err(NodeError::OtroRegistro { carpeta: self.raiz.clone(), encontrado, pedido: pedido.to_owned() }),
             None => escribir_entero(&self.raiz, ARCHIVO_ORIGEN, format!("{pedido}\n").as_bytes()).map_err(fallo),
+        }
+    }
+
+    /// What tells this folder from any other; made the first time.
+    ///
+    /// # Errors
+    /// `Carpeta` when the disk refuses.
+    pub fn identidad(&self) -> Result<String, NodeError> {
+        let fallo = |e: io::Error| NodeError::Carpeta { carpeta: self.raiz.clone(), causa: causa(&e) };
+        if let Some(texto) = leer_corto(&self.raiz.join(ARCHIVO_IDENTIDAD)).map_err(fallo)? {
+            return Ok(texto.trim().to_owned());
+        }
+        let nueva = uuid::Uuid::now_v7().to_string();
+        escribir_entero(&self.raiz, ARCHIVO_IDENTIDAD, format!("{nueva}\n").as_bytes()).map_err(fallo)?;
+        Ok(nueva)
+    }
+
+    /// The log that the folder belongs to, as nobody else's: a cluster of Kafka and a prefix, or this folder.
+    ///
+    /// # Errors
+    /// `Carpeta` when the disk refuses.
+    pub fn origen(&self) -> Result<String, NodeError> {
+        let fallo = |e: io::Error| NodeError::Carpeta { carpeta: self.raiz.clone(), causa: causa(&e) };
+        let notado = leer_corto(&self.raiz.join(ARCHIVO_ORIGEN)).map_err(fallo)?;
+        match notado.as_deref().map(str::trim) {
+            Some(origen) if origen != EMBEBIDO => Ok(origen.to_owned()),
+            _ => Ok(format!("carpeta {}", self.identidad()?)),
         }
     }
 

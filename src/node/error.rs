@@ -22,6 +22,9 @@ pub enum NodeError {
     /// Roles that cannot work.
     #[error("{0}")]
     Papeles(String),
+    /// Another process feeds the tables of the database.
+    #[error("las tablas de la base no son de este proceso: {0}")]
+    Turno(String),
     /// A file of the audit's keys.
     #[error("{archivo}: {causa}")]
     Claves { archivo: PathBuf, causa: String },

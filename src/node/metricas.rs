@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use prometheus::{
-    GaugeVec, IntGaugeVec, Opts,
+    GaugeVec, IntGauge, IntGaugeVec, Opts,
     core::{Collector, Desc},
     proto::MetricFamily,
 };
@@ -13,6 +13,7 @@ use crate::{
     engine::ports::Clock,
     log::{Log, LogError, Topic, TopicPartition},
     projections::Progress,
+    tables::feeding::{Feeding, Turn},
 };
 
 /// Consumer group of the processor, as the engine names it.
@@ -83,6 +84,40 @@ impl Collector for Retrasos {
             return Vec::new();
         }
         [self.consumer.collect(), self.projection_records.collect(), self.projection_seconds.collect()].concat()
+    }
+}
+
+/// Whether this process feeds the tables of its database, asked when the metrics are read.
+pub struct Turnos {
+    /// Set once the tables are open.
+    turnos: Arc<OnceLock<Arc<dyn Feeding>>>,
+    alimenta: IntGauge,
+    turno: IntGauge,
+}
+
+impl Turnos {
+    /// # Errors
+    /// When a metric's name is not one.
+    pub fn new(turnos: Arc<OnceLock<Arc<dyn Feeding>>>) -> Result<Self, prometheus::Error> {
+        let alimenta =
+            IntGauge::new("factumarket_tables_feeding", "1 si este proceso alimenta las tablas de la base; 0 si espera su turno")?;
+        let turno = IntGauge::new("factumarket_tables_turn", "Número del turno en curso: crece con cada relevo")?;
+        Ok(Self { turnos, alimenta, turno })
+    }
+}
+
+impl Collector for Turnos {
+    fn desc(&self) -> Vec<&Desc> {
+        [self.alimenta.desc(), self.turno.desc()].concat()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        let turn = self.turnos.get().map(|turnos| turnos.turn());
+        self.alimenta.set(i64::from(matches!(turn, Some(Turn::Mine { .. }))));
+        if let Some(Turn::Mine { holder } | Turn::Expired { holder } | Turn::Waiting { holder, .. }) = turn {
+            self.turno.set(i64::try_from(holder.epoch).unwrap_or(i64::MAX));
+        }
+        [self.alimenta.collect(), self.turno.collect()].concat()
     }
 }
 

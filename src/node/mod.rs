@@ -46,8 +46,9 @@ pub use proyecciones::LadoDeLectura;
 #[cfg(feature = "kafka")]
 pub use registro::opciones_de_kafka;
 pub use registro::topologia;
+pub use tablas::Turno;
 #[cfg(feature = "scylla")]
-pub use tablas::conectar as tablas_de_la_base;
+pub use tablas::{conectar as tablas_de_la_base, turno_de_orden};
 pub use verificacion::verificar_carpeta;
 
 use crate::{

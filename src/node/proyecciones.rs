@@ -2,7 +2,11 @@
 
 use std::sync::{Arc, atomic::AtomicBool};
 
-use super::{Carpeta, NodeError, NodeOptions, esquemas, registro, start::almacen, tablas};
+use super::{
+    Carpeta, NodeError, NodeOptions, esquemas, registro,
+    start::almacen,
+    tablas::{self, Turno, alimentador},
+};
 use crate::{
     contracts::Codec,
     log::Log,
@@ -13,7 +17,10 @@ use crate::{
         reconstruccion::Medios,
         runner,
     },
-    tables::Tables,
+    tables::{
+        Tables,
+        feeding::{Feeder, Feeding},
+    },
 };
 
 /// The log and the tables, with the folder held.
@@ -22,6 +29,8 @@ pub struct LadoDeLectura {
     codec: Arc<Codec>,
     copias: Arc<Copias>,
     tablas: Arc<dyn Tables>,
+    turnos: Option<Arc<dyn Feeding>>,
+    alimentador: Option<Feeder>,
     _carpeta: Carpeta,
 }
 
@@ -32,10 +41,12 @@ impl LadoDeLectura {
         let carpeta = Carpeta::abrir(&options.carpeta, options.particiones)?;
         let log = registro::open_log(&carpeta, options)?;
         let codec = esquemas::codec(&carpeta, options)?;
-        let copias = tablas::abrir(&carpeta.tablas(), options.tablas.as_ref())?;
+        let abiertas = tablas::abrir(&carpeta.tablas(), options.tablas.as_ref())?;
+        let (copias, turnos) = (abiertas.copias, abiertas.turnos);
         let tablas = copias.en_uso();
         runner::declare(&*tablas, PROYECCIONES).map_err(almacen)?;
-        Ok(Self { log, codec, copias, tablas, _carpeta: carpeta })
+        let alimentador = alimentador(&carpeta, options)?;
+        Ok(Self { log, codec, copias, tablas, turnos, alimentador, _carpeta: carpeta })
     }
 
     /// # Errors
@@ -45,8 +56,9 @@ impl LadoDeLectura {
     }
 
     /// # Errors
-    /// Of log or tables.
+    /// Of log or tables; when another process feeds these.
     pub fn reconstruir(&self, spec: &'static ProjectionSpec, progreso: Progreso<'_>) -> Result<(), NodeError> {
+        let _turno = Turno::tomar(self.turnos.as_ref(), self.alimentador.clone())?;
         let medios = Medios {
             log: Arc::clone(&self.log),
             copias: Arc::clone(&self.copias),

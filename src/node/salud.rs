@@ -1,8 +1,11 @@
 //! How the node is: for `/salud/*` and for whoever waits for the projections.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::{
@@ -15,6 +18,7 @@ use crate::{
     http::{Health, Salud},
     log::{Log, Position, Topic, TopicPartition},
     projections::Progress,
+    tables::feeding::{Feeding, Holder, Turn},
 };
 
 /// Answers `/salud/*` from what the parts say of themselves, without waiting for any of them.
@@ -27,6 +31,8 @@ pub struct SaludDelNodo {
     pub reloj_fijo: bool,
     /// False until the defaults are seeded.
     pub ready: watch::Receiver<bool>,
+    /// Whose turn it is to feed tables of a database; set once they are open, in a process that feeds them.
+    pub turnos: Arc<OnceLock<Arc<dyn Feeding>>>,
 }
 
 impl Health for SaludDelNodo {
@@ -59,8 +65,29 @@ impl Health for SaludDelNodo {
                 "papeles": self.papeles.nombres().collect::<Vec<_>>(),
                 "reloj_fijo": self.reloj_fijo.then(|| self.clock.now().rfc3339()),
                 "retraso_proyecciones_segundos": retraso.map(|retraso| retraso.as_secs_f64()),
+                "tablas": self.turnos.get().map(|turnos| turno(&turnos.turn())),
             }),
         }
+    }
+}
+
+/// Whether this process feeds the tables; who does, since when, and what to do.
+fn turno(turno: &Turn) -> Value {
+    let dicho = |alimenta: bool, holder: &Holder, hacer: &str| json!({ "alimenta": alimenta, "quien": holder.who, "desde": holder.since.rfc3339(), "turno": holder.epoch, "que_hacer": hacer });
+    match turno {
+        Turn::Mine { holder } => dicho(true, holder, "nada"),
+        Turn::Waiting { holder, .. } => {
+            dicho(false, holder, "nada: este proceso sigue él cuando aquél se detenga o calle; si no debe haber dos, detenga uno")
+        }
+        Turn::Expired { holder } => dicho(false, holder, "revise que la base de las tablas responda: el turno no se pudo renovar"),
+        Turn::Foreign { log } => json!({
+            "alimenta": false, "registro": log,
+            "que_hacer": "el keyspace es de otro registro: ponga en tablas.espacio el de esta instalación",
+        }),
+        Turn::Unknown { why } => {
+            json!({ "alimenta": false, "causa": why, "que_hacer": "revise que la base de las tablas responda" })
+        }
+        Turn::Released => json!({ "alimenta": false, "que_hacer": "nada: el proceso se detiene" }),
     }
 }
 

@@ -19,7 +19,7 @@ use super::{
     dlq::Dlq,
     esquemas,
     lecturas::{LecturasDeProyecciones, SinConsultas},
-    metricas::{self, Retrasos},
+    metricas::{self, Retrasos, Turnos},
     registro,
     retraso::Medidor,
     salud::SaludDelNodo,
@@ -27,7 +27,7 @@ use super::{
     siembra,
     supervisor::{HttpTask, NodeSupervisor, Parts},
     supresiones::{self, Supresor},
-    tablas,
+    tablas::{self, Abiertas},
     verificacion::Verificador,
 };
 use crate::{
@@ -120,6 +120,7 @@ pub(super) fn start(options: NodeOptions) -> Result<Node, NodeError> {
         engine: Some(engine),
         http: None,
         runner: None,
+        turnos: None,
         audit: None,
         sellador: None,
         reconstrucciones: Arc::default(),
@@ -127,10 +128,13 @@ pub(super) fn start(options: NodeOptions) -> Result<Node, NodeError> {
         clock: Arc::clone(&options.clock),
     };
     let (opening, known_progress) = (Arc::new(LecturasEnApertura::default()), Arc::new(OnceLock::new()));
-    let known_tables = Arc::new(OnceLock::new());
+    let (known_tables, known_turns) = (Arc::new(OnceLock::new()), Arc::new(OnceLock::new()));
     let lags = Retrasos::new(Arc::clone(&log), Arc::clone(&options.clock), Arc::clone(&known_progress)).map_err(interno)?;
     registry.register(Box::new(lags)).map_err(interno)?;
     metricas::registrar_version(&registry).map_err(interno)?;
+    if has_sinks(&options) && options.tablas.is_some() {
+        registry.register(Box::new(Turnos::new(Arc::clone(&known_turns)).map_err(interno)?)).map_err(interno)?;
+    }
     let mut address = None;
     if let Some(listener) = listener {
         let salud = SaludDelNodo {
@@ -142,6 +146,7 @@ pub(super) fn start(options: NodeOptions) -> Result<Node, NodeError> {
             papeles: options.papeles,
             reloj_fijo: options.reloj_fijo,
             ready,
+            turnos: Arc::clone(&known_turns),
         };
         let audit = start_audit(&log, &codec, &options, &registry)?;
         let verificador =
@@ -179,11 +184,17 @@ pub(super) fn start(options: NodeOptions) -> Result<Node, NodeError> {
     }
     seeded.send_replace(true);
     let own_tables = tables.map(Opening::opened).transpose()?.transpose()?;
-    let copias = own_tables.unwrap_or_else(|| Copias::propias(Arc::new(MemoryTables::default())));
+    let in_memory = || Abiertas { copias: Copias::propias(Arc::new(MemoryTables::default())), turnos: None };
+    let Abiertas { copias, turnos } = own_tables.unwrap_or_else(in_memory);
     let tables = copias.en_uso();
     if has_sinks(&options) {
         // Only this start sets it.
         let _ = known_tables.set(Arc::clone(&tables));
+        parts.turnos = turnos.clone();
+    }
+    if let (Some(turnos), Some(alimentador)) = (parts.turnos.clone(), tablas::alimentador(&carpeta, &options)?) {
+        turnos.start(alimentador);
+        let _ = known_turns.set(turnos);
     }
     let pruebas = claves.as_ref().map(|claves| pruebas(&log, &codec, claves, &tables));
     let supresor = start_supresor(&options, &codec, &tables, &registry)?;

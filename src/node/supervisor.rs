@@ -10,6 +10,7 @@ use crate::{
     engine::{Engine, ports::Clock},
     log::Log,
     projections::ProjectionRunner,
+    tables::feeding::Feeding,
 };
 
 /// How often old commands and replies are let go.
@@ -40,6 +41,8 @@ pub struct Parts {
     pub engine: Option<Engine>,
     pub http: Option<HttpTask>,
     pub runner: Option<ProjectionRunner>,
+    /// Of tables that other processes may feed.
+    pub turnos: Option<Arc<dyn Feeding>>,
     pub audit: Option<Arc<AuditoriaDeConsultas>>,
     pub sellador: Option<Sellador>,
     pub reconstrucciones: Arc<Reconstrucciones>,
@@ -114,6 +117,15 @@ async fn stop(parts: &mut Parts, retire: bool) -> Result<(), String> {
         // A sink that waits for an absent log holds nothing: it is fed again from its position.
         if tokio::time::timeout(SINKS_PATIENCE, runner.stop()).await.is_err() {
             tracing::warn!(evento = "proyecciones_sin_cerrar", "el registro no responde: las proyecciones quedan donde estaban");
+        }
+    }
+    if let Some(turnos) = parts.turnos.take() {
+        let giving = tokio::task::spawn_blocking(move || turnos.release());
+        if tokio::time::timeout(SINKS_PATIENCE, giving).await.is_err() {
+            tracing::warn!(
+                evento = "turno_sin_entregar",
+                "las tablas no responden: otro proceso espera el plazo del turno para tomarlo"
+            );
         }
     }
     engine

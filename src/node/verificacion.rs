@@ -92,7 +92,7 @@ pub fn verificar_carpeta(
     let codec = esquemas::codec(&carpeta, options)?;
     let tables = Arc::new(OnceLock::new());
     if options.proyecciones {
-        let opened = tablas::abrir(&carpeta.tablas(), options.tablas.as_ref())?.en_uso();
+        let opened = tablas::abrir(&carpeta.tablas(), options.tablas.as_ref())?.copias.en_uso();
         runner::declare(&*opened, runner::PROYECCIONES).map_err(start::almacen)?;
         // Nobody else has it yet.
         let _ = tables.set(opened);

@@ -165,9 +165,13 @@ mod tests {
         assert_eq!(declared, laid_out);
         assert_eq!(laid_out.len(), FISICO.len());
         let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("schemas/cql");
-        let positions = [(ddl::POSITIONS.to_owned(), ddl::positions_file()), (ddl::JOURNAL.to_owned(), ddl::journal_file())];
+        let own = [
+            (ddl::POSITIONS.to_owned(), ddl::positions_file()),
+            (ddl::JOURNAL.to_owned(), ddl::journal_file()),
+            (ddl::FEEDER.to_owned(), ddl::feeder_file()),
+        ];
         let files: Vec<(String, String)> =
-            FISICO.iter().map(|layout| (layout.table.name.to_owned(), ddl::file(layout))).chain(positions).collect();
+            FISICO.iter().map(|layout| (layout.table.name.to_owned(), ddl::file(layout))).chain(own).collect();
         let write = std::env::var_os("ESCRIBIR_ESQUEMAS_CQL").is_some();
         for (name, text) in &files {
             let path = folder.join(format!("{name}.cql"));

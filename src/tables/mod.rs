@@ -7,6 +7,7 @@
 pub mod conformance;
 pub mod cql;
 pub mod embedded;
+pub mod feeding;
 mod key;
 pub mod kv;
 pub mod memory;
@@ -124,6 +125,9 @@ pub enum TablesError {
     DiskFull { path: String },
     #[error("{0}")]
     Storage(String),
+    /// Another process feeds these tables, or this one does not know that it may.
+    #[error("{0}")]
+    Elsewhere(String),
 }
 
 /// The port. Calls block; sinks call them from their own threads or `spawn_blocking`.
@@ -136,7 +140,8 @@ pub trait Tables: Send + Sync + 'static {
     /// Writes rows, then the positions they bring the sink to.
     ///
     /// # Errors
-    /// `Shape` before anything is written; `DiskFull`, `Storage`: may be repeated as a whole.
+    /// `Shape` before anything is written; `DiskFull`, `Storage`: may be repeated as a whole; `Elsewhere`: by whoever took up rows and
+    /// positions again.
     fn apply(&self, writes: Vec<Write>, positions: &[SinkPosition]) -> Result<(), TablesError>;
     /// # Errors
     /// `Storage`, `Corrupt`.
@@ -165,14 +170,14 @@ pub trait Tables: Send + Sync + 'static {
     /// and after a batch that failed. An adapter whose batches are atomic does nothing.
     ///
     /// # Errors
-    /// `Storage`, `Corrupt`.
+    /// `Storage`, `Corrupt`; `Elsewhere` when writing is another's.
     fn recover(&self, _: TopicPartition) -> Result<(), TablesError> {
         Ok(())
     }
     /// Removes every row of a table and every position of a consumer: before a rebuild.
     ///
     /// # Errors
-    /// `Storage`.
+    /// `Storage`, `Elsewhere`.
     fn clear(&self, tables: &[&'static Table], consumer: &str) -> Result<(), TablesError>;
 }
 

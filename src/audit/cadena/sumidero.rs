@@ -111,6 +111,7 @@ impl Sumidero {
         let cuantas = medios.log.partitions(Topic::AuditoriaSellos);
         let mut leidos = Vec::new();
         for particion in (0..cuantas).map(|n| TopicPartition::new(Topic::AuditoriaSellos, n)) {
+            medios.almacen.tablas.recover(particion)?;
             leidos.push((particion, medios.almacen.tablas.position(CONSUMIDOR, particion)?.unwrap_or_default()));
         }
         let mut sumidero = Self { medios, partes: Vec::new(), leidos };
@@ -224,6 +225,7 @@ impl Sumidero {
             }
         }
         vuelta.sellos = sellos.len() as u64;
+        self.confirmar(&sellos)?;
         self.publicar(&sellos)?;
         azulejos.extend(sellos.iter().map(|sello| self.medios.almacen.escritura_de_sello(sello)));
         // The state last: tiles without it are folded again, and it without them would be a hole.
@@ -233,6 +235,13 @@ impl Sumidero {
             }
         }
         Ok(vuelta)
+    }
+
+    /// Before seals are made public: another process that had the tables meanwhile may have sealed the same leaves otherwise. Tables that are
+    /// not this process's any more refuse a position.
+    fn confirmar(&self, sellos: &[SelloFirmado]) -> Result<(), ErrorCadena> {
+        let Some((partition, next)) = self.leidos.first().copied().filter(|_| !sellos.is_empty()) else { return Ok(()) };
+        Ok(self.medios.almacen.tablas.apply(Vec::new(), &[SinkPosition { consumer: CONSUMIDOR, partition, next }])?)
     }
 
     /// Appends seals, durably.

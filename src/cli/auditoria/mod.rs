@@ -130,6 +130,7 @@ fn sellos(contexto: &Contexto) -> Result<(), Fallo> {
 
 fn reconstruir(contexto: &Contexto) -> Result<(), Fallo> {
     let auditoria = abrir(contexto, None)?;
+    let _turno = auditoria.turno().map_err(|e| nodo::fallo(&e))?;
     let barra = barra(&contexto.salida, "registros");
     let hecho = auditoria.reconstruir(&mut |hechos| barra.set_position(hechos));
     barra.finish_and_clear();

@@ -13,8 +13,13 @@ use crate::{
     },
     contracts::Codec,
     log::Log,
-    node::{Carpeta, NodeError, NodeOptions, esquemas, registro, start::almacen, tablas},
+    node::{
+        Carpeta, NodeError, NodeOptions, esquemas, registro,
+        start::almacen,
+        tablas::{self, Turno, alimentador},
+    },
     projections::auditoria::TABLAS_DE_CADENA,
+    tables::feeding::Feeding,
 };
 
 /// Log, keys and, where the configuration has them, tables; with the folder held.
@@ -23,8 +28,9 @@ pub struct AuditoriaDeCarpeta {
     codec: Arc<Codec>,
     claves: Claves,
     almacen: Option<Almacen>,
+    turnos: Option<Arc<dyn Feeding>>,
     options: NodeOptions,
-    _carpeta: Carpeta,
+    carpeta: Carpeta,
 }
 
 impl AuditoriaDeCarpeta {
@@ -44,14 +50,15 @@ impl AuditoriaDeCarpeta {
             archivo: claves::archivo_de_publicas(options),
             causa: "no existe: sin claves públicas no se sabe en qué sellos confiar".to_owned(),
         })?;
-        let almacen = if options.proyecciones && options.sellos.activos {
-            let tablas = tablas::abrir(&carpeta.tablas(), options.tablas.as_ref())?.en_uso();
+        let (almacen, turnos) = if options.proyecciones && options.sellos.activos {
+            let abiertas = tablas::abrir(&carpeta.tablas(), options.tablas.as_ref())?;
+            let tablas = abiertas.copias.en_uso();
             tablas.declare(TABLAS_DE_CADENA).map_err(almacen)?;
-            Some(Almacen { tablas, nombres: TABLAS })
+            (Some(Almacen { tablas, nombres: TABLAS }), abiertas.turnos)
         } else {
-            None
+            (None, None)
         };
-        Ok(Self { log, codec, claves, almacen, options: options.clone(), _carpeta: carpeta })
+        Ok(Self { log, codec, claves, almacen, turnos, options: options.clone(), carpeta })
     }
 
     fn origen(&self) -> Origen<'_> {
@@ -105,6 +112,14 @@ impl AuditoriaDeCarpeta {
         let Some(almacen) = self.almacen.clone() else { return Ok(Vec::new()) };
         let (log, codec, llavero) = (Arc::clone(&self.log), Arc::clone(&self.codec), self.claves.llavero.clone());
         Pruebas { log, codec, almacen, llavero }.sellos()
+    }
+
+    /// Takes the turn to feed tables of a database, as [`AuditoriaDeCarpeta::reconstruir`] must.
+    ///
+    /// # Errors
+    /// When another process has it.
+    pub fn turno(&self) -> Result<Turno, NodeError> {
+        Turno::tomar(self.turnos.as_ref(), alimentador(&self.carpeta, &self.options)?)
     }
 
     /// Empties what is kept of the chains, folds the log again and checks every seal that is on it; then seals what none covers.

@@ -12,7 +12,10 @@ use std::{
 
 use prometheus::{IntCounter, IntGauge, Registry};
 
-use crate::audit::cadena::{ErrorCadena, Medios, Sumidero, Vuelta};
+use crate::{
+    audit::cadena::{ErrorCadena, Medios, Sumidero, Vuelta},
+    tables::TablesError,
+};
 
 /// Between two looks at the log: a seal may wait a minute, and few rounds with much in each cost less.
 const PASO: Duration = Duration::from_secs(1);
@@ -110,6 +113,8 @@ fn trabajar(medios: &Medios, metricas: &Metricas, alto: &Receiver<()>) {
                 decir(&vuelta, &mut dichas);
                 espera = if vuelta.hojas >= APRISA { Duration::ZERO } else { PASO };
             }
+            // Told once by the tables.
+            Err(ErrorCadena::Tablas(TablesError::Elsewhere(_))) => (sumidero, espera) = (None, PASO),
             Err(error) => {
                 sumidero = None;
                 espera = espera.saturating_mul(2).clamp(ESPERA_MIN, ESPERA_MAX);

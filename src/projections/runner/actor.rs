@@ -16,6 +16,9 @@ use crate::{
     projections::projection::ProjectionSpec,
 };
 
+/// How often a sink asks whether it is this process's turn to feed the tables.
+const TURN_LOOK: Duration = Duration::from_millis(250);
+
 /// "There may be something to read." At most one is queued per sink (see [`SinkHandle::wake`]): mailboxes are unbounded.
 pub struct Wake;
 
@@ -132,6 +135,8 @@ impl Actor for SinkActor {
                 }
             }
             Ok(Step::CaughtUp) => state.failures = 0,
+            // No failure: whose turn it is, and why, is told once by the tables.
+            Err(error) if error.is_elsewhere() => back_off(handle, myself.get_id(), TURN_LOOK),
             Err(error) => {
                 let wait = backoff(&handle.shared, state.failures);
                 state.failures = state.failures.saturating_add(1);
@@ -140,20 +145,24 @@ impl Actor for SinkActor {
                     evento = "proyeccion_reintenta", particion = %handle.partition, espera_ms = wait.as_millis() as u64, error = %error,
                     "la proyección no pudo avanzar y se reintenta"
                 );
-                handle.backing_off.store(true, Ordering::Release);
-                let handle = Arc::clone(handle);
-                let id = myself.get_id();
-                tokio::spawn(async move {
-                    tokio::time::sleep(wait).await;
-                    if handle.is_served_by(id) {
-                        handle.backing_off.store(false, Ordering::Release);
-                        handle.wake();
-                    }
-                });
+                back_off(handle, myself.get_id(), wait);
             }
         }
         Ok(())
     }
+}
+
+/// Wakes a sink again after a wait, and nobody before.
+fn back_off(handle: &Arc<SinkHandle>, id: ActorId, wait: Duration) {
+    handle.backing_off.store(true, Ordering::Release);
+    let handle = Arc::clone(handle);
+    tokio::spawn(async move {
+        tokio::time::sleep(wait).await;
+        if handle.is_served_by(id) {
+            handle.backing_off.store(false, Ordering::Release);
+            handle.wake();
+        }
+    });
 }
 
 /// Doubles from the first wait to the longest one.

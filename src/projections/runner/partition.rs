@@ -7,6 +7,7 @@ use std::{
         Arc, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -22,6 +23,9 @@ use crate::{
     },
     tables::{SinkPosition, Tables, TablesError},
 };
+
+/// How often a sink looks how far the process is that feeds its tables.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What all sinks share.
 pub struct Shared {
@@ -45,6 +49,13 @@ pub enum SinkError {
     Log(#[from] LogError),
     #[error(transparent)]
     Tables(#[from] TablesError),
+}
+
+impl SinkError {
+    /// Whether the tables are another process's to feed.
+    pub(super) fn is_elsewhere(&self) -> bool {
+        matches!(self, Self::Tables(TablesError::Elsewhere(_)))
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,8 +82,10 @@ pub struct PartitionSink {
     consumers: Vec<Consumer>,
     /// Turns among the positions at which consumers are.
     turn: usize,
-    /// The last batch failed: some of its rows may be there.
+    /// The last batch failed: some of its rows may be there. Or the tables are another process's to feed.
     cut: bool,
+    /// When it was last looked how far the other process is (monotonic).
+    looked: Duration,
     /// Of [`Shared::changes`], those it knows of.
     changes: u64,
 }
@@ -84,7 +97,10 @@ impl PartitionSink {
     /// Of the tables.
     pub fn open(partition: TopicPartition, specs: &[&'static ProjectionSpec], shared: Arc<Shared>) -> Result<Self, SinkError> {
         let changes = shared.changes.load(Ordering::Acquire);
-        shared.tables.recover(partition)?;
+        let cut = match shared.tables.recover(partition) {
+            Err(TablesError::Elsewhere(_)) => true,
+            recovered => recovered.map(|()| false)?,
+        };
         let mut consumers = Vec::with_capacity(specs.len());
         for spec in specs {
             let next = shared.tables.position(spec.name, partition)?.unwrap_or(0);
@@ -95,7 +111,8 @@ impl PartitionSink {
             let fold = (spec.fresh)(Arc::clone(&shared.anomalies));
             consumers.push(Consumer { spec, fold, next, mark, poisoned: BTreeSet::new() });
         }
-        Ok(Self { partition, shared, consumers, turn: 0, cut: false, changes })
+        let looked = shared.options.clock.monotonic();
+        Ok(Self { partition, shared, consumers, turn: 0, cut, looked, changes })
     }
 
     /// The lowest position at which a consumer is.
@@ -111,8 +128,7 @@ impl PartitionSink {
         let shared = Arc::clone(&self.shared);
         let _in_a_batch = shared.batches.read().unwrap_or_else(PoisonError::into_inner);
         if self.cut {
-            self.shared.tables.recover(self.partition)?;
-            self.cut = false;
+            self.mend()?;
         }
         self.take_up_changes()?;
         let stable = self.shared.log.stable_ends(&[self.partition])?.first().copied().unwrap_or_default();
@@ -155,12 +171,36 @@ impl PartitionSink {
         Ok(Step::Applied)
     }
 
+    /// Finishes what was cut short, and goes on from the tables: another process may have fed them meanwhile. While one does, looks now and
+    /// then how far it is.
+    fn mend(&mut self) -> Result<(), SinkError> {
+        let recovered = self.shared.tables.recover(self.partition);
+        if matches!(recovered, Err(TablesError::Elsewhere(_))) {
+            let now = self.shared.options.clock.monotonic();
+            if now.saturating_sub(self.looked) >= LOOK_EVERY {
+                self.looked = now;
+                self.resume()?;
+            }
+        }
+        recovered?;
+        self.resume()?;
+        self.cut = false;
+        Ok(())
+    }
+
     /// Goes on from the tables, when they were changed otherwise than by its batches.
     fn take_up_changes(&mut self) -> Result<(), SinkError> {
         let changes = self.shared.changes.load(Ordering::Acquire);
         if changes == self.changes {
             return Ok(());
         }
+        self.resume()?;
+        self.changes = changes;
+        Ok(())
+    }
+
+    /// Forgets what it knows of rows and positions, and takes those of the tables.
+    fn resume(&mut self) -> Result<(), SinkError> {
         for consumer in &mut self.consumers {
             consumer.fold.forget();
             consumer.next = self.shared.tables.position(consumer.spec.name, self.partition)?.unwrap_or(0);
@@ -168,7 +208,7 @@ impl PartitionSink {
                 mark.advance(consumer.next, None);
             }
         }
-        self.changes = changes;
+        self.shared.progress.announce();
         Ok(())
     }
 

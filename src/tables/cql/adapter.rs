@@ -3,6 +3,7 @@
 use std::{
     ops::ControlFlow,
     sync::{Arc, PoisonError},
+    time::Duration,
 };
 
 use scylla::response::PagingState;
@@ -16,7 +17,11 @@ use super::{
 };
 use crate::{
     log::{Position, TopicPartition},
-    tables::{Cursor, From, Row, SinkPosition, Table, Tables, TablesError, Value, Write, key},
+    tables::{
+        Cursor, From, Row, SinkPosition, Table, Tables, TablesError, Value, Write,
+        feeding::{Feeder, Feeding, Turn},
+        key,
+    },
 };
 
 /// The tables of one keyspace.
@@ -58,6 +63,28 @@ impl CqlTables {
     pub fn create(&self, tables: &[&'static Table]) -> Result<(), TablesError> {
         let (shared, layouts) = (Arc::clone(&self.shared), self.shared.layouts_of(tables)?);
         self.workers.wait(async move { schema::create(shared.connected().await?, &shared.options, &layouts).await })
+    }
+}
+
+impl Feeding for CqlTables {
+    fn start(&self, feeder: Feeder) {
+        self.workers.spawn(Arc::clone(&self.shared).keep_turn(feeder));
+    }
+
+    fn turn(&self) -> Turn {
+        self.shared.lease.turn()
+    }
+
+    fn wait(&self, patience: Duration) -> Turn {
+        self.shared.lease.wait(patience)
+    }
+
+    fn release(&self) {
+        let shared = Arc::clone(&self.shared);
+        let released = self.workers.wait(async move { shared.release_turn().await });
+        if let Err(error) = released {
+            tracing::warn!(evento = "turno_sin_entregar", causa = %error, "otro proceso esperará el plazo del turno para tomarlo");
+        }
     }
 }
 

@@ -18,6 +18,9 @@ pub const POSITIONS: &str = "posiciones";
 /// The batch of each partition of the log that was made last, or is being made.
 pub const JOURNAL: &str = "lotes_en_curso";
 
+/// Whose turn it is to feed the keyspace.
+pub const FEEDER: &str = "alimentador";
+
 /// The directory of the buckets of a table that is split.
 pub fn directory(table: &str) -> String {
     format!("{table}_cubos")
@@ -124,6 +127,7 @@ pub fn create_positions(space: &str) -> String {
 pub fn journal_file() -> String {
     format!(
         "-- El último lote de cada partición del registro, escrito antes que sus filas: el que quedó a medias se termina antes de seguir.\n\
+         -- Sus columnas estáticas se escriben con transacciones ligeras que exigen la época: un proceso de una anterior no anota más lotes.\n\
          -- Cada lote escribe sobre el anterior: unos cientos de KB por partición del registro.\n{};\n",
         create_journal("")
     )
@@ -132,8 +136,31 @@ pub fn journal_file() -> String {
 pub fn create_journal(space: &str) -> String {
     format!(
         "CREATE TABLE IF NOT EXISTS {space}{JOURNAL} (\n    tema int, -- código del tema\n    particion int,\n    parte int,\n    \
-         partes int, -- las que tiene el lote\n    suma bigint, -- del lote entero: las partes de dos no se mezclan\n    \
+         epoca bigint static, -- del turno que puede anotar lotes de esta partición\n    \
+         partes int static, -- las que tiene el lote\n    \
+         suma bigint static, -- del lote entero: las partes de dos no se mezclan\n    \
          contenido blob,\n    PRIMARY KEY ((tema, particion), parte)\n) WITH {}",
+        options("LeveledCompactionStrategy")
+    )
+}
+
+/// The file of the turn.
+pub fn feeder_file() -> String {
+    format!(
+        "-- Qué proceso alimenta el keyspace: uno a la vez. Lo renueva con transacciones ligeras, y otro lo toma cuando calla su plazo.\n\
+         -- Una fila.\n{};\n",
+        create_feeder("")
+    )
+}
+
+pub fn create_feeder(space: &str) -> String {
+    format!(
+        "CREATE TABLE IF NOT EXISTS {space}{FEEDER} (\n    papel text, -- siempre «proyecciones»\n    \
+         epoca bigint, -- cuenta los turnos\n    titular text, -- el proceso que lo tiene; vacío: nadie\n    \
+         lugar text, -- la carpeta en la que corre, que es de un proceso a la vez\n    \
+         registro text, -- el que se pliega en este keyspace\n    quien text, -- el titular, para las personas\n    \
+         desde bigint, -- microsegundos desde 1970, UTC\n    plazo_ms bigint, -- silencio tras el cual otro lo toma\n    \
+         latido bigint, -- cambia con cada renovación\n    PRIMARY KEY (papel)\n) WITH {}",
         options("LeveledCompactionStrategy")
     )
 }

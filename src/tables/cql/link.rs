@@ -11,12 +11,15 @@ use scylla::{
     client::{execution_profile::ExecutionProfile, session::Session, session_builder::SessionBuilder},
     policies::timestamp_generator::MonotonicTimestampGenerator,
     response::query_result::QueryResult,
-    statement::prepared::PreparedStatement,
-    value::Row,
+    statement::{SerialConsistency, prepared::PreparedStatement},
+    value::{CqlValue, Row},
 };
 use tokio::runtime::{Builder, Runtime};
 
-use super::values::Bound;
+use super::{
+    tls::{self, Refusal, TlsOptions},
+    values::Bound,
+};
 use crate::tables::TablesError;
 
 /// How many replicas answer for a read or a write.
@@ -46,6 +49,8 @@ pub struct CqlOptions {
     pub keyspace: String,
     /// Name and password; `None` asks for none.
     pub user: Option<(String, String)>,
+    /// `None`: in the clear.
+    pub tls: Option<TlsOptions>,
     /// Of reads and of writes: with LOCAL_QUORUM, or with one replica, a read sees every write that was answered.
     pub consistency: Consistency,
     /// Copies of each row, when the keyspace is created here.
@@ -58,6 +63,8 @@ pub struct CqlOptions {
     pub in_flight: usize,
     /// Whether a database that does not answer while tables are declared is asked again with their first use.
     pub patient: bool,
+    /// The caller's word that nobody else feeds the keyspace: the turn is taken with the first write, and not kept.
+    pub seize: bool,
 }
 
 impl Default for CqlOptions {
@@ -66,12 +73,14 @@ impl Default for CqlOptions {
             nodes: vec!["127.0.0.1:9042".to_owned()],
             keyspace: "factumarket".to_owned(),
             user: None,
+            tls: None,
             consistency: Consistency::LocalQuorum,
             replicas: 1,
             create: true,
             timeout: Duration::from_secs(10),
             in_flight: 128,
             patient: false,
+            seize: false,
         }
     }
 }
@@ -80,13 +89,42 @@ impl Default for CqlOptions {
 pub fn failed(what: &str, cause: impl std::fmt::Display) -> TablesError {
     TablesError::Storage(format!(
         "la base de datos de las tablas {what} ({cause}): los comandos siguen y las consultas se pondrán al día solas; revise que responda \
-         y los ajustes [tablas] nodos, espacio, usuario y plazo_ms"
+         y los ajustes [tablas] nodos, espacio, usuario, tls y plazo_ms"
     ))
+}
+
+/// A connection that another setting would let through.
+fn unwelcome(what: &str, why: &str) -> TablesError {
+    TablesError::Storage(format!("{what}: {why}. Los comandos siguen y las consultas se pondrán al día solas"))
+}
+
+/// Why there is no session. The driver's failures are told apart by their texts, which it does not promise: what is not known is told whole.
+fn unopened(error: &dyn std::error::Error, tls: bool) -> TablesError {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    let says = |parts: &[&str]| parts.iter().any(|part| text.contains(part));
+    let rejected = "la base de datos de las tablas no admite la conexión";
+    if says(&["Authentication", "authentication", "credentials", "username and/or password"]) {
+        return unwelcome(rejected, &format!("revise tablas.usuario y tablas.contrasena_archivo ({text})"));
+    }
+    if tls && says(&["alert", "certificate required", "bad certificate"]) {
+        return unwelcome(rejected, &format!("revise tablas.certificado_archivo y tablas.clave_archivo ({text})"));
+    }
+    if tls && says(&["wrong version number", "packet length too long", "unexpected eof", "record layer"]) {
+        return unwelcome(rejected, &format!("no habla TLS en ese puerto: revise tablas.tls y tablas.nodos ({text})"));
+    }
+    failed("no responde", text)
 }
 
 /// A session and its prepared statements.
 pub struct Link {
     pub session: Session,
+    consistency: Consistency,
     /// By text. A few per table.
     prepared: Mutex<HashMap<String, PreparedStatement>>,
 }
@@ -105,12 +143,19 @@ impl Link {
         if let Some((user, password)) = &options.user {
             builder = builder.user(user, password);
         }
+        let refusal = Refusal::default();
+        if let Some(tls) = &options.tls {
+            let context = tls::context(tls, refusal.clone()).map_err(TablesError::Storage)?;
+            builder = builder.tls_context(Some(context));
+        }
         let opened = tokio::time::timeout(options.timeout.saturating_mul(2), builder.build()).await;
-        let session = match opened {
-            Ok(opened) => opened.map_err(|e| failed("no responde", e))?,
-            Err(_) => return Err(failed("no responde", format!("en {} ms", 2 * options.timeout.as_millis()))),
+        let session = match (opened, refusal.take()) {
+            (Ok(Ok(session)), _) => session,
+            (_, Some(why)) => return Err(unwelcome("la base de datos de las tablas no es la que se espera", &why)),
+            (Ok(Err(error)), None) => return Err(unopened(&error, options.tls.is_some())),
+            (Err(_), None) => return Err(failed("no responde", format!("en {} ms", 2 * options.timeout.as_millis()))),
         };
-        Ok(Self { session, prepared: Mutex::default() })
+        Ok(Self { session, consistency: options.consistency, prepared: Mutex::default() })
     }
 
     /// A statement that may be sent again: every one of ours may.
@@ -133,6 +178,42 @@ impl Link {
     pub async fn execute(&self, text: &str, values: Vec<Bound>) -> Result<QueryResult, TablesError> {
         let statement = self.prepare(text).await?;
         self.session.execute_unpaged(&statement, values).await.map_err(|e| failed("no completó una petición", e))
+    }
+
+    /// A lightweight transaction; whether its condition held. One without an answer may have been done.
+    ///
+    /// # Errors
+    /// `Storage`.
+    pub async fn decide(&self, text: &str, values: Vec<Bound>) -> Result<bool, TablesError> {
+        let mut statement = self.prepare(text).await?;
+        statement.set_serial_consistency(Some(self.serial()));
+        // What was decided is read with the consistency of reads: one copy would not do.
+        if self.consistency == Consistency::One {
+            statement.set_consistency(Consistency::LocalQuorum.of_driver());
+        }
+        let done = self.session.execute_unpaged(&statement, values).await.map_err(|e| failed("no completó una transacción", e))?;
+        let applied = rows(done)?.into_iter().next().and_then(|row| row.columns.into_iter().next().flatten());
+        Ok(matches!(applied, Some(CqlValue::Boolean(true))))
+    }
+
+    /// The rows of a read that sees every transaction that was decided.
+    ///
+    /// # Errors
+    /// `Storage`.
+    pub async fn decided(&self, text: &str, values: Vec<Bound>) -> Result<Vec<Row>, TablesError> {
+        let mut statement = self.prepare(text).await?;
+        statement.set_consistency(match self.serial() {
+            SerialConsistency::Serial => scylla::statement::Consistency::Serial,
+            SerialConsistency::LocalSerial => scylla::statement::Consistency::LocalSerial,
+        });
+        rows(self.session.execute_unpaged(&statement, values).await.map_err(|e| failed("no completó una petición", e))?)
+    }
+
+    fn serial(&self) -> SerialConsistency {
+        match self.consistency {
+            Consistency::Quorum => SerialConsistency::Serial,
+            Consistency::One | Consistency::LocalQuorum => SerialConsistency::LocalSerial,
+        }
     }
 
     /// The rows of a read that is bounded by its own text.
@@ -162,6 +243,13 @@ impl Workers {
     pub fn start() -> Result<Self, TablesError> {
         let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("cql").enable_all().build();
         runtime.map(|runtime| Self(Some(runtime))).map_err(|e| TablesError::Storage(format!("no hay hilos para las tablas: {e}")))
+    }
+
+    /// Runs a future on those threads for as long as they last.
+    pub fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
+        if let Some(runtime) = &self.0 {
+            runtime.spawn(future);
+        }
     }
 
     /// Runs a future on those threads and waits for it here.

@@ -12,6 +12,8 @@ pub mod ddl;
 mod journal;
 mod layout;
 #[cfg(feature = "scylla")]
+mod lease;
+#[cfg(feature = "scylla")]
 mod link;
 #[cfg(feature = "scylla")]
 mod prepared;
@@ -24,6 +26,8 @@ mod schema;
 #[cfg(feature = "scylla")]
 mod shared;
 #[cfg(feature = "scylla")]
+mod tls;
+#[cfg(feature = "scylla")]
 mod values;
 #[cfg(feature = "scylla")]
 mod writes;
@@ -33,5 +37,6 @@ pub use self::{
     adapter::CqlTables,
     link::{Consistency, CqlOptions},
     schema::Difference,
+    tls::TlsOptions,
 };
 pub use layout::{Bucket, Compaction, Layout};

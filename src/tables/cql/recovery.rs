@@ -1,6 +1,6 @@
 //! Writing a batch down, finishing one that was cut short, and emptying tables.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use scylla::value::{CqlValue, MaybeUnset};
 use tokio::task::JoinSet;
@@ -11,14 +11,59 @@ use super::{
     link::failed,
     prepared::Prepared,
     shared::Shared,
-    values::{blob, number, small},
+    values::{Bound, blob, number, small},
     writes::finish,
 };
 use crate::tables::{TablesError, Write};
 
 impl Shared {
+    /// Whether what this process knows of a partition of the log was read in the turn of this epoch. One that it never wrote to is closed
+    /// to earlier epochs now.
+    pub(super) async fn known_in(&self, topic: u16, partition: u16, epoch: u64) -> Result<(), TablesError> {
+        match self.lease.fenced_in(topic, partition) {
+            Some(known) if known == epoch => Ok(()),
+            Some(_) => Err(self.elsewhere()),
+            None => self.close(topic, partition, epoch).await,
+        }
+    }
+
+    /// Closes a partition of the journal to earlier epochs: a batch of theirs was written down before, or never will be.
+    async fn close(&self, topic: u16, partition: u16, epoch: u64) -> Result<(), TablesError> {
+        if self.lease.fenced_in(topic, partition) == Some(epoch) {
+            return Ok(());
+        }
+        let read = format!("SELECT epoca FROM {}{} WHERE tema = ? AND particion = ? LIMIT 1", self.space, ddl::JOURNAL);
+        let close = format!("UPDATE {}{} SET epoca = ? WHERE tema = ? AND particion = ? IF epoca = ?", self.space, ddl::JOURNAL);
+        let link = self.link().await?;
+        loop {
+            let found = link.decided(&read, place(topic, partition).to_vec()).await?;
+            let known = found.into_iter().next().and_then(|row| row.columns.into_iter().next().flatten());
+            let of = match known {
+                Some(CqlValue::BigInt(of)) => of.cast_unsigned(),
+                _ => 0,
+            };
+            if of > epoch {
+                return Err(self.overtaken(epoch));
+            }
+            let mut bound = vec![number(epoch.cast_signed())];
+            bound.extend(place(topic, partition));
+            bound.push(MaybeUnset::Set(known));
+            if of == epoch || link.decide(&close, bound).await? {
+                self.lease.fence(topic, partition, epoch);
+                return Ok(());
+            }
+        }
+    }
+
     /// Keeps a batch where it can be finished from. One row is there or is not: it needs none of that.
-    pub(super) async fn write_down(self: &Arc<Self>, targets: &[Target], writes: &[Prepared]) -> Result<(), TablesError> {
+    ///
+    /// Its parts count once the partition takes their sum, which it does only in this epoch: whoever took the turn meanwhile has closed it.
+    pub(super) async fn write_down(
+        self: &Arc<Self>,
+        targets: &[Target],
+        writes: &[Prepared],
+        epoch: u64,
+    ) -> Result<(), TablesError> {
         let Some(first) = targets.first().filter(|_| writes.len() > 1) else { return Ok(()) };
         let unfit = |what: String| TablesError::Storage(format!("un lote no se pudo anotar antes de escribirlo: {what}"));
         let content = journal::encode(targets, writes.iter().map(|write| &write.write)).map_err(unfit)?;
@@ -26,99 +71,124 @@ impl Shared {
         if parts > journal::PARTS_MAX {
             return Err(unfit(format!("ocupa {} bytes", content.len())));
         }
-        let sum = journal::sum(&content);
         let text = format!(
-            "INSERT INTO {}{} (tema, particion, parte, partes, suma, contenido) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO {}{} (tema, particion, parte, contenido) VALUES (?, ?, ?, ?) USING TIMESTAMP ?",
             self.space,
             ddl::JOURNAL
         );
         let mut tasks = JoinSet::new();
-        for (part, bytes) in content.chunks(journal::PART_BYTES).enumerate() {
-            let bound = vec![
-                small(i32::from(first.topic)),
-                small(i32::from(first.partition)),
-                small(i32::try_from(part).unwrap_or(i32::MAX)),
-                small(i32::try_from(parts).unwrap_or(i32::MAX)),
-                number(sum),
-                blob(bytes),
-            ];
+        for (part, bytes) in (0..).zip(content.chunks(journal::PART_BYTES)) {
+            let mut bound = place(first.topic, first.partition).to_vec();
+            bound.extend([small(part), blob(bytes), number(self.lease.stamp(epoch))]);
             let (shared, text) = (Arc::clone(self), text.clone());
             self.spawn(&mut tasks, async move { shared.link().await?.execute(&text, bound).await.map(drop) }).await?;
         }
-        finish(tasks).await
+        finish(tasks).await?;
+        let parts = i32::try_from(parts).unwrap_or(i32::MAX);
+        self.sign(first.topic, first.partition, (parts, journal::sum(&content)), epoch).await
+    }
+
+    /// Says which parts are the batch of a partition, if the partition is still of this epoch.
+    async fn sign(&self, topic: u16, partition: u16, (parts, sum): (i32, i64), epoch: u64) -> Result<(), TablesError> {
+        let text =
+            format!("UPDATE {}{} SET partes = ?, suma = ? WHERE tema = ? AND particion = ? IF epoca = ?", self.space, ddl::JOURNAL);
+        let mut bound = vec![small(parts), number(sum)];
+        bound.extend(place(topic, partition));
+        bound.push(number(epoch.cast_signed()));
+        if self.link().await?.decide(&text, bound).await? { Ok(()) } else { Err(self.overtaken(epoch)) }
     }
 
     /// The batch that was written down last for a partition of the log; `None` when it was not written down whole: then nothing of it was made.
     pub(super) async fn written_down(&self, topic: u16, partition: u16) -> Result<Option<(Vec<Target>, Vec<Write>)>, TablesError> {
         let text =
             format!("SELECT parte, partes, suma, contenido FROM {}{} WHERE tema = ? AND particion = ?", self.space, ddl::JOURNAL);
-        let bound = vec![small(i32::from(topic)), small(i32::from(partition))];
-        let found = self.link().await?.rows(&text, bound).await?;
-        let (mut content, mut whole) = (Vec::new(), None);
-        for (place, row) in found.into_iter().enumerate() {
+        let found = self.link().await?.rows(&text, place(topic, partition).to_vec()).await?;
+        let (mut content, mut signed) = (Vec::new(), None);
+        for (number, row) in (0..).zip(found) {
             let [Some(CqlValue::Int(part)), Some(CqlValue::Int(parts)), Some(CqlValue::BigInt(sum)), Some(CqlValue::Blob(bytes))] =
                 &row.columns[..]
             else {
                 return Ok(None);
             };
+            signed = Some(*sum);
             // Parts of a longer batch of before may follow.
-            let of_this = *whole.get_or_insert((*parts, *sum)) == (*parts, *sum);
-            if whole.is_some_and(|(parts, _)| usize::try_from(parts).is_ok_and(|parts| place >= parts)) {
+            if number >= *parts {
                 break;
             }
-            if !of_this || usize::try_from(*part) != Ok(place) {
+            if *part != number {
                 return Ok(None);
             }
             content.extend_from_slice(bytes);
         }
         let table_of = |name: &str| self.layouts.get(name).map(|layout| layout.table);
-        Ok(whole.filter(|(_, sum)| journal::sum(&content) == *sum).and_then(|_| journal::decode(&content, table_of)))
+        Ok(signed.filter(|sum| journal::sum(&content) == *sum).and_then(|_| journal::decode(&content, table_of)))
     }
 
-    /// Finishes the batch that was written down last, when some sink's position says that it was not.
+    /// Closes a partition to earlier epochs, and finishes the batch that was written down last when some sink's position says that it was
+    /// not.
     pub(super) async fn recover(self: &Arc<Self>, topic: u16, partition: u16) -> Result<(), TablesError> {
-        let Some((targets, writes)) = self.written_down(topic, partition).await? else { return Ok(()) };
+        let epoch = self.epoch().await?;
+        self.close(topic, partition, epoch).await?;
+        self.finish_written_down(topic, partition, epoch).await.map(drop)
+    }
+
+    /// The sinks whose batch it was.
+    async fn finish_written_down(self: &Arc<Self>, topic: u16, partition: u16, epoch: u64) -> Result<Vec<Target>, TablesError> {
+        let Some((targets, writes)) = self.written_down(topic, partition).await? else { return Ok(Vec::new()) };
         let mut behind = Vec::new();
-        for target in targets {
+        for target in &targets {
             if self.position(&target.consumer, target.topic, target.partition).await?.unwrap_or_default() < target.next {
-                behind.push(target);
+                behind.push(target.clone());
             }
         }
         if behind.is_empty() {
-            return Ok(());
+            return Ok(targets);
         }
         tracing::info!(evento = "lote_terminado", tema = topic, particion = partition, filas = writes.len(), "quedó a medias");
         let prepared = writes.into_iter().map(|write| self.prepare(write)).collect::<Result<Vec<_>, _>>()?;
-        self.make(prepared, &behind).await
+        self.make(prepared, &behind, epoch).await?;
+        Ok(targets)
     }
 
-    pub(super) async fn truncate(&self, table: &str) -> Result<(), TablesError> {
+    pub(super) async fn truncate(&self, table: &str, epoch: u64) -> Result<(), TablesError> {
+        self.still(epoch)?;
         let emptied = self.link().await?.session.query_unpaged(format!("TRUNCATE {}{table}", self.space), ()).await;
         emptied.map(drop).map_err(|e| failed("no vació una tabla", e))
     }
 
     pub(super) async fn clear(self: &Arc<Self>, layouts: &[&'static Layout], consumer: &str) -> Result<(), TablesError> {
+        let epoch = self.epoch().await?;
         // What was cut short is finished now: once a position is gone, its batch would be taken for one that was not made.
         let text = format!("SELECT DISTINCT tema, particion FROM {}{}", self.space, ddl::JOURNAL);
         for row in self.link().await?.rows(&text, Vec::new()).await? {
             if let [Some(CqlValue::Int(topic)), Some(CqlValue::Int(partition))] = row.columns[..]
                 && let (Ok(topic), Ok(partition)) = (u16::try_from(topic), u16::try_from(partition))
             {
-                self.recover(topic, partition).await?;
+                self.close(topic, partition, epoch).await?;
+                let sinks = self.finish_written_down(topic, partition, epoch).await?;
+                if sinks.iter().any(|sink| sink.consumer == consumer) {
+                    self.sign(topic, partition, NO_BATCH, epoch).await?;
+                }
             }
         }
-        self.truncate(ddl::JOURNAL).await?;
         // The positions first: rows without a position are written again, a position without rows would hide them.
-        let text = format!("DELETE FROM {}{} WHERE consumidor = ?", self.space, ddl::POSITIONS);
-        self.link().await?.execute(&text, vec![MaybeUnset::Set(Some(CqlValue::Text(consumer.to_owned())))]).await?;
+        let text = format!("DELETE FROM {}{} USING TIMESTAMP ? WHERE consumidor = ?", self.space, ddl::POSITIONS);
+        let bound = vec![number(self.lease.stamp(epoch)), MaybeUnset::Set(Some(CqlValue::Text(consumer.to_owned())))];
+        self.link().await?.execute(&text, bound).await?;
         for layout in layouts {
-            self.truncate(layout.table.name).await?;
+            self.truncate(layout.table.name, epoch).await?;
             if layout.is_split() {
-                self.truncate(&ddl::directory(layout.table.name)).await?;
+                self.truncate(&ddl::directory(layout.table.name), epoch).await?;
             }
         }
-        self.versions.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        self.known_buckets.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.forget_what_was_written();
         Ok(())
     }
+}
+
+/// Parts and sum of no batch: that of nothing is another.
+const NO_BATCH: (i32, i64) = (0, 0);
+
+fn place(topic: u16, partition: u16) -> [Bound; 2] {
+    [small(i32::from(topic)), small(i32::from(partition))]
 }

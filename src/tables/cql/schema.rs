@@ -71,10 +71,18 @@ fn expected_journal() -> Columns {
         column("tema", "int partition_key 0 none"),
         column("particion", "int partition_key 1 none"),
         column("parte", "int clustering 0 asc"),
-        column("partes", "int regular -1 none"),
-        column("suma", "bigint regular -1 none"),
+        column("epoca", "bigint static -1 none"),
+        column("partes", "int static -1 none"),
+        column("suma", "bigint static -1 none"),
         column("contenido", "blob regular -1 none"),
     ])
+}
+
+fn expected_feeder() -> Columns {
+    let column = |(name, what): (&str, &str)| (name.to_owned(), what.to_owned());
+    let plain = ["titular", "lugar", "registro", "quien"].map(|name| (name, "text regular -1 none"));
+    let numbers = ["epoca", "desde", "plazo_ms", "latido"].map(|name| (name, "bigint regular -1 none"));
+    [("papel", "text partition_key 0 none")].into_iter().chain(plain).chain(numbers).map(column).collect()
 }
 
 async fn stored(link: &Link, keyspace: &str, table: &str) -> Result<Columns, TablesError> {
@@ -116,7 +124,11 @@ fn compare(table: &str, stored: &Columns, expected: &Columns) -> Option<Differen
 /// # Errors
 /// `Storage`.
 pub async fn differences(link: &Link, keyspace: &str, layouts: &[&'static Layout]) -> Result<Vec<Difference>, TablesError> {
-    let mut wanted = vec![(ddl::POSITIONS.to_owned(), expected_positions()), (ddl::JOURNAL.to_owned(), expected_journal())];
+    let mut wanted = vec![
+        (ddl::POSITIONS.to_owned(), expected_positions()),
+        (ddl::JOURNAL.to_owned(), expected_journal()),
+        (ddl::FEEDER.to_owned(), expected_feeder()),
+    ];
     for layout in layouts {
         wanted.push((layout.table.name.to_owned(), expected(layout)));
         if layout.is_split() {
@@ -141,7 +153,8 @@ pub async fn create(link: &Link, options: &CqlOptions, layouts: &[&'static Layou
     );
     let dotted = format!("{}.", options.keyspace);
     let tables = layouts.iter().flat_map(|layout| ddl::create(&dotted, layout));
-    for statement in [space, ddl::create_positions(&dotted), ddl::create_journal(&dotted)].into_iter().chain(tables) {
+    let own = [space, ddl::create_positions(&dotted), ddl::create_journal(&dotted), ddl::create_feeder(&dotted)];
+    for statement in own.into_iter().chain(tables) {
         // Comments of the files are for people.
         let statement: String =
             statement.lines().map(|line| line.split(" -- ").next().unwrap_or("")).collect::<Vec<_>>().join("\n");

@@ -10,6 +10,7 @@ use tokio::sync::{OnceCell, Semaphore};
 
 use super::{
     Difference, Layout, ddl,
+    lease::Lease,
     link::{CqlOptions, Link},
     schema,
 };
@@ -36,6 +37,10 @@ pub(super) struct Shared {
     /// When the database was last found away, and why.
     pub(super) refused: Mutex<Option<(Instant, String)>>,
     pub(super) permits: Arc<Semaphore>,
+    /// Whether this process may write.
+    pub(super) lease: Lease,
+    /// Tables are made by one at a time.
+    settling: tokio::sync::Mutex<()>,
 }
 
 impl Shared {
@@ -49,6 +54,8 @@ impl Shared {
             known_buckets: Mutex::default(),
             refused: Mutex::default(),
             permits: Arc::new(Semaphore::new(options.in_flight.max(1))),
+            lease: Lease::new(),
+            settling: tokio::sync::Mutex::default(),
             options,
         }
     }
@@ -86,6 +93,7 @@ impl Shared {
     /// Compares the tables with those of the database, and creates what is missing when it may.
     pub(super) async fn settle(&self, link: &Link, tables: &[&'static Table]) -> Result<(), TablesError> {
         let layouts = self.layouts_of(tables)?;
+        let _one = self.settling.lock().await;
         let mut missing = None;
         for difference in schema::differences(link, &self.options.keyspace, &layouts).await? {
             match difference {
@@ -106,6 +114,12 @@ impl Shared {
                 self.space
             ))),
         }
+    }
+
+    /// What this process knew of what it wrote: rows that are not newer, buckets that are in their directory.
+    pub(super) fn forget_what_was_written(&self) {
+        self.versions.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.known_buckets.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     pub(super) fn layout(&self, table: &'static Table) -> Result<&'static Layout, TablesError> {

@@ -49,21 +49,27 @@ impl Shared {
         positions: Vec<SinkPosition>,
         journal: bool,
     ) -> Result<(), TablesError> {
-        let writes = self.strongest(prepared);
+        let epoch = self.epoch().await?;
         let targets: Vec<Target> = positions.iter().map(target).collect();
-        if journal {
-            self.write_down(&targets, &writes).await?;
+        for target in &targets {
+            self.known_in(target.topic, target.partition, epoch).await?;
         }
-        self.make(writes, &targets).await
+        let writes = self.strongest(prepared);
+        if journal {
+            self.write_down(&targets, &writes, epoch).await?;
+        }
+        self.make(writes, &targets, epoch).await
     }
 
     /// Rows, then positions.
-    pub(super) async fn make(self: &Arc<Self>, writes: Vec<Prepared>, targets: &[Target]) -> Result<(), TablesError> {
+    pub(super) async fn make(self: &Arc<Self>, writes: Vec<Prepared>, targets: &[Target], epoch: u64) -> Result<(), TablesError> {
+        self.still(epoch)?;
         let written: Vec<(Place, u64)> = writes.iter().map(|write| (write.place, write.version())).collect();
         let sent = self.send(writes).await;
         self.remember(sent.is_ok(), written);
         sent?;
-        self.write_positions(targets).await
+        self.still(epoch)?;
+        self.write_positions(targets, epoch).await
     }
 
     /// After a failure some rows may be there and some not: the database knows.
@@ -153,12 +159,16 @@ impl Shared {
         Ok(())
     }
 
-    pub(super) async fn write_positions(&self, targets: &[Target]) -> Result<(), TablesError> {
-        let text =
-            format!("INSERT INTO {}{} (consumidor, tema, particion, siguiente) VALUES (?, ?, ?, ?)", self.space, ddl::POSITIONS);
+    /// Their time is the epoch: what a process of an earlier one sends late is covered.
+    pub(super) async fn write_positions(&self, targets: &[Target], epoch: u64) -> Result<(), TablesError> {
+        let text = format!(
+            "INSERT INTO {}{} (consumidor, tema, particion, siguiente) VALUES (?, ?, ?, ?) USING TIMESTAMP ?",
+            self.space,
+            ddl::POSITIONS
+        );
         for target in targets {
             let mut bound = place_of(&target.consumer, target.topic, target.partition);
-            bound.push(number(i64::try_from(target.next).unwrap_or(i64::MAX)));
+            bound.extend([number(i64::try_from(target.next).unwrap_or(i64::MAX)), number(self.lease.stamp(epoch))]);
             self.link().await?.execute(&text, bound).await?;
         }
         Ok(())

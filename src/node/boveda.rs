@@ -94,7 +94,8 @@ pub(super) fn abrir(options: &NodeOptions, crear: bool) -> Result<Option<Arc<dyn
     }
     let ruta = options.carpeta.join(ARCHIVO);
     let hay = ruta.exists();
-    if !hay && !(crear && ajustes.cifrar) {
+    let querida = crear && ajustes.cifrar;
+    if !hay && !querida {
         return Ok(None);
     }
     let maestra = maestra(options, !hay)?;

@@ -125,7 +125,7 @@ fn lo_que_se_suprime_se_olvida_y_la_factura_lo_conserva_mientras_la_ley_lo_pide(
     let factura = vender(&servicio);
     let ruta = format!("facturas/{factura}");
     hasta(&servicio, &ruta, |f| f["cliente"]["nombre"] == NOMBRE);
-    assert_eq!(leido(&servicio, "clientes/ana")["nombre"], NOMBRE);
+    hasta(&servicio, "clientes/ana", |c| c["nombre"] == NOMBRE && c["direccion"]["linea"] == "Calle 2");
     assert_eq!(leido(&servicio, &format!("clientes?correo={CORREO}"))["items"][0]["nombre"], NOMBRE);
     servicio.terminar();
     assert_eq!((en_claro(&datos, NOMBRE), en_claro(&datos, CORREO)), (0, 0), "nada de lo que se guarda lo dice en claro");
@@ -183,13 +183,30 @@ fn sano(datos: &Path) {
 }
 
 #[test]
-fn sin_la_clave_maestra_no_se_arranca() {
+fn sin_sus_claves_no_se_arranca() {
     let dir = carpeta();
     let datos = dir.path().join("datos");
     let servicio = Servicio::empezar(&datos, &CIFRADO);
     vender(&servicio);
     servicio.terminar();
-    std::fs::remove_file(datos.join("claves.maestra")).expect("estaba");
+    for (archivo, dice) in [("claves.maestra", "clave_maestra_archivo"), ("claves.ndjson", "claves.ndjson")] {
+        let (lugar, aparte) = (datos.join(archivo), dir.path().join(archivo));
+        std::fs::rename(&lugar, &aparte).expect("estaba");
+        let salida = correr(&["emitir", "--ejemplo", "--datos", datos.to_str().expect("ruta")]);
+        assert!(salida.codigo != 0 && salida.error.contains(dice), "{archivo}: {}", salida.error);
+        std::fs::rename(&aparte, &lugar).expect("vuelve");
+    }
     let salida = correr(&["emitir", "--ejemplo", "--datos", datos.to_str().expect("ruta")]);
-    assert!(salida.codigo != 0 && salida.error.contains("clave_maestra_archivo"), "{}", salida.error);
+    assert_eq!(salida.codigo, 0, "{}", salida.error);
+}
+
+/// Who asks to forget somebody must not believe that it was done.
+#[test]
+fn sin_cifrar_no_se_promete_olvidar() {
+    let dir = carpeta();
+    let servicio = Servicio::empezar(&dir.path().join("datos"), &[]);
+    vender(&servicio);
+    let (estado, problema) = pedir(&servicio, "clientes/ana/suprimir", Some(json!({})));
+    assert_eq!((estado, &problema["codigo"]), (409, &json!("NoOlvida")), "{problema:#}");
+    hasta(&servicio, "clientes/ana", |c| c["nombre"] == NOMBRE);
 }

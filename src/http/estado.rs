@@ -36,6 +36,8 @@ pub struct Opciones {
     pub api: bool,
     /// Switch of the issuer: check the modulus of public and juridical RUCs.
     pub verificar_digito_ruc: bool,
+    /// Whether the log can forget a client: its personal data are sealed. Default true.
+    pub olvida: bool,
 }
 
 impl Opciones {
@@ -53,6 +55,7 @@ impl Default for Opciones {
             espera: Duration::from_secs(2),
             api: true,
             verificar_digito_ruc: false,
+            olvida: true,
         }
     }
 }

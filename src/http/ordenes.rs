@@ -39,7 +39,11 @@ pub async fn reactivar_cliente(p: &Peticion) -> Respondido {
     ejecutar_sin_cuerpo(p, Comando::Cliente(ComandoCliente::ReactivarCliente { cliente_id: p.id(0)? })).await
 }
 
+/// Refused where the log would not forget: who asks must not believe that it did.
 pub async fn suprimir_cliente(p: &Peticion) -> Respondido {
+    if !p.estado.partes.opciones.olvida {
+        return Err(Problema::no_olvida());
+    }
     ejecutar_sin_cuerpo(p, Comando::Cliente(ComandoCliente::SuprimirCliente { cliente_id: p.id(0)? })).await
 }
 

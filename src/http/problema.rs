@@ -112,6 +112,12 @@ impl Problema {
     }
 
     /// This process has no part in requests.
+    pub fn no_olvida() -> Self {
+        let detalle = "los datos personales no van cifrados, y el registro no los olvidaría: ponga datos_personales.cifrar en true y reinicie; lo \
+                       escrito antes sigue en claro";
+        Self::new(StatusCode::CONFLICT, "NoOlvida", "No se puede olvidar", detalle)
+    }
+
     pub fn sin_api() -> Self {
         let detalle = "este proceso no atiende peticiones: use uno que sirva con --roles api";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "SinApi", "Este proceso no atiende la API", detalle)

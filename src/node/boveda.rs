@@ -94,6 +94,12 @@ pub(super) fn abrir(options: &NodeOptions, crear: bool) -> Result<Option<Arc<dyn
     }
     let ruta = options.carpeta.join(ARCHIVO);
     let hay = ruta.exists();
+    if !hay && options.carpeta.join(ARCHIVO_MAESTRA).exists() {
+        return Err(NodeError::DatosPersonales(format!(
+            "falta {}: está la clave maestra y no las que envuelve; recupérelo de su respaldo",
+            ruta.display()
+        )));
+    }
     let querida = crear && ajustes.cifrar;
     if !hay && !querida {
         return Ok(None);

@@ -158,7 +158,11 @@ pub(super) fn start(options: NodeOptions) -> Result<Node, NodeError> {
             ids: Arc::clone(&options.ids),
             health: Arc::new(salud),
             registry: registry.clone(),
-            opciones: http::Opciones { api: options.papeles.api, ..options.http_opciones.clone() },
+            opciones: http::Opciones {
+                api: options.papeles.api,
+                olvida: codec.boveda().is_some(),
+                ..options.http_opciones.clone()
+            },
             log: Some(Arc::clone(&log)),
             auditoria: Some(Arc::clone(&audit) as Arc<dyn http::QueryAudit>),
             verificacion: Some(verificador.puerta()),

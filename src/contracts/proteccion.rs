@@ -44,6 +44,7 @@ impl Uso {
         format!("{}/{cliente_id}", self.nombre())
     }
 
+    /// `ficha`, `documentos`.
     pub fn nombre(self) -> &'static str {
         match self {
             Self::Ficha => "ficha",
@@ -121,11 +122,11 @@ pub trait Boveda: fmt::Debug + Send + Sync + 'static {
     /// When they cannot be kept.
     fn sincronizar(&self) -> Result<(), ErrorBoveda>;
 
-    /// Destroys the key for ever; returns when it is gone. Of a key that nobody made it says so too: none will be made any more.
+    /// Destroys the key for ever, and returns when it is gone; false when it was before. A key that nobody made will not be made any more.
     ///
     /// # Errors
-    /// When it cannot be destroyed: it may then be alive.
-    fn destruir(&self, clave_id: &str) -> Result<(), ErrorBoveda>;
+    /// When it cannot be destroyed: it may then be alive, and must be destroyed again.
+    fn destruir(&self, clave_id: &str) -> Result<bool, ErrorBoveda>;
 }
 
 /// Personal data that can be destroyed.
@@ -202,9 +203,8 @@ impl Boveda for BovedaEnMemoria {
         Ok(())
     }
 
-    fn destruir(&self, clave_id: &str) -> Result<(), ErrorBoveda> {
-        self.destruidas().insert(clave_id.to_owned());
-        Ok(())
+    fn destruir(&self, clave_id: &str) -> Result<bool, ErrorBoveda> {
+        Ok(self.destruidas().insert(clave_id.to_owned()))
     }
 }
 

@@ -13,9 +13,8 @@
 use std::{
     collections::BTreeMap,
     fmt,
-    fs::{self, File, OpenOptions},
+    fs::{File, OpenOptions},
     io::{self, BufRead, BufReader, BufWriter, Seek, SeekFrom, Write},
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -24,7 +23,10 @@ use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{NodeError, NodeOptions, carpeta};
+use super::{
+    NodeError, NodeOptions,
+    carpeta::{self, RESERVADO},
+};
 use crate::contracts::{BYTES_DE_CLAVE, Boveda, Clave, ErrorBoveda, EstadoClave};
 
 /// The keys of the clients, in a data folder.
@@ -59,15 +61,19 @@ pub struct BovedaEnCarpeta {
     estado: Mutex<Estado>,
 }
 
+/// By name; `None`: destroyed.
+type Claves = BTreeMap<String, Option<Arc<Clave>>>;
+
 struct Estado {
-    /// `None`: destroyed.
-    claves: BTreeMap<String, Option<Arc<Clave>>>,
+    claves: Claves,
     archivo: File,
     /// Bytes of whole lines.
     bytes: u64,
     sucio: bool,
     /// A write failed in a way that leaves the file unknown.
     roto: bool,
+    /// A key was destroyed here and may still be on the disk.
+    por_reescribir: bool,
 }
 
 impl fmt::Debug for BovedaEnCarpeta {
@@ -118,7 +124,8 @@ fn maestra(options: &NodeOptions, crear: bool) -> Result<Clave, NodeError> {
         Some(texto) => texto,
         None if ajena.is_none() && crear => {
             let nueva = BASE64.encode(al_azar().map_err(|e| fallo(&e.to_string()))?);
-            escribir_nueva(&ruta, &format!("{nueva}\n")).map_err(|e| fallo(&e.to_string()))?;
+            let escrita = carpeta::escribir_entero(&ruta, RESERVADO, |archivo| writeln!(archivo, "{nueva}"));
+            escrita.map_err(|e| fallo(&e.to_string()))?;
             nueva
         }
         None => {
@@ -137,33 +144,21 @@ fn al_azar() -> io::Result<[u8; BYTES_DE_CLAVE]> {
     Ok(bytes)
 }
 
-/// A file for its owner's eyes only, safe when it returns.
-fn escribir_nueva(ruta: &Path, texto: &str) -> io::Result<()> {
-    let mut archivo = OpenOptions::new().write(true).create_new(true).mode(0o600).open(ruta)?;
-    archivo.write_all(texto.as_bytes())?;
-    archivo.sync_all()?;
-    sincronizar_carpeta(ruta)
-}
-
-fn sincronizar_carpeta(ruta: &Path) -> io::Result<()> {
-    let dentro = ruta.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(dentro)?.sync_all()
-}
-
 impl BovedaEnCarpeta {
     /// # Errors
     /// The file is damaged, of another master key, or the disk refuses.
     pub fn abrir(ruta: &Path, maestra: Clave) -> Result<Self, ErrorBoveda> {
         let fallo = |que: String| ErrorBoveda(format!("{}: {que}", ruta.display()));
         if !ruta.exists() {
-            let encabezado = linea(&Encabezado { formato: FORMATO.to_owned(), maestra: huella(&maestra) })?;
-            escribir_nueva(ruta, &encabezado).map_err(|e| fallo(e.to_string()))?;
+            let encabezado = encabezado(&maestra)?;
+            let escrito = carpeta::escribir_entero(ruta, RESERVADO, |archivo| archivo.write_all(encabezado.as_bytes()));
+            escrito.map_err(|e| fallo(e.to_string()))?;
         }
         let leido = leer(ruta, &maestra).map_err(&fallo)?;
         let archivo = OpenOptions::new().write(true).open(ruta).map_err(|e| fallo(e.to_string()))?;
         // A line that was being written when the process died sealed nothing that is durable.
         archivo.set_len(leido.bytes).map_err(|e| fallo(e.to_string()))?;
-        let estado = Estado { claves: leido.claves, archivo, bytes: leido.bytes, sucio: true, roto: false };
+        let estado = Estado { claves: leido.claves, archivo, bytes: leido.bytes, sucio: true, roto: false, por_reescribir: false };
         Ok(Self { ruta: ruta.to_owned(), maestra, estado: Mutex::new(estado) })
     }
 
@@ -206,39 +201,30 @@ impl BovedaEnCarpeta {
 
     /// The file again, with what `claves` says now; the bytes of the old one are overwritten.
     fn reescribir(&self, estado: &mut Estado) -> Result<(), ErrorBoveda> {
-        let mut temporal = self.ruta.as_os_str().to_owned();
-        temporal.push(".nuevo");
-        let temporal = PathBuf::from(temporal);
-        let fallo = |e: io::Error| self.fallo(e);
-        let (archivo, bytes) = self.escribir_entero(&temporal, estado)?;
-        fs::rename(&temporal, &self.ruta).map_err(fallo)?;
-        let viejo = std::mem::replace(&mut estado.archivo, archivo);
+        // Until it is done, nobody knows which of the two files the next start finds.
+        (estado.por_reescribir, estado.roto) = (true, true);
+        let escrito = carpeta::escribir_entero(&self.ruta, RESERVADO, |archivo| self.escribir(&estado.claves, archivo));
+        let nuevo = escrito.map_err(|e| self.fallo(e))?;
+        let bytes = nuevo.metadata().map_err(|e| self.fallo(e))?.len();
+        let viejo = std::mem::replace(&mut estado.archivo, nuevo);
         let viejos = std::mem::replace(&mut estado.bytes, bytes);
-        estado.sucio = false;
-        sincronizar_carpeta(&self.ruta).and_then(|()| tapar(viejo, viejos)).map_err(fallo)
+        (estado.sucio, estado.roto) = (false, false);
+        tapar(viejo, viejos).map_err(|e| self.fallo(e))?;
+        estado.por_reescribir = false;
+        Ok(())
     }
 
-    fn escribir_entero(&self, ruta: &Path, estado: &Estado) -> Result<(File, u64), ErrorBoveda> {
-        match fs::remove_file(ruta) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(self.fallo(e)),
-            _ => {}
+    fn escribir(&self, claves: &Claves, archivo: &mut File) -> io::Result<()> {
+        let mut salida = BufWriter::new(archivo);
+        salida.write_all(encabezado(&self.maestra).map_err(io::Error::other)?.as_bytes())?;
+        for (clave_id, clave) in claves {
+            let linea = match clave {
+                Some(clave) => self.envolver(clave_id, clave),
+                None => linea(&Linea::Destruida { destruida: clave_id.clone() }),
+            };
+            salida.write_all(linea.map_err(io::Error::other)?.as_bytes())?;
         }
-        let archivo = OpenOptions::new().write(true).create_new(true).mode(0o600).open(ruta).map_err(|e| self.fallo(e))?;
-        let (mut salida, mut bytes) = (BufWriter::new(archivo), 0);
-        let mut poner = |texto: String| {
-            bytes += texto.len() as u64;
-            salida.write_all(texto.as_bytes()).map_err(|e| self.fallo(e))
-        };
-        poner(linea(&Encabezado { formato: FORMATO.to_owned(), maestra: huella(&self.maestra) })?)?;
-        for (clave_id, clave) in &estado.claves {
-            poner(match clave {
-                Some(clave) => self.envolver(clave_id, clave)?,
-                None => linea(&Linea::Destruida { destruida: clave_id.clone() })?,
-            })?;
-        }
-        let archivo = salida.into_inner().map_err(|e| self.fallo(e.error()))?;
-        archivo.sync_all().map_err(|e| self.fallo(e))?;
-        Ok((archivo, bytes))
+        salida.flush()
     }
 }
 
@@ -273,12 +259,14 @@ impl Boveda for BovedaEnCarpeta {
         Ok(())
     }
 
-    fn destruir(&self, clave_id: &str) -> Result<(), ErrorBoveda> {
+    fn destruir(&self, clave_id: &str) -> Result<bool, ErrorBoveda> {
         let mut estado = self.estado();
-        if estado.claves.insert(clave_id.to_owned(), None) == Some(None) {
-            return Ok(());
+        let ya = estado.claves.insert(clave_id.to_owned(), None) == Some(None);
+        if ya && !estado.por_reescribir {
+            return Ok(false);
         }
-        self.reescribir(&mut estado)
+        self.reescribir(&mut estado)?;
+        Ok(true)
     }
 }
 
@@ -290,7 +278,7 @@ fn tapar(mut archivo: File, bytes: u64) -> io::Result<()> {
 }
 
 struct Leido {
-    claves: BTreeMap<String, Option<Arc<Clave>>>,
+    claves: Claves,
     bytes: u64,
 }
 
@@ -313,7 +301,7 @@ fn leer(ruta: &Path, maestra: &Clave) -> Result<Leido, String> {
     }
 }
 
-fn una(texto: &str, numero: u64, maestra: &Clave, claves: &mut BTreeMap<String, Option<Arc<Clave>>>) -> Result<(), String> {
+fn una(texto: &str, numero: u64, maestra: &Clave, claves: &mut Claves) -> Result<(), String> {
     if numero == 1 {
         let encabezado: Encabezado = serde_json::from_str(texto).map_err(|e| e.to_string())?;
         return match (encabezado.formato == FORMATO, encabezado.maestra == huella(maestra)) {
@@ -335,6 +323,10 @@ fn una(texto: &str, numero: u64, maestra: &Clave, claves: &mut BTreeMap<String, 
     Ok(())
 }
 
+fn encabezado(maestra: &Clave) -> Result<String, ErrorBoveda> {
+    linea(&Encabezado { formato: FORMATO.to_owned(), maestra: huella(maestra) })
+}
+
 fn linea(valor: &impl Serialize) -> Result<String, ErrorBoveda> {
     serde_json::to_string(valor).map(|texto| texto + "\n").map_err(|e| ErrorBoveda(e.to_string()))
 }
@@ -347,6 +339,8 @@ fn huella(maestra: &Clave) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn carpeta() -> tempfile::TempDir {
@@ -402,6 +396,27 @@ mod tests {
         assert_eq!(boveda.clave("ficha/9"), EstadoClave::Destruida);
         assert!(vigente(&boveda, "ficha/2") == otra);
         vigente(&boveda, "ficha/3");
+    }
+
+    /// What could not be destroyed is tried again, and not taken for done.
+    #[test]
+    fn lo_que_no_se_pudo_destruir_se_destruye_después() {
+        let carpeta = carpeta();
+        let ruta = carpeta.path().join(ARCHIVO);
+        let boveda = abierta(&ruta);
+        boveda.clave_o_nueva("ficha/1").unwrap();
+        let envuelta = fs::read_to_string(&ruta).unwrap().lines().nth(1).expect("línea").to_owned();
+        let estorbo = carpeta.path().join(format!("{ARCHIVO}.nuevo/dentro"));
+        fs::create_dir_all(&estorbo).unwrap();
+        boveda.destruir("ficha/1").expect_err("no se puede escribir");
+        assert!(fs::read_to_string(&ruta).unwrap().contains(&envuelta));
+        fs::remove_dir_all(estorbo.parent().expect("carpeta")).unwrap();
+        assert!(boveda.destruir("ficha/1").unwrap());
+        assert!(!fs::read_to_string(&ruta).unwrap().contains(&envuelta));
+        assert!(!boveda.destruir("ficha/1").unwrap());
+        boveda.clave_o_nueva("ficha/2").unwrap().expect("se hacen claves otra vez");
+        drop(boveda);
+        assert_eq!(abierta(&ruta).clave("ficha/1"), EstadoClave::Destruida);
     }
 
     /// Cut at any byte, the file opens with the keys of its whole lines, and takes new ones.

@@ -16,9 +16,10 @@
 //! ```
 
 use std::{
-    fs::{self, File, TryLockError},
+    fs::{self, File, OpenOptions, TryLockError},
     io::{self, ErrorKind, Read, Write},
     net::SocketAddr,
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     thread,
     time::Duration,
@@ -113,7 +114,7 @@ impl Carpeta {
             Some(marca) => mismas_particiones(raiz, &marca, particiones)?,
             None => {
                 let marca = format!("{VERSION_CARPETA}\n{CLAVE_PARTICIONES} {particiones}\n");
-                escribir_entero(raiz, ARCHIVO_VERSION, marca.as_bytes()).map_err(fallo)?;
+                escribir_corto(raiz, ARCHIVO_VERSION, marca.as_bytes()).map_err(fallo)?;
             }
         }
         let carpeta = Self { raiz: raiz.to_owned(), _candado: candado };
@@ -158,7 +159,7 @@ impl Carpeta {
         match notado.map(|texto| texto.trim().to_owned()).or_else(embebido) {
             Some(encontrado) if encontrado == pedido => Ok(()),
             Some(encontrado) => Err(NodeError::OtroRegistro { carpeta: self.raiz.clone(), encontrado, pedido: pedido.to_owned() }),
-            None => escribir_entero(&self.raiz, ARCHIVO_ORIGEN, format!("{pedido}\n").as_bytes()).map_err(fallo),
+            None => escribir_corto(&self.raiz, ARCHIVO_ORIGEN, format!("{pedido}\n").as_bytes()).map_err(fallo),
         }
     }
 
@@ -172,7 +173,7 @@ impl Carpeta {
             return Ok(texto.trim().to_owned());
         }
         let nueva = uuid::Uuid::now_v7().to_string();
-        escribir_entero(&self.raiz, ARCHIVO_IDENTIDAD, format!("{nueva}\n").as_bytes()).map_err(fallo)?;
+        escribir_corto(&self.raiz, ARCHIVO_IDENTIDAD, format!("{nueva}\n").as_bytes()).map_err(fallo)?;
         Ok(nueva)
     }
 
@@ -197,7 +198,7 @@ impl Carpeta {
         let proceso = Proceso { pid: std::process::id(), url: direccion.map(|d| format!("http://{}", alcanzable(d))) };
         serde_json::to_vec(&proceso)
             .map_err(io::Error::other)
-            .and_then(|bytes| escribir_entero(&self.raiz, ARCHIVO_PROCESO, &bytes))
+            .and_then(|bytes| escribir_corto(&self.raiz, ARCHIVO_PROCESO, &bytes))
             .map_err(|e| NodeError::Carpeta { carpeta: self.raiz.clone(), causa: causa(&e) })
     }
 }
@@ -318,18 +319,43 @@ fn mismas_particiones(raiz: &Path, marca: &str, pedidas: u16) -> Result<(), Node
     }
 }
 
+const SUFIJO_TEMPORAL: &str = ".nuevo";
+
 fn nombre_temporal(nombre: &str) -> String {
-    format!("{nombre}.nuevo")
+    format!("{nombre}{SUFIJO_TEMPORAL}")
 }
 
-/// Whole or not at all: written beside, made durable, renamed.
-fn escribir_entero(raiz: &Path, nombre: &str, bytes: &[u8]) -> io::Result<()> {
-    let temporal = raiz.join(nombre_temporal(nombre));
-    let mut archivo = File::create(&temporal)?;
-    archivo.write_all(bytes)?;
-    archivo.sync_all()?;
-    fs::rename(&temporal, raiz.join(nombre))?;
-    File::open(raiz)?.sync_all()
+/// A short file of the folder.
+fn escribir_corto(raiz: &Path, nombre: &str, bytes: &[u8]) -> io::Result<()> {
+    escribir_entero(&raiz.join(nombre), LEGIBLE, |archivo| archivo.write_all(bytes)).map(drop)
+}
+
+/// What others may read.
+pub(super) const LEGIBLE: u32 = 0o666;
+/// What only its owner may read.
+pub(super) const RESERVADO: u32 = 0o600;
+
+/// A file, whole or not at all: written beside, made durable, renamed. What it holds is what `escribir` wrote; it is left open after it.
+/// `modo`: its permissions, less what the process never gives.
+///
+/// # Errors
+/// When the disk refuses; the file may then be the one of before or the new one.
+pub(super) fn escribir_entero(archivo: &Path, modo: u32, escribir: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<File> {
+    let mut temporal = archivo.as_os_str().to_owned();
+    temporal.push(SUFIJO_TEMPORAL);
+    let temporal = PathBuf::from(temporal);
+    // What a write that was cut left behind may have other permissions.
+    match fs::remove_file(&temporal) {
+        Err(e) if e.kind() != ErrorKind::NotFound => return Err(e),
+        _ => {}
+    }
+    let mut nuevo = OpenOptions::new().write(true).create_new(true).mode(modo).open(&temporal)?;
+    escribir(&mut nuevo)?;
+    nuevo.sync_all()?;
+    fs::rename(&temporal, archivo)?;
+    let dentro = archivo.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(dentro)?.sync_all()?;
+    Ok(nuevo)
 }
 
 /// The address a client on this machine uses: `0.0.0.0` is no destination.

@@ -17,7 +17,7 @@ use chrono::{Datelike, NaiveDate};
 use prometheus::{IntCounterVec, Opts};
 
 use crate::{
-    contracts::{Boveda, EstadoClave, Uso},
+    contracts::{Boveda, Uso},
     domain::valores::{Id, Instante},
     engine::ports::Clock,
     projections::{
@@ -127,12 +127,10 @@ impl Revisor {
 
     fn destruir(&self, uso: Uso, cliente_id: &Id) -> Result<(), String> {
         let clave_id = uso.clave_id(cliente_id);
-        if self.medios.boveda.clave(&clave_id) == EstadoClave::Destruida {
-            return Ok(());
+        if self.medios.boveda.destruir(&clave_id).map_err(|e| e.to_string())? {
+            self.destruidas.with_label_values(&[uso.nombre()]).inc();
+            tracing::info!(evento = "clave_destruida", clave_id, "los datos personales que cifraba ya no se pueden leer");
         }
-        self.medios.boveda.destruir(&clave_id).map_err(|e| e.to_string())?;
-        self.destruidas.with_label_values(&[uso.nombre()]).inc();
-        tracing::info!(evento = "clave_destruida", clave_id, "los datos personales que cifraba ya no se pueden leer");
         Ok(())
     }
 }

@@ -1,9 +1,7 @@
 //! The keys of the audit's seals, in files.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, ErrorKind, Write},
-    os::unix::fs::OpenOptionsExt,
+    io::Write,
     path::{Path, PathBuf},
 };
 
@@ -141,25 +139,9 @@ fn leer(archivo: &Path) -> Result<Option<String>, NodeError> {
     carpeta::leer_texto(archivo, MAX_ARCHIVO_CLAVES).map_err(|e| fallo(archivo, &e.to_string()))
 }
 
-/// Whole or not at all: written beside, made durable, renamed.
 fn escribir(archivo: &Path, texto: &str, modo: u32) -> Result<(), NodeError> {
-    let mut temporal = archivo.as_os_str().to_owned();
-    temporal.push(".nuevo");
-    let temporal = PathBuf::from(temporal);
-    let hecho = || -> io::Result<()> {
-        // What a write that was cut left behind may have other permissions.
-        match fs::remove_file(&temporal) {
-            Err(e) if e.kind() != ErrorKind::NotFound => return Err(e),
-            _ => {}
-        }
-        let mut nuevo = OpenOptions::new().write(true).create_new(true).mode(modo).open(&temporal)?;
-        nuevo.write_all(texto.as_bytes())?;
-        nuevo.sync_all()?;
-        fs::rename(&temporal, archivo)?;
-        let dentro = archivo.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(dentro)?.sync_all()
-    };
-    hecho().map_err(|e| fallo(archivo, &e.to_string()))
+    let escrito = carpeta::escribir_entero(archivo, modo, |nuevo| nuevo.write_all(texto.as_bytes()));
+    escrito.map(drop).map_err(|e| fallo(archivo, &e.to_string()))
 }
 
 fn fallo(archivo: &Path, que: &str) -> NodeError {

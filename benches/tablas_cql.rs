@@ -22,15 +22,16 @@ use factumarket::{
     },
     config::{Fuentes, cargar},
     domain::valores::Id,
-    log::{Log, Position, TopicPartition},
+    log::Log,
     node::{Node, NodeOptions},
     projections::{
         Consultas, DelRegistro, FiltroFacturas, Pagina, Progress, ProjectionRunner, RunnerOptions, facturas::FACTURAS,
         fisico::FISICO,
     },
     tables::{
-        Cursor, From, Row, SinkPosition, Table, Tables, TablesError, Value, Write,
+        SinkPosition, Tables, TablesError, Value, Write,
         cql::{CqlOptions, CqlTables},
+        layer::Layer,
     },
 };
 use hdrhistogram::Histogram;
@@ -54,48 +55,19 @@ struct Contadas {
     lotes: AtomicU64,
 }
 
-impl Tables for Contadas {
-    fn declare(&self, tables: &[&'static Table]) -> Result<(), TablesError> {
-        self.tablas.declare(tables)
+impl Layer for Contadas {
+    type Below = dyn Tables;
+
+    fn below(&self) -> &dyn Tables {
+        &*self.tablas
     }
 
-    fn apply(&self, writes: Vec<Write>, positions: &[SinkPosition]) -> Result<(), TablesError> {
+    fn write(&self, writes: Vec<Write>, positions: &[SinkPosition]) -> Result<(), TablesError> {
         let filas = writes.len() as u64;
         self.tablas.apply(writes, positions)?;
         self.filas.fetch_add(filas, Ordering::Relaxed);
         self.lotes.fetch_add(1, Ordering::Relaxed);
         Ok(())
-    }
-
-    fn get(&self, table: &'static Table, key: &[Value]) -> Result<Option<Row>, TablesError> {
-        self.tablas.get(table, key)
-    }
-
-    fn slice(
-        &self,
-        table: &'static Table,
-        partition: &[Value],
-        from: &From,
-        reverse: bool,
-        limit: usize,
-    ) -> Result<Vec<Row>, TablesError> {
-        self.tablas.slice(table, partition, from, reverse, limit)
-    }
-
-    fn scan(&self, table: &'static Table, after: Option<&Cursor>, limit: usize) -> Result<(Vec<Row>, Option<Cursor>), TablesError> {
-        self.tablas.scan(table, after, limit)
-    }
-
-    fn position(&self, consumer: &str, partition: TopicPartition) -> Result<Option<Position>, TablesError> {
-        self.tablas.position(consumer, partition)
-    }
-
-    fn recover(&self, partition: TopicPartition) -> Result<(), TablesError> {
-        self.tablas.recover(partition)
-    }
-
-    fn clear(&self, tables: &[&'static Table], consumer: &str) -> Result<(), TablesError> {
-        self.tablas.clear(tables, consumer)
     }
 }
 

@@ -15,15 +15,16 @@ use std::{
 use factumarket::{
     contracts::{Codec, EtapaDlq},
     domain::{Contexto, TipoAgregado},
-    log::{Log, Position, Topic, TopicPartition, embedded::EmbeddedLog},
+    log::{Log, Topic, TopicPartition, embedded::EmbeddedLog},
     projections::{
         Consultas, DelRegistro, FiltroFacturas, PROYECCIONES, Pagina, Progress, ProjectionRunner, ProjectionSpec, RunnerOptions,
         projection::{Entry, Projection, RowReader},
         runner,
     },
     tables::{
-        Cursor, From, Row, SinkPosition, Table, Tables, TablesError, Value, Write,
+        Row, SinkPosition, Tables, TablesError, Write,
         embedded::{EmbeddedTables, EmbeddedTablesOptions},
+        layer::Layer,
     },
 };
 use proyecciones_comun::{
@@ -288,43 +289,18 @@ struct Rota {
     panicos: AtomicU32,
 }
 
-impl Tables for Rota {
-    fn declare(&self, tables: &[&'static Table]) -> Result<(), TablesError> {
-        self.dentro.declare(tables)
+impl Layer for Rota {
+    type Below = Memoria;
+
+    fn below(&self) -> &Memoria {
+        &self.dentro
     }
 
-    fn apply(&self, writes: Vec<Write>, positions: &[SinkPosition]) -> Result<(), TablesError> {
+    fn write(&self, writes: Vec<Write>, positions: &[SinkPosition]) -> Result<(), TablesError> {
         if self.panicos.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok() {
             panic!("tabla rota");
         }
         self.dentro.apply(writes, positions)
-    }
-
-    fn get(&self, table: &'static Table, key: &[Value]) -> Result<Option<Row>, TablesError> {
-        self.dentro.get(table, key)
-    }
-
-    fn slice(
-        &self,
-        table: &'static Table,
-        partition: &[Value],
-        from: &From,
-        reverse: bool,
-        limit: usize,
-    ) -> Result<Vec<Row>, TablesError> {
-        self.dentro.slice(table, partition, from, reverse, limit)
-    }
-
-    fn scan(&self, table: &'static Table, after: Option<&Cursor>, limit: usize) -> Result<(Vec<Row>, Option<Cursor>), TablesError> {
-        self.dentro.scan(table, after, limit)
-    }
-
-    fn position(&self, consumer: &str, partition: TopicPartition) -> Result<Option<Position>, TablesError> {
-        self.dentro.position(consumer, partition)
-    }
-
-    fn clear(&self, tables: &[&'static Table], consumer: &str) -> Result<(), TablesError> {
-        self.dentro.clear(tables, consumer)
     }
 }
 

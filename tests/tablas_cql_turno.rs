@@ -1,5 +1,7 @@
 //! Several processes of one installation and one keyspace: one feeds the tables, the others wait for their turn, and whoever is frozen, killed
-//! or stopped gives way. Against the broker that `FACTUMARKET_KAFKA` names and the database that `FACTUMARKET_CQL` does (`.ci/cql`).
+//! or stopped gives way. Against the broker that `FACTUMARKET_KAFKA` names and the database that `FACTUMARKET_CQL` does:
+//! `deploy/local/servicios arriba kafka cassandra`, then
+//! `FACTUMARKET_KAFKA=127.0.0.1:9092 FACTUMARKET_CQL=127.0.0.1:9042 cargo test --features kafka,scylla,parquet --test tablas_cql_turno`.
 
 mod cli_comun;
 mod kafka_comun;

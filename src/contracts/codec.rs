@@ -176,9 +176,9 @@ impl Codec {
         let registro = registro_de_evento(evento).ok_or(CodecError::NotOnWire(evento.tipo()))?;
         let as_then = (self.escribe < VERSION).then(|| without_owner(evento)).flatten();
         let evento = as_then.as_ref().unwrap_or(evento);
-        let clave_id = self.sealing(|| titular_de_evento(evento));
+        let sello = self.sello(|| titular_de_evento(evento));
         self.encode(registro, |w| {
-            self.seal_with(clave_id.as_ref(), w);
+            w.sello.clone_from(&sello);
             match self.version_told(sobre.version_esquema, w) {
                 told if told == sobre.version_esquema => sobre.write(w),
                 told => EventEnvelope { version_esquema: told, ..sobre.clone() }.write(w),
@@ -227,9 +227,9 @@ impl Codec {
         if tipo != snapshot.aggregate_tipo {
             return Err(CodecError::OutOfDomain { what: "tipo de la instantánea", value: snapshot.aggregate_tipo.to_string() });
         }
-        let clave_id = self.sealing(|| titular_de_estado(&snapshot.estado));
+        let sello = self.sello(|| titular_de_estado(&snapshot.estado));
         self.encode(Registro::instantanea(tipo), |w| {
-            self.seal_with(clave_id.as_ref(), w);
+            w.sello.clone_from(&sello);
             let mut sobre = wire::SobreInstantanea::from(snapshot);
             sobre.version_esquema = self.version_told(sobre.version_esquema, w);
             sobre.write(w);
@@ -291,15 +291,10 @@ impl Codec {
         self.decode(bytes, Registro::RegistroDlq)
     }
 
-    /// The key of a record's personal data, when they are sealed at all.
-    fn sealing(&self, titular: impl FnOnce() -> Option<String>) -> Option<String> {
-        if self.cifra { titular() } else { None }
-    }
-
-    fn seal_with(&self, clave_id: Option<&String>, w: &mut Writer) {
-        if let (Some(boveda), Some(clave_id)) = (&self.boveda, clave_id) {
-            w.sello = Some(Sello { boveda: Arc::clone(boveda), clave_id: clave_id.clone() });
-        }
+    /// What seals a record's personal data, when they are sealed at all.
+    fn sello(&self, titular: impl FnOnce() -> Option<String>) -> Option<Sello> {
+        let boveda = self.boveda.as_ref().filter(|_| self.cifra)?;
+        Some(Sello { boveda: Arc::clone(boveda), clave_id: titular()? })
     }
 
     /// The version that an event or snapshot states: its maker's, but an older program states its own in what it writes as of old.

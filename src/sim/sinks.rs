@@ -10,15 +10,15 @@ use std::{
 
 use super::{faults::Fault, faults::Weather, node::Shared, rng::Rng, trace::Trace};
 use crate::{
-    contracts::{EstadoClave, Uso},
+    contracts::Uso,
     domain::valores::Instante,
     engine::ports::FixedClock,
-    log::{Log, Position, TopicPartition},
+    log::Log,
     projections::{
         Consultas, DelRegistro, Progress, RunnerOptions, clientes::CLIENTES_SUPRIMIDOS, existencias::EXISTENCIAS,
         facturas::FACTURAS, runner::Sinks,
     },
-    tables::{Cursor, From, Row, SinkPosition, Table, Tables, TablesError, Value, Write, memory::MemoryTables},
+    tables::{SinkPosition, Tables, TablesError, Value, Write, layer::Layer, memory::MemoryTables},
 };
 
 /// Tables that are down for a while, or write and do not say so.
@@ -39,12 +39,14 @@ fn unreachable_tables() -> TablesError {
     TablesError::Storage("las tablas no responden".to_owned())
 }
 
-impl Tables for FaultyTables {
-    fn declare(&self, tables: &[&'static Table]) -> Result<(), TablesError> {
-        self.tables.declare(tables)
+impl Layer for FaultyTables {
+    type Below = MemoryTables;
+
+    fn below(&self) -> &MemoryTables {
+        &self.tables
     }
 
-    fn apply(&self, writes: Vec<Write>, positions: &[SinkPosition]) -> Result<(), TablesError> {
+    fn write(&self, writes: Vec<Write>, positions: &[SinkPosition]) -> Result<(), TablesError> {
         let Some(weather) = self.weather() else { return self.tables.apply(writes, positions) };
         if self.down.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1)).is_ok() {
             return Err(unreachable_tables());
@@ -55,33 +57,6 @@ impl Tables for FaultyTables {
         }
         self.tables.apply(writes, positions)?;
         if weather.strikes(Fault::TablesAnswerLost) { Err(unreachable_tables()) } else { Ok(()) }
-    }
-
-    fn get(&self, table: &'static Table, key: &[Value]) -> Result<Option<Row>, TablesError> {
-        self.tables.get(table, key)
-    }
-
-    fn slice(
-        &self,
-        table: &'static Table,
-        partition: &[Value],
-        from: &From,
-        reverse: bool,
-        limit: usize,
-    ) -> Result<Vec<Row>, TablesError> {
-        self.tables.slice(table, partition, from, reverse, limit)
-    }
-
-    fn scan(&self, table: &'static Table, after: Option<&Cursor>, limit: usize) -> Result<(Vec<Row>, Option<Cursor>), TablesError> {
-        self.tables.scan(table, after, limit)
-    }
-
-    fn position(&self, consumer: &str, partition: TopicPartition) -> Result<Option<Position>, TablesError> {
-        self.tables.position(consumer, partition)
-    }
-
-    fn clear(&self, tables: &[&'static Table], consumer: &str) -> Result<(), TablesError> {
-        self.tables.clear(tables, consumer)
     }
 }
 
@@ -171,7 +146,7 @@ impl ReadSide {
         for row in rows {
             let Some(Value::Text(cliente_id)) = row.key.first() else { continue };
             let clave_id = format!("{}/{cliente_id}", Uso::Ficha.nombre());
-            if boveda.clave(&clave_id) != EstadoClave::Destruida && boveda.destruir(&clave_id).is_ok() {
+            if boveda.destruir(&clave_id).is_ok_and(|now| now) {
                 trace.say(|| format!("se destruyó la clave {clave_id}"));
             }
         }

@@ -10,6 +10,7 @@ pub mod embedded;
 pub mod feeding;
 mod key;
 pub mod kv;
+pub mod layer;
 pub mod memory;
 mod versions;
 

@@ -15,9 +15,9 @@ use crate::proyecciones_comun::{
     registro,
 };
 use factumarket::{
-    log::{Log, Position, TopicPartition},
+    log::{Log, TopicPartition},
     projections::{RunnerOptions, runner::Sinks},
-    tables::{Cursor, From, Row, SinkPosition, Table, Tables, TablesError, Value, Write},
+    tables::{SinkPosition, Tables, TablesError, Write, layer::Layer},
 };
 
 /// The rows of a batch, and where it brings its sinks.
@@ -47,12 +47,14 @@ impl PorPartes {
     }
 }
 
-impl Tables for PorPartes {
-    fn declare(&self, tables: &[&'static Table]) -> Result<(), TablesError> {
-        self.tablas.declare(tables)
+impl Layer for PorPartes {
+    type Below = Memoria;
+
+    fn below(&self) -> &Memoria {
+        &self.tablas
     }
 
-    fn apply(&self, writes: Vec<Write>, positions: &[SinkPosition]) -> Result<(), TablesError> {
+    fn write(&self, writes: Vec<Write>, positions: &[SinkPosition]) -> Result<(), TablesError> {
         if self.azar(3) > 0 {
             return self.tablas.apply(writes, positions);
         }
@@ -65,38 +67,11 @@ impl Tables for PorPartes {
         Err(TablesError::Storage("se cortó".to_owned()))
     }
 
-    fn recover(&self, partition: TopicPartition) -> Result<(), TablesError> {
+    fn finish(&self, partition: TopicPartition) -> Result<(), TablesError> {
         match self.anotados.lock().unwrap().remove(&partition).filter(|_| self.termina) {
             Some((writes, positions)) => self.tablas.apply(writes, &positions),
             None => Ok(()),
         }
-    }
-
-    fn get(&self, table: &'static Table, key: &[Value]) -> Result<Option<Row>, TablesError> {
-        self.tablas.get(table, key)
-    }
-
-    fn slice(
-        &self,
-        table: &'static Table,
-        partition: &[Value],
-        from: &From,
-        reverse: bool,
-        limit: usize,
-    ) -> Result<Vec<Row>, TablesError> {
-        self.tablas.slice(table, partition, from, reverse, limit)
-    }
-
-    fn scan(&self, table: &'static Table, after: Option<&Cursor>, limit: usize) -> Result<(Vec<Row>, Option<Cursor>), TablesError> {
-        self.tablas.scan(table, after, limit)
-    }
-
-    fn position(&self, consumer: &str, partition: TopicPartition) -> Result<Option<Position>, TablesError> {
-        self.tablas.position(consumer, partition)
-    }
-
-    fn clear(&self, tables: &[&'static Table], consumer: &str) -> Result<(), TablesError> {
-        self.tablas.clear(tables, consumer)
     }
 }
 

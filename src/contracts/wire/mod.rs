@@ -34,6 +34,7 @@ pub(super) struct Writer {
 }
 
 /// The key of whoever a record's personal data belong to.
+#[derive(Clone)]
 pub(super) struct Sello {
     pub boveda: Arc<dyn Boveda>,
     pub clave_id: String,

@@ -140,6 +140,21 @@ fn ten_thousand_rows_of_one_partition_come_back_in_order_through_pages() {
     assert!(seen == rows);
 }
 
+/// Cassandra forgets a statement that two ask for at once, until the second one has it: a first batch whose rows all ask for theirs is refused.
+#[test]
+fn the_first_rows_of_new_tables_go_together() {
+    for round in 0..6 {
+        let tables = open(options(), SPLIT);
+        tables.declare(&[&MOVEMENTS]).expect("declare");
+        let of_its_own = |n: i64| {
+            let mut row = row(n, 1, "x");
+            row.key[0] = Value::Text(format!("p{n}").into());
+            upsert(row)
+        };
+        tables.apply((0..1_000).flat_map(of_its_own).collect(), &[]).unwrap_or_else(|e| panic!("vuelta {round}: {e}"));
+    }
+}
+
 #[test]
 fn the_tables_of_the_read_side_are_created_verified_and_a_change_is_told() {
     let options = options();

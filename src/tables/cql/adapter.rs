@@ -10,7 +10,7 @@ use scylla::response::PagingState;
 
 use super::{
     Difference, Layout, ddl,
-    link::{CqlOptions, Workers, failed, rows},
+    link::{CqlOptions, Workers, rows},
     schema,
     shared::Shared,
     values::{self, number, set},
@@ -142,10 +142,8 @@ impl Tables for CqlTables {
         let state = after.map_or_else(PagingState::start, |cursor| PagingState::new_from_raw_bytes(cursor.0.clone()));
         let shared = Arc::clone(&self.shared);
         self.workers.wait(async move {
-            let mut statement = shared.link().await?.prepare(&ddl::select_all(&shared.space, table)).await?;
-            statement.set_page_size(i32::try_from(limit.max(1)).unwrap_or(i32::MAX));
-            let page = shared.link().await?.session.execute_single_page(&statement, (), state).await;
-            let (found, next) = page.map_err(|e| failed("no completó un barrido", e))?;
+            let text = ddl::select_all(&shared.space, table);
+            let (found, next) = shared.link().await?.page(&text, limit, state).await?;
             let next = match next.into_paging_control_flow() {
                 ControlFlow::Continue(state) => state.as_bytes_slice().map(|bytes| Cursor(bytes.to_vec())),
                 ControlFlow::Break(()) => None,

@@ -9,12 +9,20 @@ use std::{
 
 use scylla::{
     client::{execution_profile::ExecutionProfile, session::Session, session_builder::SessionBuilder},
+    errors::{DbError, ExecutionError, RequestAttemptError},
     policies::timestamp_generator::MonotonicTimestampGenerator,
-    response::query_result::QueryResult,
-    statement::{SerialConsistency, prepared::PreparedStatement},
+    response::{PagingState, PagingStateResponse, query_result::QueryResult},
+    statement::{
+        SerialConsistency,
+        batch::{Batch, BatchType},
+        prepared::PreparedStatement,
+    },
     value::{CqlValue, Row},
 };
-use tokio::runtime::{Builder, Runtime};
+use tokio::{
+    runtime::{Builder, Runtime},
+    sync::OnceCell,
+};
 
 use super::{
     tls::{self, Refusal, TlsOptions},
@@ -126,8 +134,12 @@ pub struct Link {
     pub session: Session,
     consistency: Consistency,
     /// By text. A few per table.
-    prepared: Mutex<HashMap<String, PreparedStatement>>,
+    prepared: Mutex<HashMap<String, Arc<OnceCell<PreparedStatement>>>>,
 }
+
+/// Times that a statement is sent before a server that keeps forgetting it is a failure. Requests in flight that find it forgotten prepare it
+/// again all at once, and a server may forget it between one and the next: each time fewer are left.
+const SENDS: usize = 8;
 
 impl Link {
     /// # Errors
@@ -158,26 +170,55 @@ impl Link {
         Ok(Self { session, consistency: options.consistency, prepared: Mutex::default() })
     }
 
-    /// A statement that may be sent again: every one of ours may.
+    /// A statement that may be sent again: every one of ours may. Whoever asks while it is being prepared waits for that one: Cassandra forgets
+    /// a statement that two ask for at once, until the second one has it.
     ///
     /// # Errors
     /// `Storage`.
     pub async fn prepare(&self, text: &str) -> Result<PreparedStatement, TablesError> {
-        let known = self.prepared.lock().unwrap_or_else(PoisonError::into_inner).get(text).cloned();
-        if let Some(known) = known {
-            return Ok(known);
-        }
-        let mut statement = self.session.prepare(text).await.map_err(|e| failed("no aceptó una instrucción", e))?;
-        statement.set_is_idempotent(true);
-        self.prepared.lock().unwrap_or_else(PoisonError::into_inner).insert(text.to_owned(), statement.clone());
-        Ok(statement)
+        let one = Arc::clone(self.prepared.lock().unwrap_or_else(PoisonError::into_inner).entry(text.to_owned()).or_default());
+        let made = one.get_or_try_init(|| async {
+            let mut statement = self.session.prepare(text).await.map_err(|e| failed("no aceptó una instrucción", e))?;
+            statement.set_is_idempotent(true);
+            Ok(statement)
+        });
+        made.await.cloned()
     }
 
     /// # Errors
     /// `Storage`.
     pub async fn execute(&self, text: &str, values: Vec<Bound>) -> Result<QueryResult, TablesError> {
         let statement = self.prepare(text).await?;
-        self.session.execute_unpaged(&statement, values).await.map_err(|e| failed("no completó una petición", e))
+        self.send(&statement, &values).await.map_err(|e| failed("no completó una petición", e))
+    }
+
+    /// Rows of one partition, as one request.
+    ///
+    /// # Errors
+    /// `Storage`.
+    pub async fn batch(&self, texts: &[String], values: &[Vec<Bound>]) -> Result<(), TablesError> {
+        let mut batch = Batch::new(BatchType::Unlogged);
+        batch.set_is_idempotent(true);
+        for text in texts {
+            batch.append_statement(self.prepare(text).await?);
+        }
+        remembered(|| self.session.batch(&batch, values)).await.map_err(|e| failed("no completó una escritura", e)).map(drop)
+    }
+
+    /// A page of a read, and where the next one begins.
+    ///
+    /// # Errors
+    /// `Storage`.
+    pub async fn page(
+        &self,
+        text: &str,
+        size: usize,
+        from: PagingState,
+    ) -> Result<(QueryResult, PagingStateResponse), TablesError> {
+        let mut statement = self.prepare(text).await?;
+        statement.set_page_size(i32::try_from(size.max(1)).unwrap_or(i32::MAX));
+        let page = remembered(|| self.session.execute_single_page(&statement, (), from.clone())).await;
+        page.map_err(|e| failed("no completó un barrido", e))
     }
 
     /// A lightweight transaction; whether its condition held. One without an answer may have been done.
@@ -191,7 +232,7 @@ impl Link {
         if self.consistency == Consistency::One {
             statement.set_consistency(Consistency::LocalQuorum.of_driver());
         }
-        let done = self.session.execute_unpaged(&statement, values).await.map_err(|e| failed("no completó una transacción", e))?;
+        let done = self.send(&statement, &values).await.map_err(|e| failed("no completó una transacción", e))?;
         let applied = rows(done)?.into_iter().next().and_then(|row| row.columns.into_iter().next().flatten());
         Ok(matches!(applied, Some(CqlValue::Boolean(true))))
     }
@@ -206,7 +247,11 @@ impl Link {
             SerialConsistency::Serial => scylla::statement::Consistency::Serial,
             SerialConsistency::LocalSerial => scylla::statement::Consistency::LocalSerial,
         });
-        rows(self.session.execute_unpaged(&statement, values).await.map_err(|e| failed("no completó una petición", e))?)
+        rows(self.send(&statement, &values).await.map_err(|e| failed("no completó una petición", e))?)
+    }
+
+    async fn send(&self, statement: &PreparedStatement, values: &[Bound]) -> Result<QueryResult, ExecutionError> {
+        remembered(|| self.session.execute_unpaged(statement, values)).await
     }
 
     fn serial(&self) -> SerialConsistency {
@@ -223,6 +268,21 @@ impl Link {
     pub async fn rows(&self, text: &str, values: Vec<Bound>) -> Result<Vec<Row>, TablesError> {
         rows(self.execute(text, values).await?)
     }
+}
+
+/// Sends again what was not done because the server had forgotten the statement, which the driver then prepared again.
+async fn remembered<T, Sent: Future<Output = Result<T, ExecutionError>>>(send: impl Fn() -> Sent) -> Result<T, ExecutionError> {
+    for _ in 1..SENDS {
+        match send().await {
+            Err(error) if was_forgotten(&error) => {}
+            sent => return sent,
+        }
+    }
+    send().await
+}
+
+fn was_forgotten(error: &ExecutionError) -> bool {
+    matches!(error, ExecutionError::LastAttemptError(RequestAttemptError::DbError(DbError::Unprepared { .. }, _)))
 }
 
 /// # Errors
@@ -276,5 +336,36 @@ impl Drop for Workers {
         if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    fn forgotten() -> ExecutionError {
+        let cause = DbError::Unprepared { statement_id: vec![1].into() };
+        ExecutionError::LastAttemptError(RequestAttemptError::DbError(cause, "not found".to_owned()))
+    }
+
+    /// What comes of a server that answers the sends one to `refusals` with an error, and how many there were.
+    fn sent(refusals: usize, error: fn() -> ExecutionError) -> (Result<(), ExecutionError>, usize) {
+        let sends = Cell::new(0);
+        let send = || {
+            sends.set(sends.get() + 1);
+            std::future::ready(if sends.get() > refusals { Ok(()) } else { Err(error()) })
+        };
+        let runtime = Builder::new_current_thread().build().expect("runtime");
+        (runtime.block_on(remembered(send)), sends.get())
+    }
+
+    #[test]
+    fn a_forgotten_statement_is_sent_again_so_many_times_and_nothing_else_is() {
+        assert!(matches!(sent(0, forgotten), (Ok(()), 1)));
+        assert!(matches!(sent(SENDS - 1, forgotten), (Ok(()), SENDS)));
+        assert!(matches!(sent(usize::MAX, forgotten), (Err(error), SENDS) if was_forgotten(&error)));
+        assert!(matches!(sent(1, || ExecutionError::EmptyPlan), (Err(ExecutionError::EmptyPlan), 1)));
     }
 }

@@ -5,13 +5,11 @@ use std::{
     sync::{Arc, PoisonError},
 };
 
-use scylla::statement::batch::{Batch, BatchType};
 use tokio::task::JoinSet;
 
 use super::{
     ddl,
     journal::Target,
-    link::failed,
     prepared::Prepared,
     shared::Shared,
     values::{blob, number, place_of},
@@ -121,14 +119,9 @@ impl Shared {
         if let [write] = writes {
             return self.link().await?.execute(&write.statement(&self.space), write.bound()).await.map(drop);
         }
-        let mut batch = Batch::new(BatchType::Unlogged);
-        batch.set_is_idempotent(true);
-        let mut bound = Vec::with_capacity(writes.len());
-        for write in writes {
-            batch.append_statement(self.link().await?.prepare(&write.statement(&self.space)).await?);
-            bound.push(write.bound());
-        }
-        self.link().await?.session.batch(&batch, bound).await.map_err(|e| failed("no completó una escritura", e)).map(drop)
+        let texts: Vec<String> = writes.iter().map(|write| write.statement(&self.space)).collect();
+        let values: Vec<_> = writes.iter().map(Prepared::bound).collect();
+        self.link().await?.batch(&texts, &values).await
     }
 
     /// A bucket is in the directory before any of its rows is written: a row that no read can find is never there.

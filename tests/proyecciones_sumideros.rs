@@ -7,13 +7,13 @@ mod proyecciones_comun;
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::Duration,
 };
 
 use factumarket::{
-    contracts::{Codec, EtapaDlq},
+    contracts::{Boveda, BovedaEnMemoria, Clave, Codec, ErrorBoveda, EstadoClave, EtapaDlq},
     domain::{Contexto, TipoAgregado},
     log::{Log, Topic, TopicPartition, embedded::EmbeddedLog},
     projections::{
@@ -212,6 +212,54 @@ async fn one_projection_is_built_again_while_the_others_go_on() {
     assert!(runner.progress().wait_positions(&finales(&*log, &mundo), ESPERA).await);
     runner.stop().await;
     assert_eq!(diferencia(&tables.volcado(), &referencia(&log, &codec, &mundo).await), None);
+}
+
+/// Keys that are away until they are back.
+#[derive(Debug, Default)]
+struct Lejana {
+    claves: BovedaEnMemoria,
+    presente: AtomicBool,
+}
+
+impl Boveda for Lejana {
+    fn clave(&self, clave_id: &str) -> Result<EstadoClave, ErrorBoveda> {
+        if self.presente.load(Ordering::SeqCst) { self.claves.clave(clave_id) } else { Err(ErrorBoveda("no responden".to_owned())) }
+    }
+
+    fn clave_o_nueva(&self, clave_id: &str) -> Result<Option<Arc<Clave>>, ErrorBoveda> {
+        self.claves.clave_o_nueva(clave_id)
+    }
+
+    fn sincronizar(&self) -> Result<(), ErrorBoveda> {
+        Ok(())
+    }
+
+    fn destruir(&self, clave_id: &str) -> Result<bool, ErrorBoveda> {
+        self.claves.destruir(clave_id)
+    }
+}
+
+/// Nothing is wrong with an event whose key cannot be had now: it is waited for, and nobody's dead letter.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_waits_for_its_key() {
+    let carpeta = tempfile::tempdir().unwrap();
+    let (plain, log) = (codec(), registro(carpeta.path()));
+    let boveda = Arc::new(Lejana::default());
+    let sealing = Arc::new(Codec::clone(&plain).with_keys(Arc::clone(&boveda) as Arc<dyn Boveda>, true));
+    let mundo = mundo_mediano(&sealing);
+    escribir(&*log, &mundo.records);
+    let tables = Arc::new(Memoria::default());
+    let runner = ProjectionRunner::start(log.clone(), tables.clone(), sealing.clone(), opciones()).unwrap();
+    let limite = std::time::Instant::now() + ESPERA;
+    while runner.anomalies().failures() < 3 {
+        assert!(std::time::Instant::now() < limite);
+        tokio::task::yield_now().await;
+    }
+    boveda.presente.store(true, Ordering::SeqCst);
+    assert!(runner.progress().wait_positions(&finales(&*log, &mundo), ESPERA).await);
+    assert_eq!(runner.anomalies().poisoned(), 0);
+    runner.stop().await;
+    assert_eq!(diferencia(&tables.volcado(), &referencia(&log, &sealing, &mundo).await), None);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -26,3 +26,10 @@ pub enum CodecError {
     #[error("{0} es interno: nunca se escribe")]
     NotOnWire(&'static str),
 }
+
+impl CodecError {
+    /// Nothing is wrong with the record: the keys of its personal data are missing, or away. It is read or written again.
+    pub fn is_of_the_keys(&self) -> bool {
+        matches!(self, Self::Encrypted { .. } | Self::Keys(_))
+    }
+}

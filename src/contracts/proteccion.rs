@@ -105,10 +105,12 @@ pub enum EstadoClave {
 #[error("las claves de los datos personales: {0}")]
 pub struct ErrorBoveda(pub String);
 
-/// Port of the keys. Adapters: a file of the folder (`node::boveda`), memory. A key is made once for each name; who destroys it destroys it
+/// Port of the keys. Adapters: a file of the folder and a topic of the log (`node::boveda`), memory. A key is made once for each name; who destroys it destroys it
 /// for everybody.
 pub trait Boveda: fmt::Debug + Send + Sync + 'static {
-    fn clave(&self, clave_id: &str) -> EstadoClave;
+    /// # Errors
+    /// When it could not be found out: it is asked again.
+    fn clave(&self, clave_id: &str) -> Result<EstadoClave, ErrorBoveda>;
 
     /// The key, made now if nobody asked for it before; `None` when it was destroyed.
     ///
@@ -119,7 +121,7 @@ pub trait Boveda: fmt::Debug + Send + Sync + 'static {
     /// Returns when the keys made before are safe: nothing sealed with them may be durable earlier.
     ///
     /// # Errors
-    /// When they cannot be kept.
+    /// When they cannot be kept, or are not the ones that count: what they sealed is sealed again.
     fn sincronizar(&self) -> Result<(), ErrorBoveda>;
 
     /// Destroys the key for ever, and returns when it is gone; false when it was before. A key that nobody made will not be made any more.
@@ -183,17 +185,17 @@ impl BovedaEnMemoria {
 }
 
 impl Boveda for BovedaEnMemoria {
-    fn clave(&self, clave_id: &str) -> EstadoClave {
+    fn clave(&self, clave_id: &str) -> Result<EstadoClave, ErrorBoveda> {
         use sha2::{Digest, Sha256};
         if self.destruidas().contains(clave_id) {
-            return EstadoClave::Destruida;
+            return Ok(EstadoClave::Destruida);
         }
         let bytes = Sha256::new().chain_update(self.semilla.to_be_bytes()).chain_update(clave_id).finalize();
-        EstadoClave::Vigente(Arc::new(Clave::new(bytes.into())))
+        Ok(EstadoClave::Vigente(Arc::new(Clave::new(bytes.into()))))
     }
 
     fn clave_o_nueva(&self, clave_id: &str) -> Result<Option<Arc<Clave>>, ErrorBoveda> {
-        Ok(match self.clave(clave_id) {
+        Ok(match self.clave(clave_id)? {
             EstadoClave::Vigente(clave) => Some(clave),
             EstadoClave::Destruida | EstadoClave::Desconocida => None,
         })

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{core::CoreError, encode::CommitError, recovery::RecoveryError, store::StoreError};
-use crate::log::{LogError, Position, TopicPartition};
+use crate::{
+    contracts::CodecError,
+    log::{LogError, Position, TopicPartition},
+};
 
 /// Why a processor ended before it was told to.
 #[derive(Debug, thiserror::Error)]
@@ -55,8 +58,15 @@ impl ProcessorError {
         matches!(self.log_error(), Some(LogError::Fenced { .. }))
     }
 
-    /// Something in an input did it, not the machine.
+    /// Something in an input did it, not the machine nor the keys of personal data.
     pub fn is_of_an_input(&self) -> bool {
+        let encoding = match self {
+            Self::Core(CoreError::Encode { cause, .. }) | Self::Commit(CommitError::Encode { cause, .. }) => Some(cause),
+            _ => None,
+        };
+        if encoding.is_some_and(CodecError::is_of_the_keys) {
+            return false;
+        }
         matches!(
             self,
             Self::Panic(_)
@@ -108,5 +118,25 @@ impl Suspects {
         self.in_hand = Some(at);
         let ended = self.failures.get(&at).copied().unwrap_or_default();
         ended >= MAX_ENDED
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contracts::ErrorBoveda;
+
+    /// A command is not to blame for keys that could not be kept, and is not parked for it.
+    #[test]
+    fn keys_are_nobodys_fault() {
+        let cause = |keys: bool| match keys {
+            true => CodecError::Keys(ErrorBoveda("el disco está lleno".to_owned())),
+            false => CodecError::TooLarge { bytes: 2, max: 1 },
+        };
+        for keys in [true, false] {
+            let of_the_core = ProcessorError::Core(CoreError::Encode { what: "x".to_owned(), cause: cause(keys) });
+            let of_the_commit = ProcessorError::Commit(CommitError::Encode { what: "x", cause: cause(keys) });
+            assert_eq!([of_the_core.is_of_an_input(), of_the_commit.is_of_an_input()], [!keys; 2]);
+        }
     }
 }

@@ -38,15 +38,20 @@ pub enum Topic {
     Respuestas,
     Auditoria,
     AuditoriaSellos,
+    /// Keys of the clients' personal data, wrapped: one partition.
+    Claves,
 }
 
 impl Topic {
+    /// How many there are.
+    pub const COUNT: u16 = 21;
+
     /// All topics, in the order of their codes.
     pub fn todos() -> impl Iterator<Item = Topic> {
-        (0..=19).filter_map(Topic::de_codigo)
+        (0..Self::COUNT).filter_map(Topic::de_codigo)
     }
 
-    /// Stable code on disk, 0 to 19.
+    /// Stable code on disk, below [`Self::COUNT`].
     pub fn codigo(self) -> u16 {
         match self {
             Self::Comandos(c) => c as u16,
@@ -57,6 +62,7 @@ impl Topic {
             Self::Respuestas => 17,
             Self::Auditoria => 18,
             Self::AuditoriaSellos => 19,
+            Self::Claves => 20,
         }
     }
 
@@ -71,6 +77,7 @@ impl Topic {
             17 => Some(Self::Respuestas),
             18 => Some(Self::Auditoria),
             19 => Some(Self::AuditoriaSellos),
+            20 => Some(Self::Claves),
             _ => None,
         }
     }
@@ -85,6 +92,7 @@ impl Topic {
             Self::Respuestas => "respuestas".to_owned(),
             Self::Auditoria => "auditoria".to_owned(),
             Self::AuditoriaSellos => "auditoria.sellos".to_owned(),
+            Self::Claves => "claves".to_owned(),
         }
     }
 }
@@ -122,7 +130,8 @@ pub struct Header {
     pub value: Bytes,
 }
 
-/// A record to write. Limits: key ≤ 200 bytes, value ≤ 1 MiB, headers ≤ 16.
+/// A record to write. Limits: key ≤ 200 bytes, value ≤ 1 MiB, headers ≤ 16. Where a topic keeps the last record of each key, an empty value
+/// lets go of the key's earlier ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
     pub key: Bytes,

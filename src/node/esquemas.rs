@@ -20,6 +20,7 @@ use super::{
 use crate::{
     config::AjustesEsquemas,
     contracts::{Boveda, CachedRegistry, Codec, EmbeddedRegistry, KeptIds, Registry},
+    log::Log,
 };
 
 /// Between two attempts to compare the ids in use with a registry that does not answer.
@@ -38,9 +39,10 @@ pub(super) struct Vigia {
 pub(super) fn abrir(
     carpeta: &Carpeta,
     options: &NodeOptions,
+    log: &Arc<dyn Log>,
     metricas: &prometheus::Registry,
 ) -> Result<(Arc<Codec>, Option<Vigia>), NodeError> {
-    let boveda = boveda::abrir(options, true)?;
+    let boveda = boveda::abrir(options, log, true)?;
     let cifra = options.datos_personales.cifrar;
     let Some(registro) = del_registro(carpeta, options)? else { return Ok((codec_de(&local(carpeta)?, boveda, cifra)?, None)) };
     let codec = codec_de(&*registro, boveda, cifra)?;
@@ -49,8 +51,8 @@ pub(super) fn abrir(
 }
 
 /// As [`abrir`], for who only reads.
-pub(super) fn codec(carpeta: &Carpeta, options: &NodeOptions) -> Result<Arc<Codec>, NodeError> {
-    let boveda = boveda::abrir(options, false)?;
+pub(super) fn codec(carpeta: &Carpeta, options: &NodeOptions, log: &Arc<dyn Log>) -> Result<Arc<Codec>, NodeError> {
+    let boveda = boveda::abrir(options, log, false)?;
     match del_registro(carpeta, options)? {
         Some(registro) => codec_de(&*registro, boveda, false),
         None => codec_de(&local(carpeta)?, boveda, false),

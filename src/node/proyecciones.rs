@@ -40,7 +40,7 @@ impl LadoDeLectura {
     pub fn abrir(options: &NodeOptions) -> Result<Self, NodeError> {
         let carpeta = Carpeta::abrir(&options.carpeta, options.particiones)?;
         let log = registro::open_log(&carpeta, options)?;
-        let codec = esquemas::codec(&carpeta, options)?;
+        let codec = esquemas::codec(&carpeta, options, &log)?;
         let abiertas = tablas::abrir(&carpeta.tablas(), options.tablas.as_ref())?;
         let (copias, turnos) = (abiertas.copias, abiertas.turnos);
         let tablas = copias.en_uso();

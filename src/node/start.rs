@@ -72,7 +72,7 @@ pub(super) fn start(options: NodeOptions) -> Result<Node, NodeError> {
     let tables = open_if(has_tables(&options), "abre-tablas", carpeta.tablas(), open_tables)?;
     // The log first: it knows whether the folder is its own.
     let log = registro::open_log(&carpeta, &options)?;
-    let (codec, vigia) = esquemas::abrir(&carpeta, &options, &registry)?;
+    let (codec, vigia) = esquemas::abrir(&carpeta, &options, &log, &registry)?;
     let claves = match has_tables(&options) && options.sellos.activos {
         true => sellos::claves(&options, || hay_sellos(&*log))?,
         false => None,

@@ -89,7 +89,7 @@ pub fn verificar_carpeta(
 ) -> Result<Informe, NodeError> {
     let carpeta = Carpeta::abrir(&options.carpeta, options.particiones)?;
     let log = registro::open_log(&carpeta, options)?;
-    let codec = esquemas::codec(&carpeta, options)?;
+    let codec = esquemas::codec(&carpeta, options, &log)?;
     let tables = Arc::new(OnceLock::new());
     if options.proyecciones {
         let opened = tablas::abrir(&carpeta.tablas(), options.tablas.as_ref())?.copias.en_uso();

@@ -2,20 +2,27 @@
 
 use bytes::Bytes;
 
-use super::projection::Decoder;
-use crate::contracts::{Codec, RecordedEvent, RegistroAuditoria, RegistroDlq};
+use super::projection::{Decoder, Unreadable};
+use crate::contracts::{Codec, CodecError, RecordedEvent, RegistroAuditoria, RegistroDlq};
+
+impl From<CodecError> for Unreadable {
+    fn from(error: CodecError) -> Self {
+        let text = error.to_string();
+        if error.is_of_the_keys() { Self::Keys(text) } else { Self::Bytes(text) }
+    }
+}
 
 impl Decoder for Codec {
-    fn event(&self, value: &[u8]) -> Result<RecordedEvent, String> {
-        self.decode_event(value).map_err(|e| e.to_string())
+    fn event(&self, value: &[u8]) -> Result<RecordedEvent, Unreadable> {
+        Ok(self.decode_event(value)?)
     }
 
-    fn audit(&self, value: &[u8]) -> Result<RegistroAuditoria, String> {
-        self.decode_audit(value).map_err(|e| e.to_string())
+    fn audit(&self, value: &[u8]) -> Result<RegistroAuditoria, Unreadable> {
+        Ok(self.decode_audit(value)?)
     }
 
-    fn dlq(&self, value: &[u8]) -> Result<RegistroDlq, String> {
-        self.decode_dlq(value).map_err(|e| e.to_string())
+    fn dlq(&self, value: &[u8]) -> Result<RegistroDlq, Unreadable> {
+        Ok(self.decode_dlq(value)?)
     }
 
     fn encode_dlq(&self, registro: &RegistroDlq) -> Result<Bytes, String> {

@@ -35,6 +35,6 @@ pub use consultas::{
     PaginaDe,
 };
 pub use progress::{Lag, Progress};
-pub use projection::{Anomalies, Decoder, ProjectionSpec};
+pub use projection::{Anomalies, Decoder, ProjectionSpec, Unreadable};
 pub use registros::{DelRegistro, Registros};
 pub use runner::{PROYECCIONES, Pausa, ProjectionRunner, RunnerError, RunnerOptions};

@@ -14,23 +14,34 @@ use crate::{
     tables::{From, Row, Table, Tables, TablesError, Value, Write},
 };
 
+/// Why the bytes of a record could not be read, for people.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// They are no such thing, and never will be.
+    #[error("{0}")]
+    Bytes(String),
+    /// The keys of its personal data are missing, or away: nothing is wrong with the record.
+    #[error("{0}")]
+    Keys(String),
+}
+
 /// What sinks and queries need of the codec. `Arc<Codec>` coerces to `Arc<dyn Decoder>`; tests bring their own.
 pub trait Decoder: Send + Sync + 'static {
     /// An event of `eventos.*`.
     ///
     /// # Errors
-    /// Why the bytes are no such thing, for people.
-    fn event(&self, value: &[u8]) -> Result<RecordedEvent, String>;
+    /// Why it could not be read.
+    fn event(&self, value: &[u8]) -> Result<RecordedEvent, Unreadable>;
     /// A record of `auditoria`.
     ///
     /// # Errors
-    /// Why the bytes are no such thing, for people.
-    fn audit(&self, value: &[u8]) -> Result<RegistroAuditoria, String>;
+    /// Why it could not be read.
+    fn audit(&self, value: &[u8]) -> Result<RegistroAuditoria, Unreadable>;
     /// A record of `dlq.*`.
     ///
     /// # Errors
-    /// Why the bytes are no such thing, for people.
-    fn dlq(&self, value: &[u8]) -> Result<RegistroDlq, String>;
+    /// Why it could not be read.
+    fn dlq(&self, value: &[u8]) -> Result<RegistroDlq, Unreadable>;
     /// The value of a record for `dlq.proyecciones`.
     ///
     /// # Errors

@@ -38,7 +38,7 @@ impl Muestras {
     }
 
     fn particion(&mut self) -> TopicPartition {
-        let temas: Vec<Topic> = Topic::todos().collect();
+        let temas: Vec<Topic> = Topic::todos().filter(|t| *t != Topic::Claves).collect();
         TopicPartition::new(self.uno(&temas), self.u16())
     }
 

@@ -9,6 +9,7 @@ use super::{
     ErrorVerificacion,
     corte::{Corte, Tramo},
     informe::{Codigo, Informe},
+    lectura::Lector,
     proyecciones::{Espera, Proyeccion},
 };
 use crate::{
@@ -68,7 +69,7 @@ impl Libro {
     /// Compares the rows with what was read. Rows that the sink has still to write are not missed.
     pub(super) fn comparar(
         mut self,
-        log: &dyn Log,
+        (log, lector): (&dyn Log, &Lector<'_>),
         tablas: &dyn Tables,
         libro: &LibroAuditoria,
         espera: &Espera,
@@ -81,7 +82,7 @@ impl Libro {
         let mut escritos = HashMap::new();
         for tp in &particiones {
             let tramo = self.tramos[tp];
-            let escrito = espera.escrito(log, tablas, proyeccion.consumidor, *tp, tramo.hasta)?;
+            let escrito = espera.escrito(lector, tablas, proyeccion.consumidor, *tp, tramo.hasta)?;
             if escrito < tramo.hasta {
                 informe.nota(Codigo::I10, "atrasada: la auditoría no ha llegado al final; se revisó lo demás");
             }

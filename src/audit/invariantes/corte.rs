@@ -10,10 +10,10 @@
 
 use std::{collections::BTreeMap, thread, time::Duration};
 
-use super::{ErrorVerificacion, huellas::Lugar, lectura::queda_por_leer};
+use super::{ErrorVerificacion, huellas::Lugar, lectura::Lector};
 use crate::{
     domain::Contexto,
-    log::{Log, LogError, Position, Topic, TopicPartition},
+    log::{Log, Position, Topic, TopicPartition},
 };
 
 /// Rounds tried for an exact cut.
@@ -87,15 +87,9 @@ impl Corte {
     }
 
     /// Whether the processors had read a topic of commands to its end.
-    pub(super) fn leido(&self, log: &dyn Log, topic: Topic) -> Result<bool, LogError> {
-        for partition in 0..log.partitions(topic) {
-            let tp = TopicPartition::new(topic, partition);
-            let pendiente = Tramo { desde: self.siguiente(tp), hasta: self.tramo(tp).hasta };
-            if queda_por_leer(log, tp, pendiente)? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+    pub(super) fn leido(&self, log: &dyn Log, lector: &Lector<'_>, topic: Topic) -> bool {
+        let pendiente = |tp| Tramo { desde: self.siguiente(tp), hasta: self.tramo(tp).hasta };
+        !de(log, [topic]).into_iter().any(|tp| lector.queda(tp, pendiente(tp)))
     }
 
     /// Records to read.
@@ -105,14 +99,14 @@ impl Corte {
 }
 
 fn posiciones(log: &dyn Log, grupo: &str) -> Result<BTreeMap<TopicPartition, Position>, ErrorVerificacion> {
-    let mut encontradas = BTreeMap::new();
-    for topic in Contexto::TODOS.map(Topic::Comandos) {
-        for partition in 0..log.partitions(topic) {
-            let tp = TopicPartition::new(topic, partition);
-            encontradas.insert(tp, log.position(grupo, tp)?.unwrap_or_default());
-        }
-    }
-    Ok(encontradas)
+    let particiones = de(log, Contexto::TODOS.map(Topic::Comandos));
+    let encontradas = log.positions_of(grupo, &particiones)?.into_iter().map(Option::unwrap_or_default);
+    Ok(particiones.iter().copied().zip(encontradas).collect())
+}
+
+/// All partitions of these topics.
+pub(super) fn de(log: &dyn Log, topics: impl IntoIterator<Item = Topic>) -> Vec<TopicPartition> {
+    topics.into_iter().flat_map(|topic| (0..log.partitions(topic)).map(move |p| TopicPartition::new(topic, p))).collect()
 }
 
 /// How long undecided records are still waited for.
@@ -147,12 +141,11 @@ fn medir(
     espera: &mut Espera,
     tramos: &mut Tramos,
 ) -> Result<bool, ErrorVerificacion> {
-    let particiones: Vec<TopicPartition> =
-        topics.into_iter().flat_map(|topic| (0..log.partitions(topic)).map(move |p| TopicPartition::new(topic, p))).collect();
-    let fines: Vec<Position> = particiones.iter().map(|tp| Ok(log.watermarks(*tp)?.end)).collect::<Result<_, LogError>>()?;
+    let particiones = de(log, topics);
+    let antes = log.watermarks_of(&particiones)?;
+    let ahora = log.watermarks_of(&particiones)?;
     let mut firme = true;
-    for (tp, fin) in particiones.into_iter().zip(fines) {
-        let mut marcas = log.watermarks(tp)?;
+    for ((tp, mut marcas), fin) in particiones.into_iter().zip(ahora).zip(antes.iter().map(|antes| antes.end)) {
         while marcas.stable < fin && espera.pausa() {
             marcas = log.watermarks(tp)?;
         }

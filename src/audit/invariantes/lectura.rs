@@ -1,6 +1,11 @@
 //! Reading a partition in big chunks, with the progress of the whole.
 
-use super::{ErrorVerificacion, corte::Tramo};
+use std::collections::{BTreeMap, VecDeque};
+
+use super::{
+    ErrorVerificacion,
+    corte::{Corte, Tramo},
+};
 use crate::log::{Log, LogError, Position, StoredRecord, TopicPartition};
 
 /// Bytes asked of the log at a time.
@@ -16,26 +21,34 @@ pub(super) struct Lector<'a> {
     progreso: Progreso<'a>,
     leidos: u64,
     total: u64,
-}
-
-/// Whether a reader that stands at `desde` has records to read before `hasta`. Positions that hold none (the control records of
-/// Kafka, what was aborted) are nothing to read.
-pub(super) fn queda_por_leer(log: &dyn Log, particion: TopicPartition, tramo: Tramo) -> Result<bool, LogError> {
-    if tramo.largo() == 0 {
-        return Ok(false);
-    }
-    match log.read(particion, tramo.desde, 1) {
-        Ok(registros) => Ok(registros.first().is_some_and(|registro| registro.position < tramo.hasta)),
-        // What it did not read is gone.
-        Err(LogError::PositionGone { .. }) => Ok(true),
-        Err(otro) => Err(otro),
-    }
+    /// What is still to be read, in its order: an adapter over a network fetches it ahead.
+    por_leer: VecDeque<(TopicPartition, Position)>,
+    /// Of each partition that was read: the first position that was still there, and the one after its last record.
+    leidas: BTreeMap<TopicPartition, (Position, Position)>,
 }
 
 impl<'a> Lector<'a> {
-    pub(super) fn new(log: &'a dyn Log, progreso: Progreso<'a>, total: u64) -> Self {
+    /// `orden`: the partitions in the order in which they will be read.
+    pub(super) fn new(log: &'a dyn Log, progreso: Progreso<'a>, corte: &Corte, orden: Vec<TopicPartition>) -> Self {
+        let total = corte.total();
         progreso(0, total);
-        Self { log, progreso, leidos: 0, total }
+        let por_leer = orden.into_iter().map(|tp| (tp, corte.tramo(tp))).filter(|(_, tramo)| tramo.largo() > 0);
+        Self {
+            log,
+            progreso,
+            leidos: 0,
+            total,
+            por_leer: por_leer.map(|(tp, tramo)| (tp, tramo.desde)).collect(),
+            leidas: BTreeMap::new(),
+        }
+    }
+
+    /// Told that a partition is the next to be read.
+    fn prever(&mut self, particion: TopicPartition) {
+        if self.por_leer.front().is_some_and(|(tp, _)| *tp == particion) {
+            self.log.foresee(self.por_leer.make_contiguous());
+            self.por_leer.pop_front();
+        }
     }
 
     /// Hands over the records of the stretch, in order; gives the first position that was still there.
@@ -46,12 +59,15 @@ impl<'a> Lector<'a> {
         visitar: &mut dyn FnMut(StoredRecord) -> Result<(), ErrorVerificacion>,
     ) -> Result<Position, ErrorVerificacion> {
         let (mut primera, mut siguiente) = (tramo.desde, tramo.desde);
+        self.leidas.insert(particion, (primera, siguiente));
+        self.prever(particion);
         while siguiente < tramo.hasta {
             let registros = match self.log.read(particion, siguiente, BYTES) {
                 Ok(registros) => registros,
                 // Retention took the oldest commands away meanwhile.
                 Err(LogError::PositionGone { first, .. }) if first > siguiente => {
                     (primera, siguiente) = (first, first);
+                    self.leidas.insert(particion, (primera, siguiente));
                     continue;
                 }
                 Err(otro) => return Err(otro.into()),
@@ -64,6 +80,7 @@ impl<'a> Lector<'a> {
                     return Ok(primera);
                 }
                 siguiente = registro.position + 1;
+                self.leidas.insert(particion, (primera, siguiente));
                 visitar(registro)?;
                 self.contar();
             }
@@ -78,7 +95,14 @@ impl<'a> Lector<'a> {
         }
     }
 
-    pub(super) fn terminar(self) {
+    pub(super) fn terminar(&mut self) {
         (self.progreso)(self.total, self.total);
+    }
+
+    /// Whether someone who stands at `desde` has records to read before `hasta`, in a partition that was read here. Positions that hold none
+    /// (the control records of Kafka, what was aborted) are nothing to read; what was not read and is gone is.
+    pub(super) fn queda(&self, particion: TopicPartition, tramo: Tramo) -> bool {
+        let (primera, fin) = self.leidas.get(&particion).copied().unwrap_or((Position::MAX, 0));
+        tramo.largo() > 0 && (tramo.desde < primera || tramo.desde < fin.min(tramo.hasta))
     }
 }

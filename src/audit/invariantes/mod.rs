@@ -117,6 +117,9 @@ pub trait Testigo {
 
 struct Nadie;
 
+/// Numbers and stock before the invoices that answer for them.
+const ORDEN: [Contexto; 4] = [Contexto::Numeracion, Contexto::Inventario, Contexto::Catalogo, Contexto::Facturacion];
+
 impl Testigo for Nadie {
     fn evento(&mut self, _registrado: RecordedEvent) {}
     fn comando(&mut self, _particion: TopicPartition, _posicion: Position, _comando: DecodedCommand) {}
@@ -140,21 +143,32 @@ pub fn verificar_ante(
     informe.corte_exacto = corte.exacto;
     let auditoria = opciones.proyecciones.and_then(|p| p.auditoria);
     let mut libro = Libro::new(log, &corte, auditoria.as_ref());
-    let mut lector = Lector::new(log, progreso, corte.total());
+    let mut lector = Lector::new(log, progreso, &corte, orden(log));
     let apartes = Apartes::leer(log, codec, &corte, &mut libro, testigo, &mut lector, &mut informe)?;
     let espera = opciones.proyecciones.map_or(Duration::ZERO, |p| p.espera);
     let (cruces, espera) = (Cruces::new(&corte), Espera::hasta(inicio + espera));
     let mut verificador = Verificador { espera, codec, opciones, corte, apartes, libro, cruces, informe };
-    // Numbers and stock before the invoices that answer for them.
-    for contexto in [Contexto::Numeracion, Contexto::Inventario, Contexto::Catalogo, Contexto::Facturacion] {
+    for contexto in ORDEN {
         for partition in 0..log.partitions(Topic::Eventos(contexto)) {
             verificador.particion(log, contexto, partition, testigo, &mut lector)?;
         }
     }
     lector.terminar();
-    let mut informe = verificador.cerrar(log)?;
+    let mut informe = verificador.cerrar(log, &lector)?;
     informe.duracion = inicio.elapsed();
     Ok(informe)
+}
+
+/// The partitions in the order in which they are read.
+fn orden(log: &dyn Log) -> Vec<TopicPartition> {
+    let mut orden = corte::de(log, [Topic::Auditoria].into_iter().chain(Contexto::TODOS.map(Topic::Dlq)));
+    for contexto in ORDEN {
+        for partition in 0..log.partitions(Topic::Eventos(contexto)) {
+            let temas = [Topic::Instantaneas(contexto), Topic::Eventos(contexto), Topic::Comandos(contexto)];
+            orden.extend(temas.map(|tema| TopicPartition::new(tema, partition)));
+        }
+    }
+    orden
 }
 
 struct Verificador<'a> {
@@ -209,14 +223,14 @@ impl Verificador<'_> {
         instantaneas.cerrar(informe);
         estados.terminar(cruces, informe);
         if let Some(proyecciones) = &opciones.proyecciones {
-            proyecciones.comparar(log, eventos, corte.tramo(eventos).hasta, &estados, &self.espera, informe)?;
+            proyecciones.comparar((log, lector), eventos, corte.tramo(eventos).hasta, &estados, &self.espera, informe)?;
         }
         let comandos = tp(Topic::Comandos(contexto));
         Entradas::new(comandos, corte, &mut self.apartes, desenlaces, opciones.quieto).comparar(codec, testigo, lector, informe)
     }
 
     /// What only the whole can tell.
-    fn cerrar(self, log: &dyn Log) -> Result<Informe, ErrorVerificacion> {
+    fn cerrar(self, log: &dyn Log, lector: &Lector<'_>) -> Result<Informe, ErrorVerificacion> {
         let Self { espera, opciones, corte, libro, cruces, mut informe, .. } = self;
         if !corte.firme {
             informe
@@ -224,7 +238,7 @@ impl Verificador<'_> {
         }
         match opciones.proyecciones.map(|p| (p, p.auditoria)) {
             Some((proyecciones, Some(auditoria))) => {
-                libro.comparar(log, proyecciones.tablas, &auditoria, &espera, &mut informe)?;
+                libro.comparar((log, lector), proyecciones.tablas, &auditoria, &espera, &mut informe)?;
             }
             Some((_, None)) => informe.nota(Codigo::I10, "sin auditoría que comparar"),
             None => {
@@ -233,11 +247,11 @@ impl Verificador<'_> {
                 }
             }
         }
-        quietud::revisar(log, opciones, &corte, &cruces, &espera, &mut informe)?;
+        quietud::revisar((log, lector), opciones, &corte, &cruces, &espera, &mut informe)?;
         // A release that is still to be read is none that was forgotten.
         let reservas = match opciones.quieto {
             true => Some(Codigo::I12),
-            false => corte.leido(log, Topic::Comandos(Contexto::Inventario))?.then_some(Codigo::I3),
+            false => corte.leido(log, lector, Topic::Comandos(Contexto::Inventario)).then_some(Codigo::I3),
         };
         cruces.cerrar(&corte, reservas, &mut informe);
         Ok(informe)

@@ -11,7 +11,7 @@ use super::{
     corte::Tramo,
     estados::{Estado, Estados, Seguido},
     informe::{Codigo, Informe},
-    lectura::queda_por_leer,
+    lectura::Lector,
 };
 use crate::{
     domain::{Contexto, TipoAgregado, valores::Id},
@@ -58,7 +58,7 @@ impl Espera {
     /// Waits until the sink has read what a partition has before `hasta`; gives `hasta` then, or else how far it came.
     pub(super) fn escrito(
         &self,
-        log: &dyn Log,
+        lector: &Lector<'_>,
         tablas: &dyn Tables,
         consumidor: &str,
         particion: TopicPartition,
@@ -66,7 +66,7 @@ impl Espera {
     ) -> Result<Position, ErrorVerificacion> {
         loop {
             let leido = tablas.position(consumidor, particion)?.unwrap_or_default();
-            if !queda_por_leer(log, particion, Tramo { desde: leido, hasta })? {
+            if !lector.queda(particion, Tramo { desde: leido, hasta }) {
                 return Ok(hasta);
             }
             if Instant::now() >= self.0 {
@@ -80,7 +80,7 @@ impl Espera {
 impl Proyecciones<'_> {
     pub(super) fn comparar(
         &self,
-        log: &dyn Log,
+        (log, lector): (&dyn Log, &Lector<'_>),
         eventos: TopicPartition,
         hasta: Position,
         estados: &Estados,
@@ -93,7 +93,7 @@ impl Proyecciones<'_> {
             Topic::Eventos(Contexto::Catalogo) => (self.clientes, TipoAgregado::Cliente),
             _ => return Ok(()),
         };
-        if espera.escrito(log, self.tablas, proyeccion.consumidor, eventos, hasta)? < hasta {
+        if espera.escrito(lector, self.tablas, proyeccion.consumidor, eventos, hasta)? < hasta {
             informe.nota(Codigo::I9, format!("atrasada: {} no ha llegado al final; se revisó lo demás", proyeccion.consumidor));
             return Ok(());
         }

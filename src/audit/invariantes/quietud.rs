@@ -4,10 +4,10 @@ use std::time::Instant;
 
 use super::{
     ErrorVerificacion, Opciones, Proyecciones,
-    corte::{Corte, Tramo},
+    corte::{self, Corte, Tramo},
     cruces::Cruces,
     informe::{Codigo, Informe},
-    lectura::queda_por_leer,
+    lectura::Lector,
     proyecciones::Espera,
 };
 use crate::{
@@ -38,7 +38,7 @@ impl Pendiente<'_> {
 
 /// Looks at lags, undecided transactions and open sagas; demands that there be none when `opciones.quieto`.
 pub(super) fn revisar(
-    log: &dyn Log,
+    (log, lector): (&dyn Log, &Lector<'_>),
     opciones: &Opciones<'_>,
     corte: &Corte,
     cruces: &Cruces,
@@ -47,8 +47,8 @@ pub(super) fn revisar(
 ) -> Result<(), ErrorVerificacion> {
     let mut pendiente = Pendiente { informe, quieto: opciones.quieto };
     decididas(log, &mut pendiente)?;
-    decididos(log, opciones, corte, &mut pendiente)?;
-    proyectados(log, opciones, corte, espera, &mut pendiente)?;
+    decididos((log, lector), opciones, corte, &mut pendiente)?;
+    proyectados((log, lector), opciones, corte, espera, &mut pendiente)?;
     for texto in cruces.abiertas() {
         pendiente.informe.revisado(Codigo::I12);
         pendiente.informe.sagas_abiertas += 1;
@@ -71,15 +71,13 @@ pub(super) fn revisar(
 
 /// LSO = high watermark, everywhere.
 fn decididas(log: &dyn Log, pendiente: &mut Pendiente<'_>) -> Result<(), ErrorVerificacion> {
-    for topic in Topic::todos() {
-        for partition in 0..log.partitions(topic) {
-            let tp = TopicPartition::new(topic, partition);
-            let marcas = log.watermarks(tp)?;
-            pendiente.informe.revisado(Codigo::I12);
-            if marcas.stable < marcas.end {
-                pendiente.informe.particiones_por_decidir += 1;
-                pendiente.falta(|| format!("{tp}: decidido hasta {} y escrito hasta {}", marcas.stable, marcas.end));
-            }
+    let particiones = corte::de(log, Topic::todos());
+    let marcas = log.watermarks_of(&particiones)?;
+    for (tp, marcas) in particiones.into_iter().zip(marcas) {
+        pendiente.informe.revisado(Codigo::I12);
+        if marcas.stable < marcas.end {
+            pendiente.informe.particiones_por_decidir += 1;
+            pendiente.falta(|| format!("{tp}: decidido hasta {} y escrito hasta {}", marcas.stable, marcas.end));
         }
     }
     Ok(())
@@ -87,24 +85,23 @@ fn decididas(log: &dyn Log, pendiente: &mut Pendiente<'_>) -> Result<(), ErrorVe
 
 /// The processors have read every command; their positions are those of now, not of the cut.
 fn decididos(
-    log: &dyn Log,
+    (log, lector): (&dyn Log, &Lector<'_>),
     opciones: &Opciones<'_>,
     corte: &Corte,
     pendiente: &mut Pendiente<'_>,
 ) -> Result<(), ErrorVerificacion> {
-    for topic in Contexto::TODOS.map(Topic::Comandos) {
-        for partition in 0..log.partitions(topic) {
-            let tp = TopicPartition::new(topic, partition);
-            let tramo = Tramo { desde: log.position(opciones.grupo, tp)?.unwrap_or_default(), hasta: corte.tramo(tp).hasta };
-            atraso(opciones.grupo, tp, tramo, queda_por_leer(log, tp, tramo)?, pendiente);
-        }
+    let particiones = corte::de(log, Contexto::TODOS.map(Topic::Comandos));
+    let posiciones = log.positions_of(opciones.grupo, &particiones)?;
+    for (tp, posicion) in particiones.into_iter().zip(posiciones) {
+        let tramo = Tramo { desde: posicion.unwrap_or_default(), hasta: corte.tramo(tp).hasta };
+        atraso(opciones.grupo, tp, tramo, lector.queda(tp, tramo), pendiente);
     }
     Ok(())
 }
 
 /// Every sink has read everything; when that is demanded, each is still waited for.
 fn proyectados(
-    log: &dyn Log,
+    (log, lector): (&dyn Log, &Lector<'_>),
     opciones: &Opciones<'_>,
     corte: &Corte,
     espera: &Espera,
@@ -118,7 +115,7 @@ fn proyectados(
             for partition in 0..log.partitions(*topic) {
                 let tp = TopicPartition::new(*topic, partition);
                 let hasta = corte.tramo(tp).hasta;
-                let desde = espera.escrito(log, tablas, sumidero.consumidor, tp, hasta)?;
+                let desde = espera.escrito(lector, tablas, sumidero.consumidor, tp, hasta)?;
                 atraso(sumidero.consumidor, tp, Tramo { desde, hasta }, desde < hasta, pendiente);
             }
         }

@@ -86,7 +86,11 @@ impl PendingAppend for Puesto {
 
 impl Log for RegistroEnMemoria {
     fn partitions(&self, topic: Topic) -> u16 {
-        if matches!(topic, Topic::Respuestas | Topic::DlqProyecciones | Topic::AuditoriaSellos) { 1 } else { self.particiones }
+        if matches!(topic, Topic::Respuestas | Topic::DlqProyecciones | Topic::AuditoriaSellos | Topic::Claves) {
+            1
+        } else {
+            self.particiones
+        }
     }
 
     fn append(&self, records: Vec<(TopicPartition, Record)>) -> Result<Box<dyn PendingAppend>, LogError> {

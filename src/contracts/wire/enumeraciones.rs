@@ -39,10 +39,13 @@ wire_enum!(PoliticaRetorno, "política de retorno": LoteNuevo = 0, ReversaFifo =
 wire_enum!(FaseEmision, "fase de la emisión": Reservando = 0, Numerando = 1, Confirmando = 2);
 wire_enum!(EtapaDlq, "etapa": Decodificar = 0, Validar = 1, Decidir = 2, Confirmar = 3, Proyectar = 4);
 
-/// Enumeration `Tema`: the topics by their codes.
+/// Enumeration `Tema`: the topics by their codes. No record tells of the topic of the keys, which is not of the contract.
 impl Wire for Topic {
     #[inline]
     fn write(&self, w: &mut Writer) {
+        if *self == Self::Claves {
+            return w.fail(CodecError::NotOnWire("el tema de las claves"));
+        }
         w.long(i64::from(self.codigo()));
     }
 
@@ -52,6 +55,7 @@ impl Wire for Topic {
         u16::try_from(code)
             .ok()
             .and_then(Self::de_codigo)
+            .filter(|topic| *topic != Self::Claves)
             .ok_or_else(|| CodecError::OutOfDomain { what: "tema", value: code.to_string() })
     }
 }

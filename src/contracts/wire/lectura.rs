@@ -36,9 +36,9 @@ impl<'a> Reader<'a> {
     /// What sealed the personal data that follow; `None` when the key was destroyed.
     ///
     /// # Errors
-    /// `Encrypted` when the key is not known.
+    /// `Encrypted` when the key is not known, `Keys` when that could not be found out.
     pub fn key(&self, clave_id: &str) -> Result<Option<Arc<Clave>>, CodecError> {
-        match self.boveda.map_or(EstadoClave::Desconocida, |boveda| boveda.clave(clave_id)) {
+        match self.boveda.map_or(Ok(EstadoClave::Desconocida), |boveda| boveda.clave(clave_id))? {
             EstadoClave::Vigente(clave) => Ok(Some(clave)),
             EstadoClave::Destruida => Ok(None),
             EstadoClave::Desconocida => Err(CodecError::Encrypted { clave_id: clave_id.to_owned() }),

@@ -78,6 +78,7 @@ impl EmbeddedLogOptions {
     pub fn partitions(&self, topic: Topic) -> u16 {
         match topic {
             Topic::Respuestas => self.reply_partitions,
+            Topic::Claves => 1,
             _ => self.partitions,
         }
     }

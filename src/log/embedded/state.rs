@@ -15,7 +15,7 @@ use crate::log::{LogError, Position, Record, StoredRecord, Topic, TopicPartition
 
 /// Accounting weight of a cached record beside its bytes.
 const RECORD_OVERHEAD: usize = 120;
-const TOPICS: usize = 20;
+const TOPICS: usize = Topic::COUNT as usize;
 /// Least room a block is begun with.
 const MIN_BLOCK: usize = 2 << 10;
 

@@ -13,7 +13,7 @@ use crate::{
     log::{Header, Record, StoredRecord, headers},
 };
 
-/// Hands a record to the producer, which copies it.
+/// Hands a record to the producer, which copies it. An empty value goes as none: to a compacted topic that is a tombstone, and nothing else is.
 ///
 /// # Errors
 /// What the library refused; nothing was queued.
@@ -27,9 +27,11 @@ pub fn send<C: ProducerContext>(
     let mut message = BaseRecord::with_opaque_to(topic, opaque)
         .partition(i32::from(partition))
         .key(&*record.key)
-        .payload(&*record.value)
         // Kafka keeps milliseconds.
         .timestamp(record.timestamp.micros().div_euclid(1_000));
+    if !record.value.is_empty() {
+        message = message.payload(&*record.value);
+    }
     if !record.headers.is_empty() {
         let start = OwnedHeaders::new_with_capacity(record.headers.len());
         let headers = record

@@ -109,6 +109,7 @@ impl ClusterOptions {
     pub fn partitions(&self, topic: Topic) -> u16 {
         match topic {
             Topic::Respuestas => self.reply_partitions,
+            Topic::Claves => 1,
             _ => self.partitions,
         }
     }

@@ -29,6 +29,8 @@ struct Tema {
     particiones: Particiones,
     limpieza: Limpieza,
     retencion: String,
+    /// How long a record that a later one of its key replaces may still be there, where only the last is kept.
+    compactacion: Option<String>,
     segmento: Option<String>,
     marca_de_tiempo: Marca,
 }
@@ -38,6 +40,7 @@ struct Tema {
 enum Particiones {
     Motor,
     Respuestas,
+    Una,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -146,12 +149,16 @@ fn spec(tema: &Tema, topic: Topic, sizes: &Sizes) -> Result<TopicSpec, String> {
         ("retention.bytes", "-1".to_owned()),
         ("retention.ms", millis(&tema.retencion)?.to_string()),
     ]);
+    if let Some(compactacion) = &tema.compactacion {
+        config.insert("max.compaction.lag.ms", millis(compactacion)?.to_string());
+    }
     if let Some(segmento) = &tema.segmento {
         config.insert("segment.ms", millis(segmento)?.to_string());
     }
     let partitions = match tema.particiones {
         Particiones::Motor => sizes.partitions,
         Particiones::Respuestas => sizes.reply_partitions,
+        Particiones::Una => 1,
     };
     Ok(TopicSpec {
         topic,

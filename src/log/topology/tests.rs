@@ -29,11 +29,19 @@ fn data_and_code_name_the_same_topics_with_the_same_counts_and_retention() {
         assert_eq!(spec.partitions, embedded.partitions(topic), "{topic}");
         let retention = embedded.retention(topic).map_or(-1, |micros| micros / 1_000);
         assert_eq!(spec.config["retention.ms"], retention.to_string(), "{topic}");
-        let compacted = matches!(topic, Topic::Instantaneas(_));
+        let compacted = matches!(topic, Topic::Instantaneas(_) | Topic::Claves);
         assert_eq!(spec.config["cleanup.policy"] == "compact", compacted, "{topic}");
         let arrival = matches!(topic, Topic::Comandos(_));
         assert_eq!(spec.config["message.timestamp.type"] == "LogAppendTime", arrival, "{topic}");
     }
+}
+
+/// What a destroyed key sealed is safe from whoever has the broker's disks only once compaction has been there.
+#[test]
+fn the_broker_forgets_replaced_keys_within_a_day() {
+    let topology = bundled();
+    let spec = topology.topic(Topic::Claves).unwrap();
+    assert_eq!((spec.partitions, spec.config["max.compaction.lag.ms"].as_str()), (1, "86400000"));
 }
 
 #[test]

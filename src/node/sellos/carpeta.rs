@@ -41,7 +41,7 @@ impl AuditoriaDeCarpeta {
     pub fn abrir(options: &NodeOptions, llavero: Option<Llavero>) -> Result<Self, NodeError> {
         let carpeta = Carpeta::abrir(&options.carpeta, options.particiones)?;
         let log = registro::open_log(&carpeta, options)?;
-        let codec = esquemas::codec(&carpeta, options)?;
+        let codec = esquemas::codec(&carpeta, options, &log)?;
         let claves = match llavero {
             Some(llavero) => Some(Claves { privada: None, llavero }),
             None => claves::existentes(options)?,

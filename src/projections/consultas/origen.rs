@@ -23,7 +23,7 @@ impl Consultas {
     /// Of the log; `Ilegible` when there is none.
     pub(super) fn evento(&self, particion: TopicPartition, posicion: Position) -> Result<RecordedEvent, ConsultaError> {
         let stored = self.registros.uno(particion, posicion)?.ok_or_else(|| ausente(particion, posicion))?;
-        self.decoder.event(&stored.record.value).map_err(ConsultaError::Ilegible)
+        self.decoder.event(&stored.record.value).map_err(|e| ConsultaError::Ilegible(e.to_string()))
     }
 
     /// The event, refusal or query at a place.
@@ -45,7 +45,7 @@ impl Consultas {
             Topic::Auditoria => self.decoder.audit(value).map(|a| Content::Audit(Box::new(a))),
             _ => self.decoder.event(value).map(|e| Content::Event(Box::new(e))),
         };
-        content.map_err(ConsultaError::Ilegible)
+        content.map_err(|e| ConsultaError::Ilegible(e.to_string()))
     }
 }
 

@@ -19,7 +19,7 @@ use crate::{
     log::{Log, LogError, Position, Record, StoredRecord, Topic, TopicPartition},
     projections::{
         progress::{Mark, Progress},
-        projection::{Anomalies, Content, Decoder, Entry, Projection, ProjectionSpec, TablesReader},
+        projection::{Anomalies, Content, Decoder, Entry, Projection, ProjectionSpec, TablesReader, Unreadable},
     },
     tables::{SinkPosition, Tables, TablesError},
 };
@@ -49,6 +49,8 @@ pub enum SinkError {
     Log(#[from] LogError),
     #[error(transparent)]
     Tables(#[from] TablesError),
+    #[error("{partition} espera en la posición {position}: {cause}")]
+    Keys { partition: TopicPartition, position: Position, cause: String },
 }
 
 impl SinkError {
@@ -248,7 +250,10 @@ impl PartitionSink {
                     value: stored.record.value,
                     content,
                 }),
-                Err(cause) => {
+                Err(Unreadable::Keys(cause)) => {
+                    return Err(SinkError::Keys { partition: self.partition, position: stored.position, cause });
+                }
+                Err(Unreadable::Bytes(cause)) => {
                     let Record { key, value, .. } = stored.record;
                     self.poison(stored.position, key, value, "Indecodificable", &cause)?;
                 }
@@ -305,12 +310,12 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
     text.unwrap_or("pánico sin mensaje")
 }
 
-fn decode(decoder: &dyn Decoder, topic: Topic, value: &[u8]) -> Result<Content, String> {
+fn decode(decoder: &dyn Decoder, topic: Topic, value: &[u8]) -> Result<Content, Unreadable> {
     match topic {
         Topic::Eventos(_) => decoder.event(value).map(|e| Content::Event(Box::new(e))),
         Topic::Auditoria => decoder.audit(value).map(|a| Content::Audit(Box::new(a))),
         Topic::Dlq(_) => decoder.dlq(value).map(|d| Content::Dlq(Box::new(d))),
-        otro => Err(format!("ninguna proyección lee {otro}")),
+        otro => Err(Unreadable::Bytes(format!("ninguna proyección lee {otro}"))),
     }
 }
 

@@ -19,39 +19,24 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{
-    NodeError, NodeOptions,
-    carpeta::{self, RESERVADO},
+use super::{Linea, al_azar, desenvolver, envolver};
+use crate::{
+    contracts::{Boveda, Clave, ErrorBoveda, EstadoClave},
+    node::carpeta::{self, RESERVADO},
 };
-use crate::contracts::{BYTES_DE_CLAVE, Boveda, Clave, ErrorBoveda, EstadoClave};
 
-/// The keys of the clients, in a data folder.
-const ARCHIVO: &str = "claves.ndjson";
-/// The master key that a folder with its own log makes for itself.
-const ARCHIVO_MAESTRA: &str = "claves.maestra";
 const FORMATO: &str = "factumarket.claves/1";
 /// A line holds a name of at most 200 bytes and 66 of key.
 const MAX_LINEA: u64 = 2_048;
-/// The file of a master key: 44 characters and a line end.
-const MAX_MAESTRA: u64 = 256;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Encabezado {
     formato: String,
     maestra: String,
-}
-
-/// A key, or that there is none any more.
-#[derive(Serialize, Deserialize)]
-#[serde(untagged, deny_unknown_fields)]
-enum Linea {
-    Vigente { clave: String, envuelta: String },
-    Destruida { destruida: String },
 }
 
 /// The keys of a folder, all of them in memory.
@@ -82,68 +67,6 @@ impl fmt::Debug for BovedaEnCarpeta {
     }
 }
 
-/// The keys of a process; `None` when nothing was ever sealed here and nothing shall be. Who does not write (`crear` false) makes no file.
-///
-/// # Errors
-/// A file that is damaged, of another master key, or not there.
-pub(super) fn abrir(options: &NodeOptions, crear: bool) -> Result<Option<Arc<dyn Boveda>>, NodeError> {
-    let ajustes = &options.datos_personales;
-    if options.kafka.is_some() {
-        return match ajustes.cifrar {
-            true => Err(NodeError::DatosPersonales(
-                "datos_personales.cifrar necesita el registro embebido: las claves están en la carpeta de un proceso y en Kafka las necesitan \
-                 todos; quítelo, o use registro.tipo=embebido"
-                    .to_owned(),
-            )),
-            false => Ok(None),
-        };
-    }
-    let ruta = options.carpeta.join(ARCHIVO);
-    let hay = ruta.exists();
-    if !hay && options.carpeta.join(ARCHIVO_MAESTRA).exists() {
-        return Err(NodeError::DatosPersonales(format!(
-            "falta {}: está la clave maestra y no las que envuelve; recupérelo de su respaldo",
-            ruta.display()
-        )));
-    }
-    let querida = crear && ajustes.cifrar;
-    if !hay && !querida {
-        return Ok(None);
-    }
-    let maestra = maestra(options, !hay)?;
-    let boveda = BovedaEnCarpeta::abrir(&ruta, maestra).map_err(|e| NodeError::DatosPersonales(e.to_string()))?;
-    Ok(Some(Arc::new(boveda)))
-}
-
-/// The master key; made when the folder's own is not there and `crear`.
-fn maestra(options: &NodeOptions, crear: bool) -> Result<Clave, NodeError> {
-    let ajena = options.datos_personales.clave_maestra_archivo.as_deref();
-    let ruta = ajena.map_or_else(|| options.carpeta.join(ARCHIVO_MAESTRA), Path::to_owned);
-    let fallo = |que: &str| NodeError::DatosPersonales(format!("la clave maestra {}: {que}", ruta.display()));
-    let texto = match carpeta::leer_texto(&ruta, MAX_MAESTRA).map_err(|e| fallo(&e.to_string()))? {
-        Some(texto) => texto,
-        None if ajena.is_none() && crear => {
-            let nueva = BASE64.encode(al_azar().map_err(|e| fallo(&e.to_string()))?);
-            let escrita = carpeta::escribir_entero(&ruta, RESERVADO, |archivo| writeln!(archivo, "{nueva}"));
-            escrita.map_err(|e| fallo(&e.to_string()))?;
-            nueva
-        }
-        None => {
-            return Err(fallo(
-                "no existe, y sin ella no se leen los datos personales: recupérela de su respaldo (datos_personales.clave_maestra_archivo)",
-            ));
-        }
-    };
-    let bytes = BASE64.decode(texto.trim()).ok().and_then(|bytes| bytes.try_into().ok());
-    bytes.map(Clave::new).ok_or_else(|| fallo("no son 32 bytes en base64, como los da «openssl rand -base64 32»"))
-}
-
-fn al_azar() -> io::Result<[u8; BYTES_DE_CLAVE]> {
-    let mut bytes = [0; BYTES_DE_CLAVE];
-    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
-    Ok(bytes)
-}
-
 impl BovedaEnCarpeta {
     /// # Errors
     /// The file is damaged, of another master key, or the disk refuses.
@@ -171,8 +94,8 @@ impl BovedaEnCarpeta {
     }
 
     fn envolver(&self, clave_id: &str, clave: &Clave) -> Result<String, ErrorBoveda> {
-        let envuelta = self.maestra.sellar(clave_id, clave.bytes()).ok_or_else(|| self.fallo("no se pudo envolver una clave"))?;
-        linea(&Linea::Vigente { clave: clave_id.to_owned(), envuelta: BASE64.encode(envuelta) })
+        let envuelta = envolver(&self.maestra, clave_id, clave).ok_or_else(|| self.fallo("no se pudo envolver una clave"))?;
+        linea(&Linea::Vigente { clave: clave_id.to_owned(), envuelta })
     }
 
     fn nueva(&self, estado: &mut Estado, clave_id: &str) -> Result<Arc<Clave>, ErrorBoveda> {
@@ -229,12 +152,12 @@ impl BovedaEnCarpeta {
 }
 
 impl Boveda for BovedaEnCarpeta {
-    fn clave(&self, clave_id: &str) -> EstadoClave {
-        match self.estado().claves.get(clave_id) {
+    fn clave(&self, clave_id: &str) -> Result<EstadoClave, ErrorBoveda> {
+        Ok(match self.estado().claves.get(clave_id) {
             Some(Some(clave)) => EstadoClave::Vigente(Arc::clone(clave)),
             Some(None) => EstadoClave::Destruida,
             None => EstadoClave::Desconocida,
-        }
+        })
     }
 
     fn clave_o_nueva(&self, clave_id: &str) -> Result<Option<Arc<Clave>>, ErrorBoveda> {
@@ -313,10 +236,8 @@ fn una(texto: &str, numero: u64, maestra: &Clave, claves: &mut Claves) -> Result
     let (nombre, clave) = match serde_json::from_str(texto).map_err(|e| e.to_string())? {
         Linea::Destruida { destruida } => (destruida, None),
         Linea::Vigente { clave, envuelta } => {
-            let envuelta = BASE64.decode(envuelta).map_err(|e| e.to_string())?;
-            let bytes = maestra.abrir(&clave, &envuelta).ok_or("la clave no se abre: está cambiada")?;
-            let bytes = <[u8; BYTES_DE_CLAVE]>::try_from(bytes.as_slice()).map_err(|_| "la clave no mide 32 bytes")?;
-            (clave, Some(Arc::new(Clave::new(bytes))))
+            let abierta = desenvolver(maestra, &clave, &envuelta)?;
+            (clave, Some(Arc::new(abierta)))
         }
     };
     claves.insert(nombre, clave);
@@ -341,7 +262,7 @@ fn huella(maestra: &Clave) -> String {
 mod tests {
     use std::fs;
 
-    use super::*;
+    use super::{super::ARCHIVO, *};
 
     fn carpeta() -> tempfile::TempDir {
         tempfile::tempdir().expect("carpeta")
@@ -356,7 +277,7 @@ mod tests {
     }
 
     fn vigente(boveda: &BovedaEnCarpeta, clave_id: &str) -> Arc<Clave> {
-        match boveda.clave(clave_id) {
+        match boveda.clave(clave_id).expect("clave") {
             EstadoClave::Vigente(clave) => clave,
             otra => panic!("{clave_id}: {otra:?}"),
         }
@@ -367,7 +288,7 @@ mod tests {
         let carpeta = carpeta();
         let ruta = carpeta.path().join(ARCHIVO);
         let boveda = abierta(&ruta);
-        assert_eq!(boveda.clave("ficha/1"), EstadoClave::Desconocida);
+        assert_eq!(boveda.clave("ficha/1"), Ok(EstadoClave::Desconocida));
         let clave = boveda.clave_o_nueva("ficha/1").unwrap().expect("clave");
         let otra = boveda.clave_o_nueva("ficha/2").unwrap().expect("clave");
         assert!(clave != otra && Some(clave.clone()) == boveda.clave_o_nueva("ficha/1").unwrap());
@@ -392,8 +313,8 @@ mod tests {
         boveda.clave_o_nueva("ficha/3").unwrap();
         drop(boveda);
         let boveda = abierta(&ruta);
-        assert_eq!(boveda.clave("ficha/1"), EstadoClave::Destruida);
-        assert_eq!(boveda.clave("ficha/9"), EstadoClave::Destruida);
+        assert_eq!(boveda.clave("ficha/1"), Ok(EstadoClave::Destruida));
+        assert_eq!(boveda.clave("ficha/9"), Ok(EstadoClave::Destruida));
         assert!(vigente(&boveda, "ficha/2") == otra);
         vigente(&boveda, "ficha/3");
     }
@@ -416,7 +337,7 @@ mod tests {
         assert!(!boveda.destruir("ficha/1").unwrap());
         boveda.clave_o_nueva("ficha/2").unwrap().expect("se hacen claves otra vez");
         drop(boveda);
-        assert_eq!(abierta(&ruta).clave("ficha/1"), EstadoClave::Destruida);
+        assert_eq!(abierta(&ruta).clave("ficha/1"), Ok(EstadoClave::Destruida));
     }
 
     /// Cut at any byte, the file opens with the keys of its whole lines, and takes new ones.
@@ -434,7 +355,7 @@ mod tests {
             fs::write(&ruta, &bytes[..fin]).unwrap();
             let boveda = abierta(&ruta);
             vigente(&boveda, "ficha/1");
-            assert_eq!(boveda.clave("ficha/2"), EstadoClave::Desconocida, "{fin}");
+            assert_eq!(boveda.clave("ficha/2"), Ok(EstadoClave::Desconocida), "{fin}");
             boveda.clave_o_nueva("ficha/3").unwrap();
             drop(boveda);
             vigente(&abierta(&ruta), "ficha/3");

@@ -118,8 +118,8 @@ impl Fault {
     /// what is asked once a write, a command, a batch of a sink, the start of a process or its death.
     fn highest_rate(self) -> u32 {
         match self {
-            Self::RequestLost | Self::AnswerLost | Self::RequestLate => 170,
-            Self::RequestDoubled => 300,
+            Self::RequestLost | Self::AnswerLost | Self::RequestLate => 250,
+            Self::RequestDoubled => 500,
             Self::ReadFailed => 40,
             Self::DiskFull => 60,
             Self::NodeKilled => 50,

@@ -7,7 +7,7 @@ use super::{faults::Rates, rng::Rng};
 /// What the caller wants of every seed. A failing seed is repeated with the same settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// Commands of a run, without their repetitions. 10 to 1,000; default 100.
+    /// Commands of a run, without their repetitions: those that make the shop are among them, up to a third. 10 to 1,000; default 100.
     pub commands: u32,
     /// Nodes; 0: 1 to 3, by the seed.
     pub nodes: u32,

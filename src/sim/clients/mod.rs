@@ -85,8 +85,8 @@ impl Clients {
         let replies = vec![0; usize::from(shared.log.partitions(Topic::Respuestas))];
         Self {
             rng,
-            // Those of the set-up and the repetitions too: it grows once at most.
-            orders: Vec::with_capacity(2 * shared.plan.commands as usize),
+            // It grows once at most: for a shop of more than a third.
+            orders: Vec::with_capacity(shared.plan.commands as usize),
             waiting: BTreeMap::new(),
             none_due_before: 0,
             replies,
@@ -104,6 +104,8 @@ impl Clients {
     /// The commands that make the shop, in groups: each group needs the one before.
     pub fn set_up(&mut self, shared: &Shared) -> Vec<Vec<usize>> {
         let groups = shop::shop(shared, &mut self.rng);
+        let of_the_shop = groups.iter().map(Vec::len).sum::<usize>() as u32;
+        self.left -= of_the_shop.min(self.left / 3);
         let add = |clients: &mut Self, comando: Comando| clients.add(format!("base-{}", clients.orders.len()), comando);
         groups.into_iter().map(|group| group.into_iter().map(|comando| add(self, comando)).collect()).collect()
     }

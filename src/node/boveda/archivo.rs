@@ -73,9 +73,7 @@ impl BovedaEnCarpeta {
     pub fn abrir(ruta: &Path, maestra: Clave) -> Result<Self, ErrorBoveda> {
         let fallo = |que: String| ErrorBoveda(format!("{}: {que}", ruta.display()));
         if !ruta.exists() {
-            let encabezado = encabezado(&maestra)?;
-            let escrito = carpeta::escribir_entero(ruta, RESERVADO, |archivo| archivo.write_all(encabezado.as_bytes()));
-            escrito.map_err(|e| fallo(e.to_string()))?;
+            Self::empezar(ruta, &maestra)?;
         }
         let leido = leer(ruta, &maestra).map_err(&fallo)?;
         let archivo = OpenOptions::new().write(true).open(ruta).map_err(|e| fallo(e.to_string()))?;
@@ -83,6 +81,24 @@ impl BovedaEnCarpeta {
         archivo.set_len(leido.bytes).map_err(|e| fallo(e.to_string()))?;
         let estado = Estado { claves: leido.claves, archivo, bytes: leido.bytes, sucio: true, roto: false, por_reescribir: false };
         Ok(Self { ruta: ruta.to_owned(), maestra, estado: Mutex::new(estado) })
+    }
+
+    /// A file of no keys, in the place of one of none.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn empezar(ruta: &Path, maestra: &Clave) -> Result<(), ErrorBoveda> {
+        let encabezado = encabezado(maestra)?;
+        let escrito = carpeta::escribir_entero(ruta, RESERVADO, |archivo| archivo.write_all(encabezado.as_bytes()));
+        escrito.map(drop).map_err(|e| ErrorBoveda(format!("{}: {e}", ruta.display())))
+    }
+
+    /// Whether no key was ever made there. A file that cannot be read may have some.
+    pub fn vacia(ruta: &Path) -> bool {
+        match File::open(ruta) {
+            Ok(archivo) => BufReader::new(archivo).lines().take(2).count() < 2,
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
+        }
     }
 
     fn estado(&self) -> MutexGuard<'_, Estado> {

@@ -69,6 +69,7 @@ fn en_tema(options: &NodeOptions, log: &Arc<dyn Log>) -> Result<Option<Arc<dyn B
 }
 
 fn en_carpeta(options: &NodeOptions, crear: bool) -> Result<Option<Arc<dyn Boveda>>, NodeError> {
+    let ajustes = &options.datos_personales;
     let ruta = options.carpeta.join(ARCHIVO);
     let hay = ruta.exists();
     if !hay && options.carpeta.join(ARCHIVO_MAESTRA).exists() {
@@ -77,29 +78,28 @@ fn en_carpeta(options: &NodeOptions, crear: bool) -> Result<Option<Arc<dyn Boved
             ruta.display()
         )));
     }
-    let querida = crear && options.datos_personales.cifrar;
+    let querida = crear && ajustes.cifrar;
     if !hay && !querida {
         return Ok(None);
     }
-    let maestra = maestra_de_carpeta(options, !hay)?;
-    let boveda = BovedaEnCarpeta::abrir(&ruta, maestra).map_err(|e| NodeError::DatosPersonales(e.to_string()))?;
-    Ok(Some(Arc::new(boveda)))
-}
-
-/// The master key; made when the folder's own is not there and `crear`.
-fn maestra_de_carpeta(options: &NodeOptions, crear: bool) -> Result<Clave, NodeError> {
-    let ajena = options.datos_personales.clave_maestra_archivo.as_deref();
-    let ruta = ajena.map_or_else(|| options.carpeta.join(ARCHIVO_MAESTRA), Path::to_owned);
-    if let Some(clave) = leer_maestra(&ruta)? {
-        return Ok(clave);
+    let abrir = |maestra| BovedaEnCarpeta::abrir(&ruta, maestra).map_err(|e| NodeError::DatosPersonales(e.to_string()));
+    let propia = options.carpeta.join(ARCHIVO_MAESTRA);
+    let lugar = ajustes.clave_maestra_archivo.as_deref().unwrap_or(&propia);
+    if let Some(maestra) = leer_maestra(lugar)? {
+        return Ok(Some(Arc::new(abrir(maestra)?)));
     }
-    if ajena.is_some() || !crear {
-        return Err(sin_maestra(&ruta));
+    // The file of the keys is written before the folder's own master key: a process that died in between had made none.
+    if ajustes.clave_maestra_archivo.is_some() || !BovedaEnCarpeta::vacia(&ruta) {
+        return Err(sin_maestra(lugar));
     }
-    let bytes = al_azar().map_err(|e| de_la_maestra(&ruta, e))?;
-    let escrita = carpeta::escribir_entero(&ruta, RESERVADO, |archivo| writeln!(archivo, "{}", BASE64.encode(bytes)));
-    escrita.map_err(|e| de_la_maestra(&ruta, e))?;
-    Ok(Clave::new(bytes))
+    if !querida {
+        return Ok(None);
+    }
+    let bytes = al_azar().map_err(|e| de_la_maestra(&propia, e))?;
+    BovedaEnCarpeta::empezar(&ruta, &Clave::new(bytes)).map_err(|e| NodeError::DatosPersonales(e.to_string()))?;
+    let escrita = carpeta::escribir_entero(&propia, RESERVADO, |archivo| writeln!(archivo, "{}", BASE64.encode(bytes)));
+    escrita.map_err(|e| de_la_maestra(&propia, e))?;
+    Ok(Some(Arc::new(abrir(Clave::new(bytes))?)))
 }
 
 fn leer_maestra(ruta: &Path) -> Result<Option<Clave>, NodeError> {
@@ -138,4 +138,46 @@ fn desenvolver(maestra: &Clave, clave_id: &str, envuelta: &str) -> Result<Clave,
     let bytes = maestra.abrir(clave_id, &envuelta).ok_or("la clave no se abre: está cambiada, o la envolvió otra clave maestra")?;
     let bytes = <[u8; BYTES_DE_CLAVE]>::try_from(bytes.as_slice()).map_err(|_| "la clave no mide 32 bytes")?;
     Ok(Clave::new(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        config::{Fuentes, cargar},
+        log::simulated::{ClusterOptions, NoFaults, SimulatedLog},
+    };
+
+    fn en(carpeta: &Path, cifrar: bool) -> Result<Option<Arc<dyn Boveda>>, NodeError> {
+        let mut options = NodeOptions::new(&cargar(&Fuentes::default()).expect("configuración"));
+        options.carpeta = carpeta.to_owned();
+        options.datos_personales.cifrar = cifrar;
+        let log: Arc<dyn Log> = Arc::new(SimulatedLog::new(ClusterOptions::default(), Box::new(NoFaults)));
+        abrir(&options, &log, true)
+    }
+
+    /// The first start in a folder may be cut after any of the two files: nothing was sealed, and the next one begins again. Once there is a
+    /// key, neither file is made in the place of one that is missing.
+    #[test]
+    fn un_comienzo_cortado_no_pide_un_respaldo_que_nunca_hubo() {
+        let carpeta = tempfile::tempdir().expect("carpeta");
+        let (claves, maestra) = (carpeta.path().join(ARCHIVO), carpeta.path().join(ARCHIVO_MAESTRA));
+        assert!(en(carpeta.path(), false).expect("nada").is_none() && !claves.exists());
+        en(carpeta.path(), true).expect("claves").expect("claves");
+        std::fs::remove_file(&maestra).expect("estaba");
+        assert!(en(carpeta.path(), false).expect("nada").is_none());
+        let boveda = en(carpeta.path(), true).expect("otra vez").expect("claves");
+        boveda.clave_o_nueva("ficha/1").expect("clave");
+        boveda.sincronizar().expect("a salvo");
+        drop(boveda);
+        let guardada = std::fs::read(&maestra).expect("maestra");
+        std::fs::remove_file(&maestra).expect("estaba");
+        for cifrar in [true, false] {
+            let error = en(carpeta.path(), cifrar).expect_err("hay una clave").to_string();
+            assert!(error.contains("clave_maestra_archivo") && !maestra.exists(), "{error}");
+        }
+        std::fs::write(&maestra, guardada).expect("vuelve");
+        std::fs::remove_file(&claves).expect("estaba");
+        assert!(en(carpeta.path(), true).expect_err("faltan").to_string().contains(ARCHIVO));
+    }
 }

@@ -204,7 +204,7 @@ pub const AJUSTES: &[Ajuste] = &[
         "datos_personales.clave_maestra_archivo",
         Tipo::Texto { min: 0, max: 1_000 },
         "",
-        "Archivo de la clave que envuelve las de los clientes: 32 bytes en base64; nunca va en la configuración. Vacío crea y usa la de la carpeta de datos.",
+        "Archivo de la clave que envuelve las de los clientes: 32 bytes en base64; nunca va en la configuración. Vacío crea y usa la de la carpeta de datos; con el registro en Kafka hace falta, la misma en todos los procesos.",
     ),
     entero(
         "datos_personales.conservar_anos",

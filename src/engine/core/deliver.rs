@@ -411,7 +411,8 @@ pub(super) fn stale_version(slot: &Slot, message: &Message) -> Option<Falla> {
 }
 
 /// A reservation, of stock or of credit, that another saga or command has met is observed: its refusal may come from it, or the figures
-/// that its events state. It stays, whatever follows in the epoch; so the recorded stream has every state that somebody saw.
+/// that its events state. So is what an invoice is at, by whatever another command led to. It stays, whatever follows in the epoch; so the
+/// recorded stream has every state that somebody saw.
 pub(super) fn keep_what_is_observed(slot: &mut Slot, events: &[PendingEvent], message: &Message) {
     if slot.elidable.is_empty() || !matches!(slot.target.tipo, TipoAgregado::Inventario | TipoAgregado::Factura) {
         return;
@@ -420,7 +421,7 @@ pub(super) fn keep_what_is_observed(slot: &mut Slot, events: &[PendingEvent], me
     slot.elidable.retain(|at| {
         let pending = &events[*at as usize];
         if !pending.evento.as_ref().is_some_and(is_held_for_a_saga) {
-            return true;
+            return are_of_one_command(&pending.origin, &message.origin);
         }
         let whose = pending.paso.as_ref().map(|paso| (&paso.documento_id, paso.intento));
         whose.is_some() && whose == saga
@@ -442,7 +443,7 @@ fn elide(slot: &mut Slot, events: &mut [PendingEvent], evento: &Evento, fresh: b
         return 0;
     }
     // A command of its own leaves an event of its own.
-    let alike = |e: &PendingEvent| Rc::ptr_eq(&e.origin, origin) || e.origin.command_id == origin.command_id;
+    let alike = |e: &PendingEvent| are_of_one_command(&e.origin, origin);
     match evento {
         // Credit belongs to the saga of a note.
         Evento::Factura(EventoFactura::CreditoAplicado { .. }) if !fresh => 0,
@@ -459,6 +460,10 @@ fn elide(slot: &mut Slot, events: &mut [PendingEvent], evento: &Evento, fresh: b
         Evento::Inventario(EventoInventario::ReservaLiberada { reserva_id, .. }) => elide_reservation(slot, events, reserva_id),
         _ => 0,
     }
+}
+
+fn are_of_one_command(one: &Rc<Origin>, other: &Rc<Origin>) -> bool {
+    Rc::ptr_eq(one, other) || one.command_id == other.command_id
 }
 
 fn elide_reservation(slot: &mut Slot, events: &mut [PendingEvent], id: &Id) -> u64 {

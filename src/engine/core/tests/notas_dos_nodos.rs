@@ -220,6 +220,21 @@ fn an_acceptance_stops_an_annulment_until_the_goods_are_on_their_way() {
     assert_eq!(stock(&a, &b, "p1"), "100");
 }
 
+/// Who was refused because of it, or answered while it was in course, finds it on the log.
+#[test]
+fn an_annulment_that_others_met_is_recorded_though_it_ends_in_the_same_epoch() {
+    let (mut a, mut b, factura) = vendida_lejos();
+    let node = if a.core.ownership.is_local(&Direccionado::documento(id(&factura))) { &mut a } else { &mut b };
+    node.give("anula", annul(&factura));
+    node.give("nota", note(&factura, "n1", vec![por_cantidad(1, "1")]));
+    node.give("dian", dian(&factura, EstadoDian::Aceptada));
+    let eventos = node.end_epoch();
+    let de_la_factura = ["AnulacionIniciada", "RespuestaDianRegistrada", "AnulacionRechazada"];
+    let recorded: Vec<&str> = eventos.iter().map(|e| e.as_ref()).filter(|e| de_la_factura.contains(e)).collect();
+    assert_eq!(recorded, de_la_factura);
+    assert!(eventos.iter().any(|e| *e == "NotaCreditoRechazada"));
+}
+
 #[test]
 fn whoever_dies_wherever_the_annulment_is_it_ends_once() {
     for paso in 0..5 {

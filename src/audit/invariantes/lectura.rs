@@ -58,16 +58,26 @@ impl<'a> Lector<'a> {
         tramo: Tramo,
         visitar: &mut dyn FnMut(StoredRecord) -> Result<(), ErrorVerificacion>,
     ) -> Result<Position, ErrorVerificacion> {
-        let (mut primera, mut siguiente) = (tramo.desde, tramo.desde);
-        self.leidas.insert(particion, (primera, siguiente));
         self.prever(particion);
+        let (primera, siguiente) = self.leer(particion, tramo, visitar)?;
+        self.leidas.insert(particion, (primera, siguiente));
+        Ok(primera)
+    }
+
+    /// The first position that was still there, and the one after the last record.
+    fn leer(
+        &mut self,
+        particion: TopicPartition,
+        tramo: Tramo,
+        visitar: &mut dyn FnMut(StoredRecord) -> Result<(), ErrorVerificacion>,
+    ) -> Result<(Position, Position), ErrorVerificacion> {
+        let (mut primera, mut siguiente) = (tramo.desde, tramo.desde);
         while siguiente < tramo.hasta {
             let registros = match self.log.read(particion, siguiente, BYTES) {
                 Ok(registros) => registros,
                 // Retention took the oldest commands away meanwhile.
                 Err(LogError::PositionGone { first, .. }) if first > siguiente => {
                     (primera, siguiente) = (first, first);
-                    self.leidas.insert(particion, (primera, siguiente));
                     continue;
                 }
                 Err(otro) => return Err(otro.into()),
@@ -77,15 +87,14 @@ impl<'a> Lector<'a> {
             }
             for registro in registros {
                 if registro.position >= tramo.hasta {
-                    return Ok(primera);
+                    return Ok((primera, siguiente));
                 }
                 siguiente = registro.position + 1;
-                self.leidas.insert(particion, (primera, siguiente));
                 visitar(registro)?;
                 self.contar();
             }
         }
-        Ok(primera)
+        Ok((primera, siguiente))
     }
 
     fn contar(&mut self) {

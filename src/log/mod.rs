@@ -121,6 +121,11 @@ impl fmt::Display for TopicPartition {
     }
 }
 
+/// Every partition of these topics, in their order.
+pub fn all_partitions(log: &dyn Log, topics: impl IntoIterator<Item = Topic>) -> Vec<TopicPartition> {
+    topics.into_iter().flat_map(|topic| (0..log.partitions(topic)).map(move |n| TopicPartition::new(topic, n))).collect()
+}
+
 /// Offset of a record in its partition, from 0. A *position to read* is the next record's.
 pub type Position = u64;
 

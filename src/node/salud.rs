@@ -16,7 +16,7 @@ use crate::{
     domain::Contexto,
     engine::{ports::Clock, shell::supervisor::Phase},
     http::{Health, Salud},
-    log::{Log, Position, Topic, TopicPartition},
+    log::{Log, Position, Topic, TopicPartition, all_partitions},
     projections::Progress,
     tables::feeding::{Feeding, Holder, Turn},
 };
@@ -104,11 +104,7 @@ pub fn lag(progress: &Progress, log: &dyn Log, clock: &dyn Clock) -> Duration {
 
 /// Where the event topics end now.
 pub fn event_ends(log: &dyn Log) -> Vec<(TopicPartition, Position)> {
-    let partitions = Contexto::TODOS.into_iter().flat_map(|contexto| {
-        let topic = Topic::Eventos(contexto);
-        (0..log.partitions(topic)).map(move |p| TopicPartition::new(topic, p))
-    });
-    let partitions: Vec<_> = partitions.collect();
+    let partitions = all_partitions(log, Contexto::TODOS.map(Topic::Eventos));
     let ends = log.stable_ends(&partitions).unwrap_or_default();
     partitions.into_iter().zip(ends).filter(|(_, end)| *end > 0).collect()
 }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     domain::{Contexto, valores::Instante},
-    log::{Log, Topic, TopicPartition},
+    log::{Log, Topic, TopicPartition, all_partitions},
 };
 
 /// The topics whose records are chained, in the order of the exported file.
@@ -100,7 +100,7 @@ pub fn particion_de(texto: &str) -> Option<TopicPartition> {
 
 /// Every source partition of a log, in the order of the exported file.
 pub fn particiones(log: &dyn Log) -> Vec<TopicPartition> {
-    TEMAS.into_iter().flat_map(|tema| (0..log.partitions(tema)).map(move |n| TopicPartition::new(tema, n))).collect()
+    all_partitions(log, TEMAS)
 }
 
 /// The chain of one source partition, as far as it was folded.

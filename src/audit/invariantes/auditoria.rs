@@ -17,7 +17,7 @@ use crate::{
         Contexto,
         valores::{Id, Instante},
     },
-    log::{Log, Position, Topic, TopicPartition},
+    log::{Log, Position, Topic, TopicPartition, all_partitions},
     tables::{Row, Table, Tables, Value},
 };
 
@@ -49,8 +49,7 @@ pub(super) struct Libro {
 impl Libro {
     pub(super) fn new(log: &dyn Log, corte: &Corte, libro: Option<&LibroAuditoria>) -> Self {
         let temas = Contexto::TODOS.map(Topic::Eventos).into_iter().chain([Topic::Auditoria]);
-        let particiones = temas.flat_map(|topic| (0..log.partitions(topic)).map(move |p| TopicPartition::new(topic, p)));
-        let tramos = particiones.map(|tp| (tp, corte.tramo(tp))).collect();
+        let tramos = all_partitions(log, temas).into_iter().map(|tp| (tp, corte.tramo(tp))).collect();
         Self { flujo: libro.map(|libro| libro.flujo), particiones: HashMap::new(), tramos }
     }
 

@@ -13,7 +13,7 @@ use std::{collections::BTreeMap, thread, time::Duration};
 use super::{ErrorVerificacion, huellas::Lugar, lectura::Lector};
 use crate::{
     domain::Contexto,
-    log::{Log, Position, Topic, TopicPartition},
+    log::{Log, Position, Topic, TopicPartition, all_partitions},
 };
 
 /// Rounds tried for an exact cut.
@@ -89,7 +89,7 @@ impl Corte {
     /// Whether the processors had read a topic of commands to its end.
     pub(super) fn leido(&self, log: &dyn Log, lector: &Lector<'_>, topic: Topic) -> bool {
         let pendiente = |tp| Tramo { desde: self.siguiente(tp), hasta: self.tramo(tp).hasta };
-        !de(log, [topic]).into_iter().any(|tp| lector.queda(tp, pendiente(tp)))
+        !all_partitions(log, [topic]).into_iter().any(|tp| lector.queda(tp, pendiente(tp)))
     }
 
     /// Records to read.
@@ -99,14 +99,9 @@ impl Corte {
 }
 
 fn posiciones(log: &dyn Log, grupo: &str) -> Result<BTreeMap<TopicPartition, Position>, ErrorVerificacion> {
-    let particiones = de(log, Contexto::TODOS.map(Topic::Comandos));
+    let particiones = all_partitions(log, Contexto::TODOS.map(Topic::Comandos));
     let encontradas = log.positions_of(grupo, &particiones)?.into_iter().map(Option::unwrap_or_default);
     Ok(particiones.iter().copied().zip(encontradas).collect())
-}
-
-/// All partitions of these topics.
-pub(super) fn de(log: &dyn Log, topics: impl IntoIterator<Item = Topic>) -> Vec<TopicPartition> {
-    topics.into_iter().flat_map(|topic| (0..log.partitions(topic)).map(move |p| TopicPartition::new(topic, p))).collect()
 }
 
 /// How long undecided records are still waited for.
@@ -141,7 +136,7 @@ fn medir(
     espera: &mut Espera,
     tramos: &mut Tramos,
 ) -> Result<bool, ErrorVerificacion> {
-    let particiones = de(log, topics);
+    let particiones = all_partitions(log, topics);
     let antes = log.watermarks_of(&particiones)?;
     let ahora = log.watermarks_of(&particiones)?;
     let mut firme = true;

@@ -50,7 +50,7 @@ pub use self::{
 use crate::{
     contracts::{Codec, ComandoRechazado, DecodedCommand, RecordedEvent},
     domain::{Contexto, emisor::Emisor},
-    log::{Log, LogError, Position, Topic, TopicPartition},
+    log::{Log, LogError, Position, Topic, TopicPartition, all_partitions},
     tables::TablesError,
 };
 
@@ -161,7 +161,7 @@ pub fn verificar_ante(
 
 /// The partitions in the order in which they are read.
 fn orden(log: &dyn Log) -> Vec<TopicPartition> {
-    let mut orden = corte::de(log, [Topic::Auditoria].into_iter().chain(Contexto::TODOS.map(Topic::Dlq)));
+    let mut orden = all_partitions(log, [Topic::Auditoria].into_iter().chain(Contexto::TODOS.map(Topic::Dlq)));
     for contexto in ORDEN {
         for partition in 0..log.partitions(Topic::Eventos(contexto)) {
             let temas = [Topic::Instantaneas(contexto), Topic::Eventos(contexto), Topic::Comandos(contexto)];

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::{
     ErrorVerificacion, Opciones, Proyecciones,
-    corte::{self, Corte, Tramo},
+    corte::{Corte, Tramo},
     cruces::Cruces,
     informe::{Codigo, Informe},
     lectura::Lector,
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     domain::Contexto,
-    log::{Log, Topic, TopicPartition},
+    log::{Log, Topic, TopicPartition, all_partitions},
 };
 
 /// A consumer of the read side: its name and the topics it reads.
@@ -71,7 +71,7 @@ pub(super) fn revisar(
 
 /// LSO = high watermark, everywhere.
 fn decididas(log: &dyn Log, pendiente: &mut Pendiente<'_>) -> Result<(), ErrorVerificacion> {
-    let particiones = corte::de(log, Topic::todos());
+    let particiones = all_partitions(log, Topic::todos());
     let marcas = log.watermarks_of(&particiones)?;
     for (tp, marcas) in particiones.into_iter().zip(marcas) {
         pendiente.informe.revisado(Codigo::I12);
@@ -90,7 +90,7 @@ fn decididos(
     corte: &Corte,
     pendiente: &mut Pendiente<'_>,
 ) -> Result<(), ErrorVerificacion> {
-    let particiones = corte::de(log, Contexto::TODOS.map(Topic::Comandos));
+    let particiones = all_partitions(log, Contexto::TODOS.map(Topic::Comandos));
     let posiciones = log.positions_of(opciones.grupo, &particiones)?;
     for (tp, posicion) in particiones.into_iter().zip(posiciones) {
         let tramo = Tramo { desde: posicion.unwrap_or_default(), hasta: corte.tramo(tp).hasta };

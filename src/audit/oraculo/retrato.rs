@@ -29,7 +29,7 @@ use crate::{
         reglas::Falla,
         valores::{Cantidad, CostoTotal, Id},
     },
-    log::{Log, LogError, Topic, TopicPartition},
+    log::{Log, LogError, Topic, all_partitions},
 };
 
 /// Bytes asked of the log at a time.
@@ -286,7 +286,7 @@ impl Boceto {
 pub fn de_registro(log: &dyn Log, codec: &Codec) -> Result<Retrato, ErrorVerificacion> {
     let mut boceto = Boceto::default();
     let temas = Contexto::TODOS.map(Topic::Eventos).into_iter().chain([Topic::Auditoria]);
-    for tp in temas.flat_map(|tema| (0..log.partitions(tema)).map(move |particion| TopicPartition::new(tema, particion))) {
+    for tp in all_partitions(log, temas) {
         let marcas = log.watermarks(tp)?;
         let mut siguiente = marcas.first;
         while siguiente < marcas.stable {

@@ -8,7 +8,7 @@ use super::id_de_lugar;
 use crate::{
     contracts::{Codec, RegistroDlq, ResolucionApartado},
     domain::{Contexto, cuarentena::Apartado},
-    log::{Log, LogError, Position, Topic, TopicPartition},
+    log::{Log, LogError, Position, Topic, TopicPartition, all_partitions},
 };
 
 /// Bytes asked of the log at a time.
@@ -32,7 +32,7 @@ impl Cartas {
         let mut cartas: Vec<Carta> = Vec::new();
         let mut por_id: HashMap<Uuid, usize> = HashMap::new();
         let temas = Contexto::TODOS.map(Topic::Dlq).into_iter().chain([Topic::DlqProyecciones]);
-        for tp in temas.flat_map(|tema| (0..log.partitions(tema)).map(move |p| TopicPartition::new(tema, p))) {
+        for tp in all_partitions(log, temas) {
             recorrer(log, tp, &mut |posicion, valor| {
                 // What is no letter was not written by this program; `verificar` tells of it.
                 let Ok(mut registro) = codec.decode_dlq(valor) else { return };

@@ -46,7 +46,7 @@ use super::{
 };
 use crate::{
     engine::ports::{Clock, SystemClock},
-    log::{Log, TopicPartition},
+    log::{Log, TopicPartition, all_partitions},
     tables::{Tables, TablesError},
 };
 
@@ -325,7 +325,7 @@ fn partitions_of(log: &dyn Log, projections: &[&'static ProjectionSpec]) -> Vec<
     let mut topics: Vec<_> = projections.iter().flat_map(|spec| spec.topics.iter().copied()).collect();
     topics.sort_unstable();
     topics.dedup();
-    topics.into_iter().flat_map(|topic| (0..log.partitions(topic)).map(move |n| TopicPartition::new(topic, n))).collect()
+    all_partitions(log, topics)
 }
 
 fn runtime(worker_threads: usize) -> Result<Runtime, RunnerError> {

@@ -2,11 +2,12 @@
 //! are asked), how fast they come up to date after an outage against the rate that comes in (five times is asked), and how long queries take.
 //!
 //! `FACTUMARKET_CQL=127.0.0.1:9042 cargo bench --features scylla --bench tablas_cql`, or `-- INVOICES` (20,000 when not said);
-//! `EN_VUELO` is the setting `tablas.en_vuelo`. It makes a keyspace of its own and leaves it there.
+//! `POR_TABLA=1` tells the rows of each table, at the cost of counting them; `EN_VUELO` is the setting `tablas.en_vuelo`. It makes a keyspace of its own and leaves it there.
 
 use std::{
+    collections::{BTreeMap, HashSet},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
     thread,
@@ -53,6 +54,37 @@ struct Contadas {
     tablas: Arc<dyn Tables>,
     filas: AtomicU64,
     lotes: AtomicU64,
+    /// Of each table: rows, and partitions that a batch touched (rows of one travel together). `None`: not counted, as counting costs.
+    por_tabla: Option<Mutex<BTreeMap<&'static str, (u64, u64)>>>,
+}
+
+impl Contadas {
+    fn contar(&self, writes: &[Write]) {
+        let Some(por_tabla) = &self.por_tabla else { return };
+        let mut por_tabla = por_tabla.lock().expect("cuenta");
+        let mut particiones = HashSet::new();
+        for write in writes {
+            let (table, key) = match write {
+                Write::Upsert { table, row } | Write::Insert { table, row } => (*table, &row.key),
+                Write::Delete { table, key, .. } => (*table, key),
+            };
+            let de_tabla = por_tabla.entry(table.name).or_default();
+            de_tabla.0 += 1;
+            de_tabla.1 += u64::from(particiones.insert((table.name, format!("{:?}", &key[..table.partition.len()]))));
+        }
+    }
+
+    fn mostrar(&self, facturas: u64) {
+        let Some(por_tabla) = &self.por_tabla else { return };
+        for (tabla, (filas, particiones)) in por_tabla.lock().expect("cuenta").iter() {
+            let por_factura = |n: u64| n as f64 / facturas.max(1) as f64;
+            println!(
+                "    {tabla:<28} {:.2} filas por factura en {:.2} particiones",
+                por_factura(*filas),
+                por_factura(*particiones)
+            );
+        }
+    }
 }
 
 impl Layer for Contadas {
@@ -64,6 +96,7 @@ impl Layer for Contadas {
 
     fn write(&self, writes: Vec<Write>, positions: &[SinkPosition]) -> Result<(), TablesError> {
         let filas = writes.len() as u64;
+        self.contar(&writes);
         self.tablas.apply(writes, positions)?;
         self.filas.fetch_add(filas, Ordering::Relaxed);
         self.lotes.fetch_add(1, Ordering::Relaxed);
@@ -184,9 +217,11 @@ fn main() {
     let in_flight = en_vuelo.unwrap_or(CqlOptions::default().in_flight);
     let options = CqlOptions { nodes: vec![base], keyspace, seize: true, in_flight, ..CqlOptions::default() };
     let tablas = CqlTables::open(options, FISICO).expect("tablas");
-    let contadas = Arc::new(Contadas { tablas, filas: AtomicU64::new(0), lotes: AtomicU64::new(0) });
+    let por_tabla = std::env::var_os("POR_TABLA").map(|_| Mutex::default());
+    let contadas = Arc::new(Contadas { tablas, filas: AtomicU64::new(0), lotes: AtomicU64::new(0), por_tabla });
     factumarket::projections::runner::declare(&*contadas, factumarket::projections::PROYECCIONES).expect("tablas");
     let (runner, drenaje) = ponerse_al_dia(&node, &contadas);
+    contadas.mostrar(cuantas);
     let ritmo = cuantas as f64 / drenaje.as_secs_f64();
     println!(
         "Tras una caída   {ritmo:.0} facturas/s al ponerse al día: {VECES} veces las {:.0} facturas/s en vivo que siguen",

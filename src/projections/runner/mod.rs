@@ -99,8 +99,8 @@ impl Default for RunnerOptions {
         Self {
             projections: PROYECCIONES.to_vec(),
             worker_threads: 1,
-            batch_bytes: 512 << 10,
-            batch_records: 2_048,
+            batch_bytes: 2 << 20,
+            batch_records: 8_192,
             pace: Duration::from_millis(50),
             eager_records: 512,
             backoff_min: Duration::from_millis(50),

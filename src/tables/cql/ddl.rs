@@ -176,6 +176,11 @@ pub fn insert(space: &str, table: &'static Table) -> String {
     )
 }
 
+/// Notes a bucket in the directory of its table; binds the encoded partition, the bucket.
+pub fn insert_bucket(space: &str, table: &str) -> String {
+    format!("INSERT INTO {space}{} (particion, {BUCKET}) VALUES (?, ?)", directory(table))
+}
+
 /// Removes a row as of a version; binds the version, the key, the bucket.
 pub fn delete(space: &str, table: &'static Table) -> String {
     format!("DELETE FROM {space}{} USING TIMESTAMP ? WHERE {}", table.name, whole_key(table))

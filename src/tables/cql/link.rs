@@ -134,7 +134,7 @@ pub struct Link {
     pub session: Session,
     consistency: Consistency,
     /// By text. A few per table.
-    prepared: Mutex<HashMap<String, Arc<OnceCell<PreparedStatement>>>>,
+    prepared: Mutex<HashMap<String, Arc<OnceCell<Arc<PreparedStatement>>>>>,
 }
 
 /// Times that a statement is sent before a server that keeps forgetting it is a failure. Requests in flight that find it forgotten prepare it
@@ -175,14 +175,22 @@ impl Link {
     ///
     /// # Errors
     /// `Storage`.
-    pub async fn prepare(&self, text: &str) -> Result<PreparedStatement, TablesError> {
-        let one = Arc::clone(self.prepared.lock().unwrap_or_else(PoisonError::into_inner).entry(text.to_owned()).or_default());
+    pub async fn prepare(&self, text: &str) -> Result<Arc<PreparedStatement>, TablesError> {
+        let one = self.place_of(text);
         let made = one.get_or_try_init(|| async {
             let mut statement = self.session.prepare(text).await.map_err(|e| failed("no aceptó una instrucción", e))?;
             statement.set_is_idempotent(true);
-            Ok(statement)
+            Ok(Arc::new(statement))
         });
         made.await.cloned()
+    }
+
+    fn place_of(&self, text: &str) -> Arc<OnceCell<Arc<PreparedStatement>>> {
+        let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = prepared.get(text) {
+            return Arc::clone(known);
+        }
+        Arc::clone(prepared.entry(text.to_owned()).or_default())
     }
 
     /// # Errors
@@ -196,11 +204,11 @@ impl Link {
     ///
     /// # Errors
     /// `Storage`.
-    pub async fn batch(&self, texts: &[String], values: &[Vec<Bound>]) -> Result<(), TablesError> {
+    pub async fn batch(&self, texts: &[&str], values: &[Vec<Bound>]) -> Result<(), TablesError> {
         let mut batch = Batch::new(BatchType::Unlogged);
         batch.set_is_idempotent(true);
         for text in texts {
-            batch.append_statement(self.prepare(text).await?);
+            batch.append_statement(PreparedStatement::clone(&*self.prepare(text).await?));
         }
         remembered(|| self.session.batch(&batch, values)).await.map_err(|e| failed("no completó una escritura", e)).map(drop)
     }
@@ -215,7 +223,7 @@ impl Link {
         size: usize,
         from: PagingState,
     ) -> Result<(QueryResult, PagingStateResponse), TablesError> {
-        let mut statement = self.prepare(text).await?;
+        let mut statement = PreparedStatement::clone(&*self.prepare(text).await?);
         statement.set_page_size(i32::try_from(size.max(1)).unwrap_or(i32::MAX));
         let page = remembered(|| self.session.execute_single_page(&statement, (), from.clone())).await;
         page.map_err(|e| failed("no completó un barrido", e))
@@ -226,7 +234,7 @@ impl Link {
     /// # Errors
     /// `Storage`.
     pub async fn decide(&self, text: &str, values: Vec<Bound>) -> Result<bool, TablesError> {
-        let mut statement = self.prepare(text).await?;
+        let mut statement = PreparedStatement::clone(&*self.prepare(text).await?);
         statement.set_serial_consistency(Some(self.serial()));
         // What was decided is read with the consistency of reads: one copy would not do.
         if self.consistency == Consistency::One {
@@ -242,7 +250,7 @@ impl Link {
     /// # Errors
     /// `Storage`.
     pub async fn decided(&self, text: &str, values: Vec<Bound>) -> Result<Vec<Row>, TablesError> {
-        let mut statement = self.prepare(text).await?;
+        let mut statement = PreparedStatement::clone(&*self.prepare(text).await?);
         statement.set_consistency(match self.serial() {
             SerialConsistency::Serial => scylla::statement::Consistency::Serial,
             SerialConsistency::LocalSerial => scylla::statement::Consistency::LocalSerial,
@@ -272,13 +280,14 @@ impl Link {
 
 /// Sends again what was not done because the server had forgotten the statement, which the driver then prepared again.
 async fn remembered<T, Sent: Future<Output = Result<T, ExecutionError>>>(send: impl Fn() -> Sent) -> Result<T, ExecutionError> {
-    for _ in 1..SENDS {
+    let mut left = SENDS;
+    loop {
+        left -= 1;
         match send().await {
-            Err(error) if was_forgotten(&error) => {}
+            Err(error) if left > 0 && was_forgotten(&error) => {}
             sent => return sent,
         }
     }
-    send().await
 }
 
 fn was_forgotten(error: &ExecutionError) -> bool {

@@ -1,7 +1,7 @@
 //! Writes that were checked, and what they bind.
 
 use super::{
-    Layout, ddl,
+    Layout,
     shared::Shared,
     values::{Bound, number, set, set_or_leave, write_time},
 };
@@ -34,13 +34,6 @@ impl Prepared {
         }
     }
 
-    pub(super) fn statement(&self, space: &str) -> String {
-        match &self.write {
-            Write::Upsert { table, .. } | Write::Insert { table, .. } => ddl::insert(space, table),
-            Write::Delete { table, .. } => ddl::delete(space, table),
-        }
-    }
-
     pub(super) fn bound(&self) -> Vec<Bound> {
         let time = number(write_time(self.version()));
         match &self.write {
@@ -57,6 +50,15 @@ fn whole_row<'a>(row: &'a Row, bucket: i64, value: fn(&Value) -> Bound) -> impl 
 }
 
 impl Shared {
+    /// The text that makes a write.
+    pub(super) fn statement(&self, write: &Prepared) -> Result<&str, TablesError> {
+        let table = write.layout.table;
+        let missing =
+            || TablesError::Shape { table: table.name, what: "no se dijo cómo se guarda en la base de datos".to_owned() };
+        let texts = self.texts.get(table.name).ok_or_else(missing)?;
+        Ok(if matches!(write.write, Write::Delete { .. }) { &texts.delete } else { &texts.insert })
+    }
+
     /// Checks every write before any is sent.
     pub(super) fn prepare(&self, write: Write) -> Result<Prepared, TablesError> {
         let (table, row_key, row) = match &write {

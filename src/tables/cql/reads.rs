@@ -1,6 +1,6 @@
 //! Slices over buckets, and positions.
 
-use scylla::value::{CqlValue, MaybeUnset};
+use scylla::value::CqlValue;
 
 use super::{
     Layout, ddl,
@@ -53,7 +53,7 @@ impl Shared {
                 let mut bound: Vec<Bound> = partition.iter().map(set).collect();
                 bound.push(number(bucket));
                 bound.extend(values[..used].iter().map(set));
-                bound.push(MaybeUnset::Set(Some(CqlValue::Int(i32::try_from(missing).unwrap_or(i32::MAX)))));
+                bound.push(Bound::Small(i32::try_from(missing).unwrap_or(i32::MAX)));
                 let rows = self.link().await?.rows(&ddl::select_range(&self.space, table, range, reverse), bound).await?;
                 for row in rows {
                     found.push(values::row(table, row)?);

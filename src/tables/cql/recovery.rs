@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use scylla::value::{CqlValue, MaybeUnset};
-use tokio::task::JoinSet;
+use scylla::value::CqlValue;
 
 use super::{
     Layout, ddl,
@@ -11,10 +10,9 @@ use super::{
     link::failed,
     prepared::Prepared,
     shared::Shared,
-    values::{Bound, blob, number, small},
-    writes::finish,
+    values::{self, Bound, blob, number},
 };
-use crate::tables::{TablesError, Write};
+use crate::tables::{TablesError, Value, Write};
 
 impl Shared {
     /// Whether what this process knows of a partition of the log was read in the turn of this epoch. One that it never wrote to is closed
@@ -38,16 +36,16 @@ impl Shared {
         loop {
             let found = link.decided(&read, place(topic, partition).to_vec()).await?;
             let known = found.into_iter().next().and_then(|row| row.columns.into_iter().next().flatten());
-            let of = match known {
-                Some(CqlValue::BigInt(of)) => of.cast_unsigned(),
-                _ => 0,
+            let (of, known) = match known {
+                Some(CqlValue::BigInt(of)) => (of.cast_unsigned(), number(of)),
+                _ => (0, Bound::Set(Value::Null)),
             };
             if of > epoch {
                 return Err(self.overtaken(epoch));
             }
             let mut bound = vec![number(epoch.cast_signed())];
             bound.extend(place(topic, partition));
-            bound.push(MaybeUnset::Set(known));
+            bound.push(known);
             if of == epoch || link.decide(&close, bound).await? {
                 self.lease.fence(topic, partition, epoch);
                 return Ok(());
@@ -71,19 +69,19 @@ impl Shared {
         if parts > journal::PARTS_MAX {
             return Err(unfit(format!("ocupa {} bytes", content.len())));
         }
-        let text = format!(
-            "INSERT INTO {}{} (tema, particion, parte, contenido) VALUES (?, ?, ?, ?) USING TIMESTAMP ?",
-            self.space,
-            ddl::JOURNAL
-        );
-        let mut tasks = JoinSet::new();
-        for (part, bytes) in (0..).zip(content.chunks(journal::PART_BYTES)) {
-            let mut bound = place(first.topic, first.partition).to_vec();
-            bound.extend([small(part), blob(bytes), number(self.lease.stamp(epoch))]);
-            let (shared, text) = (Arc::clone(self), text.clone());
-            self.spawn(&mut tasks, async move { shared.link().await?.execute(&text, bound).await.map(drop) }).await?;
-        }
-        finish(tasks).await?;
+        let (topic, partition, stamp) = (first.topic, first.partition, self.lease.stamp(epoch));
+        let pieces = (0..).zip(content.chunks(journal::PART_BYTES).map(<[u8]>::to_vec)).collect();
+        self.in_lanes(pieces, move |shared, (part, bytes): (i32, Vec<u8>)| async move {
+            let text = format!(
+                "INSERT INTO {}{} (tema, particion, parte, contenido) VALUES (?, ?, ?, ?) USING TIMESTAMP ?",
+                shared.space,
+                ddl::JOURNAL
+            );
+            let mut bound = place(topic, partition).to_vec();
+            bound.extend([Bound::Small(part), blob(&bytes), number(stamp)]);
+            shared.link().await?.execute(&text, bound).await.map(drop)
+        })
+        .await?;
         let parts = i32::try_from(parts).unwrap_or(i32::MAX);
         self.sign(first.topic, first.partition, (parts, journal::sum(&content)), epoch).await
     }
@@ -92,7 +90,7 @@ impl Shared {
     async fn sign(&self, topic: u16, partition: u16, (parts, sum): (i32, i64), epoch: u64) -> Result<(), TablesError> {
         let text =
             format!("UPDATE {}{} SET partes = ?, suma = ? WHERE tema = ? AND particion = ? IF epoca = ?", self.space, ddl::JOURNAL);
-        let mut bound = vec![small(parts), number(sum)];
+        let mut bound = vec![Bound::Small(parts), number(sum)];
         bound.extend(place(topic, partition));
         bound.push(number(epoch.cast_signed()));
         if self.link().await?.decide(&text, bound).await? { Ok(()) } else { Err(self.overtaken(epoch)) }
@@ -173,7 +171,7 @@ impl Shared {
         }
         // The positions first: rows without a position are written again, a position without rows would hide them.
         let text = format!("DELETE FROM {}{} USING TIMESTAMP ? WHERE consumidor = ?", self.space, ddl::POSITIONS);
-        let bound = vec![number(self.lease.stamp(epoch)), MaybeUnset::Set(Some(CqlValue::Text(consumer.to_owned())))];
+        let bound = vec![number(self.lease.stamp(epoch)), values::text(consumer)];
         self.link().await?.execute(&text, bound).await?;
         for layout in layouts {
             self.truncate(layout.table.name, epoch).await?;
@@ -190,5 +188,5 @@ impl Shared {
 const NO_BATCH: (i32, i64) = (0, 0);
 
 fn place(topic: u16, partition: u16) -> [Bound; 2] {
-    [small(i32::from(topic)), small(i32::from(partition))]
+    [Bound::Small(i32::from(topic)), Bound::Small(i32::from(partition))]
 }

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use scylla::value::{CqlValue, MaybeUnset, Row};
+use scylla::value::{CqlValue, Row};
 
 use super::{
     ddl,
     layout::Layout,
     link::{CqlOptions, Link, failed},
-    values::Bound,
+    values::text,
 };
 use crate::tables::{Order, TablesError};
 
@@ -27,10 +27,6 @@ pub enum Difference {
 
 /// What of a table's columns matters: type, kind of key, place in it, order.
 type Columns = BTreeMap<String, String>;
-
-fn text(value: &str) -> Bound {
-    MaybeUnset::Set(Some(CqlValue::Text(value.to_owned())))
-}
 
 fn expected(layout: &Layout) -> Columns {
     let table = layout.table;

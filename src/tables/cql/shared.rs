@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -22,6 +22,12 @@ use crate::tables::{
 /// Whoever asks sooner after a refusal is given the same.
 const REFUSAL_LASTS: Duration = Duration::from_secs(1);
 
+/// The statements that write a row of a table and remove one.
+pub(super) struct Texts {
+    pub(super) insert: String,
+    pub(super) delete: String,
+}
+
 pub(super) struct Shared {
     /// Made with the first use, and again with the next while the database does not answer.
     pub(super) link: OnceCell<Link>,
@@ -31,12 +37,14 @@ pub(super) struct Shared {
     /// `keyspace.`
     pub(super) space: String,
     pub(super) layouts: HashMap<&'static str, &'static Layout>,
+    /// By table.
+    pub(super) texts: HashMap<&'static str, Texts>,
     /// Versions written by this process: what is not newer is not sent.
     pub(super) versions: Mutex<Versions>,
     pub(super) known_buckets: Mutex<HashSet<(Place, i64)>>,
     /// When the database was last found away, and why.
     pub(super) refused: Mutex<Option<(Instant, String)>>,
-    pub(super) permits: Arc<Semaphore>,
+    pub(super) permits: Semaphore,
     /// Whether this process may write.
     pub(super) lease: Lease,
     /// Tables are made by one at a time.
@@ -45,15 +53,18 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(options: CqlOptions, layouts: &'static [Layout]) -> Self {
+        let space = format!("{}.", options.keyspace);
+        let texts_of = |table| Texts { insert: ddl::insert(&space, table), delete: ddl::delete(&space, table) };
         Self {
             link: OnceCell::new(),
             declared: Mutex::default(),
-            space: format!("{}.", options.keyspace),
+            texts: layouts.iter().map(|layout| (layout.table.name, texts_of(layout.table))).collect(),
+            space,
             layouts: layouts.iter().map(|layout| (layout.table.name, layout)).collect(),
             versions: Mutex::default(),
             known_buckets: Mutex::default(),
             refused: Mutex::default(),
-            permits: Arc::new(Semaphore::new(options.in_flight.max(1))),
+            permits: Semaphore::new(options.in_flight.clamp(1, Semaphore::MAX_PERMITS)),
             lease: Lease::new(),
             settling: tokio::sync::Mutex::default(),
             options,
@@ -77,8 +88,16 @@ impl Shared {
         opened
     }
 
-    /// The connection, once the declared tables are there.
+    /// The connection, once the declared tables are there. Every request asks for it, so making it and looking at the tables is kept out of what
+    /// a request carries about.
     pub(super) async fn link(&self) -> Result<&Link, TablesError> {
+        match self.link.get() {
+            Some(link) if self.declared.lock().unwrap_or_else(PoisonError::into_inner).is_empty() => Ok(link),
+            _ => Box::pin(self.settled()).await,
+        }
+    }
+
+    async fn settled(&self) -> Result<&Link, TablesError> {
         let link = self.connected().await?;
         let declared = self.declared.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if declared.is_empty() {

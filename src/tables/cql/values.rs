@@ -3,63 +3,82 @@
 use bytes::Bytes;
 use chrono::{Datelike, NaiveDate};
 use rust_decimal::Decimal;
-use scylla::value::{CqlDate, CqlDecimal, CqlValue, MaybeUnset};
+use scylla::{
+    frame::response::result::ColumnType as Kind,
+    serialize::{
+        SerializationError,
+        value::SerializeValue,
+        writers::{CellWriter, WrittenCellProof},
+    },
+    value::{CqlDate, CqlDecimal, CqlDecimalBorrowed, CqlValue},
+};
 
 use crate::{
     domain::valores::Instante,
     tables::{ColumnType, Row, Table, TablesError, Value},
 };
 
-/// A value to bind: set, null, or left as it is.
-pub type Bound = MaybeUnset<Option<CqlValue>>;
+/// A value to bind. Texts and bytes are shared with the row they come of.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Bound {
+    Set(Value),
+    /// Of CQL's narrower `int`.
+    Small(i32),
+    /// Left as it is.
+    Unset,
+}
 
 /// 1970-01-01 as days since 0001-01-01, and where CQL's dates have it.
 const UNIX_EPOCH_DAYS: i64 = 719_163;
 const CQL_EPOCH: i64 = 1 << 31;
 
-/// A value that was checked against its column.
-pub fn to_cql(value: &Value) -> Option<CqlValue> {
-    Some(match value {
-        Value::Null => return None,
-        Value::Text(text) => CqlValue::Text((**text).to_owned()),
-        Value::Int(number) => CqlValue::BigInt(*number),
-        Value::Timestamp(at) => CqlValue::BigInt(at.micros()),
-        Value::Decimal(decimal) => CqlValue::Decimal(decimal_to_cql(decimal)),
-        Value::Date(date) => {
-            let days = i64::from(date.num_days_from_ce()) - UNIX_EPOCH_DAYS + CQL_EPOCH;
-            // Years of chrono are within ±262,143: far from the ends of 32 bits.
-            CqlValue::Date(CqlDate(u32::try_from(days).unwrap_or_default()))
+impl SerializeValue for Bound {
+    fn serialize<'b>(&self, kind: &Kind<'_>, cell: CellWriter<'b>) -> Result<WrittenCellProof<'b>, SerializationError> {
+        match self {
+            Self::Unset => Ok(cell.set_unset()),
+            Self::Small(number) => number.serialize(kind, cell),
+            Self::Set(Value::Null) => Ok(cell.set_null()),
+            Self::Set(Value::Text(text)) => text.serialize(kind, cell),
+            Self::Set(Value::Int(number)) => number.serialize(kind, cell),
+            Self::Set(Value::Timestamp(at)) => at.micros().serialize(kind, cell),
+            Self::Set(Value::Decimal(decimal)) => decimal_to_cql(decimal, |decimal| decimal.serialize(kind, cell)),
+            Self::Set(Value::Date(date)) => date_to_cql(*date).serialize(kind, cell),
+            Self::Set(Value::Bool(yes)) => yes.serialize(kind, cell),
+            Self::Set(Value::Bytes(bytes)) => bytes.serialize(kind, cell),
         }
-        Value::Bool(yes) => CqlValue::Boolean(*yes),
-        Value::Bytes(bytes) => CqlValue::Blob(bytes.to_vec()),
-    })
+    }
+}
+
+fn date_to_cql(date: NaiveDate) -> CqlDate {
+    let days = i64::from(date.num_days_from_ce()) - UNIX_EPOCH_DAYS + CQL_EPOCH;
+    // Years of chrono are within ±262,143: far from the ends of 32 bits.
+    CqlDate(u32::try_from(days).unwrap_or_default())
 }
 
 /// A null is written as one, so that it covers what an older version of the row had.
 pub fn set(value: &Value) -> Bound {
-    MaybeUnset::Set(to_cql(value))
+    Bound::Set(value.clone())
 }
 
 /// For rows that are written once: there is nothing to cover, and a null would leave a mark behind.
 pub fn set_or_leave(value: &Value) -> Bound {
-    to_cql(value).map_or(MaybeUnset::Unset, |value| MaybeUnset::Set(Some(value)))
+    if *value == Value::Null { Bound::Unset } else { set(value) }
 }
 
 pub fn number(value: i64) -> Bound {
-    MaybeUnset::Set(Some(CqlValue::BigInt(value)))
+    Bound::Set(Value::Int(value))
+}
+
+pub fn text(value: &str) -> Bound {
+    Bound::Set(Value::Text(value.into()))
 }
 
 pub fn blob(bytes: &[u8]) -> Bound {
-    MaybeUnset::Set(Some(CqlValue::Blob(bytes.to_vec())))
-}
-
-pub fn small(value: i32) -> Bound {
-    MaybeUnset::Set(Some(CqlValue::Int(value)))
+    Bound::Set(Value::Bytes(Bytes::copy_from_slice(bytes)))
 }
 
 pub fn place_of(consumer: &str, topic: u16, partition: u16) -> Vec<Bound> {
-    let consumer = MaybeUnset::Set(Some(CqlValue::Text(consumer.to_owned())));
-    vec![consumer, small(i32::from(topic)), small(i32::from(partition))]
+    vec![text(consumer), Bound::Small(i32::from(topic)), Bound::Small(i32::from(partition))]
 }
 
 /// The time of a write of this version. Versions stay far below 2^63; beyond it they are one.
@@ -67,14 +86,14 @@ pub fn write_time(version: u64) -> i64 {
     i64::try_from(version).unwrap_or(i64::MAX)
 }
 
-fn decimal_to_cql(decimal: &Decimal) -> CqlDecimal {
+fn decimal_to_cql<T>(decimal: &Decimal, then: impl FnOnce(CqlDecimalBorrowed<'_>) -> T) -> T {
     let bytes = decimal.mantissa().to_be_bytes();
     // The shortest two's complement: leading bytes that only repeat the sign are left out.
     let sign = if decimal.mantissa() < 0 { 0xFF } else { 0 };
     let repeats = |i: &usize| bytes[*i] == sign && (bytes[*i + 1] ^ sign) & 0x80 == 0;
     let start = (0..bytes.len() - 1).take_while(repeats).count();
     let scale = i32::try_from(decimal.scale()).unwrap_or_default();
-    CqlDecimal::from_signed_be_bytes_slice_and_exponent(&bytes[start..], scale)
+    then(CqlDecimalBorrowed::from_signed_be_bytes_slice_and_exponent(&bytes[start..], scale))
 }
 
 fn decimal_from_cql(decimal: &CqlDecimal) -> Option<Decimal> {
@@ -120,10 +139,34 @@ pub fn row(table: &'static Table, found: scylla::value::Row) -> Result<Row, Tabl
 
 #[cfg(test)]
 mod tests {
+    use scylla::{
+        deserialize::{FrameSlice, value::DeserializeValue},
+        frame::response::result::NativeType,
+    };
+
     use super::*;
 
+    /// What comes back, as a column of `kind`, of a value that was written.
     fn back(kind: ColumnType, value: &Value) -> Option<Value> {
-        from_cql(kind, to_cql(value))
+        let of_cql = |native| Kind::Native(native);
+        let written_as = match value {
+            Value::Decimal(_) => of_cql(NativeType::Decimal),
+            Value::Date(_) => of_cql(NativeType::Date),
+            Value::Text(_) => of_cql(NativeType::Text),
+            Value::Bytes(_) => of_cql(NativeType::Blob),
+            Value::Bool(_) => of_cql(NativeType::Boolean),
+            _ => of_cql(NativeType::BigInt),
+        };
+        let mut cell = Vec::new();
+        set(value).serialize(&written_as, CellWriter::new(&mut cell)).unwrap();
+        let (length, bytes) = cell.split_at(4);
+        let length = i32::from_be_bytes(length.try_into().unwrap());
+        let bytes = Bytes::copy_from_slice(bytes);
+        let read = usize::try_from(length).ok().map(|length| {
+            assert_eq!(length, bytes.len());
+            CqlValue::deserialize(&written_as, Some(FrameSlice::new(&bytes))).unwrap()
+        });
+        from_cql(kind, read)
     }
 
     #[test]
@@ -151,5 +194,23 @@ mod tests {
         assert_eq!(back(ColumnType::Timestamp, &at), Some(at.clone()));
         assert_eq!(back(ColumnType::Text, &at), None);
         assert_eq!(back(ColumnType::Decimal, &Value::Null), Some(Value::Null));
+        for (kind, value) in [
+            (ColumnType::Text, Value::Text("ñ".into())),
+            (ColumnType::Text, Value::Text("".into())),
+            (ColumnType::Int, Value::Int(i64::MIN)),
+            (ColumnType::Bool, Value::Bool(true)),
+            (ColumnType::Bytes, Value::Bytes(Bytes::from_static(&[0, 255]))),
+        ] {
+            assert_eq!(back(kind, &value), Some(value));
+        }
+    }
+
+    #[test]
+    fn what_is_written_once_leaves_no_mark_where_there_is_nothing() {
+        assert_eq!(set_or_leave(&Value::Null), Bound::Unset);
+        assert_eq!(set_or_leave(&Value::Int(3)), set(&Value::Int(3)));
+        let mut cell = Vec::new();
+        Bound::Unset.serialize(&Kind::Native(NativeType::BigInt), CellWriter::new(&mut cell)).unwrap();
+        assert_eq!(cell, (-2_i32).to_be_bytes());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use tokio::task::JoinSet;
@@ -86,40 +86,54 @@ impl Shared {
         for write in writes {
             groups.entry((write.layout.table.name, write.partition.clone(), write.bucket)).or_default().push(write);
         }
-        let mut tasks = JoinSet::new();
+        let mut batches = Vec::with_capacity(groups.len());
         for mut group in groups.into_values() {
             while !group.is_empty() {
                 let rest = group.split_off(group.len().min(BATCH_ROWS));
-                let batch = std::mem::replace(&mut group, rest);
-                let shared = Arc::clone(self);
-                self.spawn(&mut tasks, async move { shared.send_batch(&batch).await }).await?;
+                batches.push(std::mem::replace(&mut group, rest));
             }
         }
-        finish(tasks).await
+        self.in_lanes(batches, |shared, batch| async move { shared.send_batch(&batch).await }).await
     }
 
-    /// Runs a request once one may be in flight.
-    pub(super) async fn spawn(
-        &self,
-        tasks: &mut JoinSet<Result<(), TablesError>>,
-        request: impl Future<Output = Result<(), TablesError>> + Send + 'static,
-    ) -> Result<(), TablesError> {
-        let closed = |e| TablesError::Storage(format!("las tablas se cerraron: {e}"));
-        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(closed)?;
-        tasks.spawn(async move {
-            let sent = request.await;
-            drop(permit);
-            sent
-        });
-        Ok(())
+    /// Sends all, in as many lanes as requests may be in flight, each with one at a time: a task of its own for every request costs as much as
+    /// sending it. A lane ends with its first failure, and this with all of them: none is left flying.
+    ///
+    /// # Errors
+    /// The first failure.
+    pub(super) async fn in_lanes<T, Sent>(
+        self: &Arc<Self>,
+        items: Vec<T>,
+        send: impl Fn(Arc<Self>, T) -> Sent + Clone + Send + Sync + 'static,
+    ) -> Result<(), TablesError>
+    where
+        T: Send + 'static,
+        Sent: Future<Output = Result<(), TablesError>> + Send,
+    {
+        let lanes = items.len().min(self.options.in_flight.max(1));
+        let queue = Arc::new(Mutex::new(items.into_iter()));
+        let mut tasks = JoinSet::new();
+        for _ in 0..lanes {
+            let (shared, queue, send) = (Arc::clone(self), Arc::clone(&queue), send.clone());
+            tasks.spawn(async move {
+                let closed = |e| TablesError::Storage(format!("las tablas se cerraron: {e}"));
+                let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+                while let Some(item) = next() {
+                    let _permit = shared.permits.acquire().await.map_err(closed)?;
+                    send(Arc::clone(&shared), item).await?;
+                }
+                Ok(())
+            });
+        }
+        finish(tasks).await
     }
 
     /// Rows of one partition.
     pub(super) async fn send_batch(&self, writes: &[Prepared]) -> Result<(), TablesError> {
         if let [write] = writes {
-            return self.link().await?.execute(&write.statement(&self.space), write.bound()).await.map(drop);
+            return self.link().await?.execute(self.statement(write)?, write.bound()).await.map(drop);
         }
-        let texts: Vec<String> = writes.iter().map(|write| write.statement(&self.space)).collect();
+        let texts: Vec<&str> = writes.iter().map(|write| self.statement(write)).collect::<Result<_, _>>()?;
         let values: Vec<_> = writes.iter().map(Prepared::bound).collect();
         self.link().await?.batch(&texts, &values).await
     }
@@ -139,15 +153,12 @@ impl Shared {
                 }
             }
         }
-        let mut tasks = JoinSet::new();
-        for write in new.values() {
-            let directory = ddl::directory(write.layout.table.name);
-            let text = format!("INSERT INTO {}{directory} (particion, {}) VALUES (?, ?)", self.space, ddl::BUCKET);
-            let bound = vec![blob(&write.partition), number(write.bucket)];
-            let shared = Arc::clone(self);
-            self.spawn(&mut tasks, async move { shared.link().await?.execute(&text, bound).await.map(drop) }).await?;
-        }
-        finish(tasks).await?;
+        let entries = new.values().map(|write| (write.layout.table.name, write.partition.clone(), write.bucket)).collect();
+        self.in_lanes(entries, |shared, (table, partition, bucket)| async move {
+            let text = ddl::insert_bucket(&shared.space, table);
+            shared.link().await?.execute(&text, vec![blob(&partition), number(bucket)]).await.map(drop)
+        })
+        .await?;
         self.known_buckets.lock().unwrap_or_else(PoisonError::into_inner).extend(new.into_keys());
         Ok(())
     }
@@ -177,8 +188,8 @@ fn target(position: &SinkPosition) -> Target {
     }
 }
 
-/// Every request to its end, so that none is left flying; then the first failure.
-pub(super) async fn finish(mut tasks: JoinSet<Result<(), TablesError>>) -> Result<(), TablesError> {
+/// Every task to its end; then the first failure.
+async fn finish(mut tasks: JoinSet<Result<(), TablesError>>) -> Result<(), TablesError> {
     let mut outcome = Ok(());
     while let Some(ended) = tasks.join_next().await {
         let ended = ended.unwrap_or_else(|e| Err(TablesError::Storage(format!("una escritura terminó sin respuesta: {e}"))));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use scylla::value::{CqlValue, MaybeUnset, Row};
+use scylla::value::{CqlValue, Row};
 
 use crate::{
     domain::valores::Instante,
@@ -11,7 +11,7 @@ use crate::{
         cql::{
             ddl,
             shared::Shared,
-            values::{Bound, number},
+            values::{Bound, number, text},
         },
         feeding::Holder,
     },
@@ -66,10 +66,6 @@ fn whole(value: Option<CqlValue>) -> Option<u64> {
         Some(CqlValue::BigInt(number)) => u64::try_from(number).ok(),
         _ => None,
     }
-}
-
-fn text(value: &str) -> Bound {
-    MaybeUnset::Set(Some(CqlValue::Text(value.to_owned())))
 }
 
 impl Shared {

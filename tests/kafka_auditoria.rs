@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 
 const PARTICIONES: u16 = 4;
 const PACIENCIA: Duration = Duration::from_secs(60);
-const MUERTES: usize = 3;
+const MUERTES: usize = 2;
 
 fn ruta(archivo: &Path) -> &str {
     archivo.to_str().expect("ruta")

@@ -35,6 +35,7 @@ pub const LAWS: &[Law] = &[
     ("order_and_positions_are_kept", order_and_positions_are_kept),
     ("read_continues_where_it_stopped", read_continues_where_it_stopped),
     ("what_is_foreseen_is_read_the_same", what_is_foreseen_is_read_the_same),
+    ("many_are_asked_at_once_as_one_by_one", many_are_asked_at_once_as_one_by_one),
     ("read_sees_only_what_is_stable", read_sees_only_what_is_stable),
     ("a_commit_covers_records_and_positions", a_commit_covers_records_and_positions),
     ("a_commit_makes_earlier_appends_stable", a_commit_makes_earlier_appends_stable),
@@ -220,6 +221,21 @@ pub fn what_is_foreseen_is_read_the_same(make: Make<'_>) {
         assert_eq!(read, all[number][5..], "{place}");
         assert_eq!(read_all(&*log, *place), all[number], "{place}");
     }
+}
+
+/// In the order asked, and a partition as often as it is asked.
+pub fn many_are_asked_at_once_as_one_by_one(make: Make<'_>) {
+    let log = make();
+    fill(&*log, at(EVENTS, 1), 3);
+    fill(&*log, at(COMMANDS, 0), 2);
+    let asked = [at(EVENTS, 1), at(COMMANDS, 0), at(EVENTS, 0), at(EVENTS, 1)];
+    let one_by_one = asked.map(|partition| log.watermarks(partition).expect("watermarks"));
+    assert_eq!(log.watermarks_of(&asked).expect("all of them"), one_by_one);
+    assert_eq!(log.stable_ends(&asked).expect("all of them"), one_by_one.map(|marks| marks.stable));
+    assert_eq!(one_by_one.map(|marks| marks.stable > 0), [true, true, false, true]);
+    let positions = asked.map(|partition| log.position(GROUP, partition).expect("position"));
+    assert_eq!(log.positions_of(GROUP, &asked).expect("all of them"), positions);
+    assert!(log.watermarks_of(&[]).expect("none").is_empty() && log.stable_ends(&[]).expect("none").is_empty());
 }
 
 pub fn read_sees_only_what_is_stable(make: Make<'_>) {

@@ -45,6 +45,7 @@ const SESION: Duration = Duration::from_secs(3);
 /// One request of transactions in so many is disturbed, while the network is bad and the rest of the time.
 const RED_MALA: u64 = 4;
 const RED_NORMAL: u64 = 60;
+const RED_MALA_A_LO_SUMO: Duration = Duration::from_secs(15);
 
 /// What may be broken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -238,8 +239,13 @@ impl Banco {
             }
             Falla::RedMala => {
                 self.proxy.molestar(RED_MALA);
-                let mas = 10 + self.bajo(30) as usize;
-                self.esperar(mas);
+                // A network so bad lets few through: it gets better all the same.
+                let (mas, inicio) = (10 + self.bajo(30) as usize, Instant::now());
+                let hasta = self.carga.respuestas() + mas;
+                while self.carga.respuestas() < hasta && inicio.elapsed() < RED_MALA_A_LO_SUMO {
+                    self.levantar_caidos();
+                    thread::sleep(Duration::from_millis(20));
+                }
                 self.proxy.molestar(RED_NORMAL);
             }
             Falla::Tormenta => self.tormenta(),

@@ -1,7 +1,7 @@
 //! Reading a partition from a position: consumers that this process assigns itself, one partition each.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, Instant},
@@ -198,7 +198,8 @@ impl Readers {
     ) -> Result<Vec<Position>, LogError> {
         let failed = |e: &KafkaError| self.failed("el broker no da las marcas de sus particiones", e);
         let mut asked = TopicPartitionList::with_capacity(partitions.len());
-        for partition in partitions {
+        // The broker refuses a request that names a partition twice.
+        for partition in partitions.iter().collect::<BTreeSet<_>>() {
             asked.add_partition_offset(&self.name(*partition), i32::from(partition.partition), which).map_err(|e| failed(&e))?;
         }
         if partitions.is_empty() {

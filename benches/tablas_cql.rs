@@ -2,7 +2,8 @@
 //! are asked), how fast they come up to date after an outage against the rate that comes in (five times is asked), and how long queries take.
 //!
 //! `FACTUMARKET_CQL=127.0.0.1:9042 cargo bench --features scylla --bench tablas_cql`, or `-- INVOICES` (20,000 when not said);
-//! `POR_TABLA=1` tells the rows of each table, at the cost of counting them; `EN_VUELO` is the setting `tablas.en_vuelo`. It makes a keyspace of its own and leaves it there.
+//! `POR_TABLA=1` tells the rows of each table, at the cost of counting them; `EN_VUELO` is the setting `tablas.en_vuelo`. It makes a keyspace
+//! of its own and leaves it there.
 
 use std::{
     collections::{BTreeMap, HashSet},

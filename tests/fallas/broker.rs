@@ -6,6 +6,7 @@ use std::{
     net::TcpListener,
     path::{Path, PathBuf},
     process::Command,
+    thread,
 };
 
 /// See the module. Stopped, with its data, when dropped.
@@ -90,14 +91,15 @@ impl Servicios {
     pub fn matar(&self, servicio: &str) {
         let pid = self.avisar(servicio, "KILL");
         while Path::new("/proc").join(&pid).join("exe").exists() {
-            std::thread::yield_now();
+            thread::yield_now();
         }
     }
 }
 
 impl Drop for Servicios {
     fn drop(&mut self) {
-        // A rig that failed has its own error to tell.
-        let _ = self.guion(&["abajo", "--borrar", "kafka", "registro"]).output();
+        // A rig that failed has its own error to tell, and its logs to be looked at.
+        let orden: &[&str] = if thread::panicking() { &["abajo"] } else { &["abajo", "--borrar"] };
+        let _ = self.guion(&[orden, &["kafka", "registro"]].concat()).output();
     }
 }

@@ -38,6 +38,7 @@ use lectores::EnVivo;
 use libro_comun::{Libro, agente, comprobar_en_marcha, comprobar_parado, resolver, sembrar};
 use nodos_comun::{Carga, Nodo};
 use proxy::Proxy;
+use tempfile::TempDir;
 
 const PARTICIONES: u16 = 4;
 /// Silence after which a node's partitions go to others.
@@ -314,11 +315,21 @@ fn montar(raiz: &std::path::Path, semilla: u64) -> Banco {
     Banco { servicios, proxy, nodos, carga, directas, directos, plan, hechas: BTreeMap::new(), venenos: 0, terminaron: 0 }
 }
 
+/// The rig's folder. When it fails the folder stays, with the broker's log.
+struct Carpeta(Option<TempDir>);
+
+impl Drop for Carpeta {
+    fn drop(&mut self) {
+        let Some(dir) = self.0.take().filter(|_| thread::panicking()) else { return };
+        println!("queda en {}", dir.keep().display());
+    }
+}
+
 #[test]
 fn whatever_breaks_nothing_is_lost_doubled_or_oversold() {
     let (segundos, semilla) = (variable("FALLAS_SEGUNDOS", 180), variable("FALLAS_SEMILLA", 1));
-    let dir = carpeta();
-    let mut banco = montar(dir.path(), semilla);
+    let dir = Carpeta(Some(carpeta()));
+    let mut banco = montar(dir.0.as_ref().expect("recién hecha").path(), semilla);
     let en_vivo = EnVivo::empezar(&banco.directas);
     banco.carga.esperar(30);
     banco.proxy.molestar(RED_NORMAL);

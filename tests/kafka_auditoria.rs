@@ -17,7 +17,7 @@ use std::{
 use cli_comun::{Salida, carpeta, correr, json, montar};
 use factumarket::{
     domain::Contexto,
-    log::{Log, Topic, TopicPartition, kafka::KafkaLog},
+    log::{Log, Topic, TopicPartition, all_partitions, kafka::KafkaLog},
 };
 use libro_comun::{Libro, agente, leer, resolver, sembrar};
 use nodos_comun::{Carga, Nodo};
@@ -47,7 +47,6 @@ fn bien(argumentos: &[&str], ajustes: &[String]) -> Value {
 fn auditados(prefijo: &str) -> usize {
     let log = KafkaLog::open(kafka_comun::options(prefijo, PARTICIONES)).expect("registro");
     let temas = Contexto::TODOS.map(Topic::Eventos).into_iter().chain([Topic::Auditoria]);
-    let partes = temas.flat_map(|tema| (0..log.partitions(tema)).map(move |n| TopicPartition::new(tema, n)));
     let contar = |parte: TopicPartition| {
         let (mut cuantos, mut desde, fin) = (0, 0, log.watermarks(parte).expect("límites").stable);
         while desde < fin {
@@ -57,7 +56,7 @@ fn auditados(prefijo: &str) -> usize {
         }
         cuantos
     };
-    partes.map(contar).sum()
+    all_partitions(&*log, temas).into_iter().map(contar).sum()
 }
 
 fn sellos(url: &str) -> usize {

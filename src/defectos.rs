@@ -30,6 +30,7 @@ pub enum Defecto {
     CuarentenaAMedias = 21,
     ElisionDeSagaAjena = 22,
     MemoriaQueSale = 23,
+    PosicionSoloDeLoConsumido = 24,
 }
 
 impl Defecto {
@@ -58,6 +59,7 @@ impl Defecto {
         Self::CuarentenaAMedias,
         Self::ElisionDeSagaAjena,
         Self::MemoriaQueSale,
+        Self::PosicionSoloDeLoConsumido,
     ];
 
     /// Stable number, from 1.
@@ -95,6 +97,7 @@ impl Defecto {
             Self::CuarentenaAMedias => "cuarentena-a-medias",
             Self::ElisionDeSagaAjena => "elision-de-saga-ajena",
             Self::MemoriaQueSale => "memoria-que-sale",
+            Self::PosicionSoloDeLoConsumido => "posicion-solo-de-lo-consumido",
         }
     }
 
@@ -131,6 +134,9 @@ impl Defecto {
             }
             Self::MemoriaQueSale => {
                 "un actor sale de la memoria con la época que lo trajo, aunque la que sigue recuerde algo de él"
+            }
+            Self::PosicionSoloDeLoConsumido => {
+                "una época confirma sólo las posiciones que consumió, y no retiene a quien hereda lo demás que cambió"
             }
         }
     }

@@ -113,6 +113,14 @@ impl TopicPartition {
     pub fn new(topic: Topic, partition: u16) -> Self {
         Self { topic, partition }
     }
+
+    /// The command partition whose owner, and nobody else, writes here: that of the aggregates whose events these are.
+    pub fn governed_by(self) -> Option<Self> {
+        match self.topic {
+            Topic::Eventos(contexto) => Some(Self::new(Topic::Comandos(contexto), self.partition)),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for TopicPartition {

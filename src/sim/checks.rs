@@ -111,6 +111,10 @@ fn protocol(log: &SimulatedLog) -> Vec<String> {
     let rules = [
         (stats.misdecided, "P1: un EndTxn decidió los registros de otra transacción"),
         (stats.without_position, "P2: una transacción se confirmó sin posición, así que nadie revisó su generación"),
+        (
+            stats.unheld,
+            "P3: una transacción cambió agregados sin retener la posición de sus comandos: quien los herede no la espera",
+        ),
     ];
     rules.into_iter().filter(|(times, _)| *times > 0).map(|(times, what)| format!("{what} ({times})")).collect()
 }

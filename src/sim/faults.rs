@@ -316,6 +316,12 @@ impl Fates for Weather {
         Portion { partition, max_records: 1 + fates.rng.index(12) }
     }
 
+    /// A producer that wakes up may send what it was about to send before it hears that its session is over.
+    fn beats(&mut self) -> bool {
+        let mut fates = self.lock();
+        fates.healed || fates.rng.below(3) > 0
+    }
+
     fn read_fails(&mut self) -> bool {
         self.lock().strikes(Fault::ReadFailed)
     }

@@ -39,6 +39,8 @@ pub struct Plan {
     pub pressure: u32,
     /// Time that an emission may take, ms: the short ones keep the deadlines of sagas busy.
     pub deadline: i64,
+    /// Age at which a transaction is aborted, µs: longer than a session, so that who slept through his may still end one.
+    pub transaction: u64,
     /// Programs of two versions of the contract run side by side: nodes and clients write either, and read both.
     pub upgrade: bool,
     /// Personal data are sealed, and a client asks to be forgotten.
@@ -67,6 +69,7 @@ impl Plan {
             stock: rng.between(4, 60) as u32,
             pressure: rng.pick(&[1, 4, 16, 64]),
             deadline: rng.pick(&[1_000, 2_500, 30_000]),
+            transaction: Rng::new(seed, 6).pick(&[4_000_000, 8_000_000]),
             upgrade: rng.below(3) == 0,
             sealed: Rng::new(seed, 5).below(4) == 0,
             epoch_start: NEAR_MIDNIGHT - rng.below(120) as i64 * 1_000_000,
@@ -79,7 +82,7 @@ impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "semilla {} · nodos {} · particiones {} · órdenes {} · época ≤ {} · instantánea cada {} · en memoria ≤ {} · productos {} · existencias {} · presión {} · plazo {} ms{}",
+            "semilla {} · nodos {} · particiones {} · órdenes {} · época ≤ {} · instantánea cada {} · en memoria ≤ {} · productos {} · existencias {} · presión {} · plazo {} ms · transacción ≤ {} s{}",
             self.seed,
             self.nodes,
             self.partitions,
@@ -91,6 +94,7 @@ impl fmt::Display for Plan {
             self.stock,
             self.pressure,
             self.deadline,
+            self.transaction / 1_000_000,
             if self.upgrade { " · dos versiones" } else { "" }
         )?;
         if self.sealed {

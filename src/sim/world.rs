@@ -86,7 +86,7 @@ pub fn run(kit: &Kit, seed: u64, settings: &Settings, trace: &mut Trace) -> Outc
     let options = ClusterOptions {
         partitions: plan.partitions,
         reply_partitions: 2,
-        transaction_timeout: 4_000_000,
+        transaction_timeout: plan.transaction,
         session_timeout: 3_000_000,
         rebalance_timeout: 4_000_000,
         heartbeat_interval: 300_000,

@@ -169,6 +169,7 @@ impl Cluster {
                 let has_records = found.partitions.iter().any(|place| self.partitions[*place].has_open(producer.id));
                 self.stats.misdecided += u64::from(found.ordinal != meant && has_records);
                 self.stats.without_position += u64::from(commit && found.groups.is_empty() && has_records);
+                self.stats.unheld += u64::from(commit && self.changes_unheld(txn));
                 self.decide(txn, commit);
                 Ok(Answer::Done(0))
             }
@@ -176,6 +177,17 @@ impl Cluster {
             State::Preparing { commit: decided } if decided == commit => Err(Code::ConcurrentTransactions),
             State::Empty | State::Complete { .. } | State::Preparing { .. } => Err(Code::InvalidTxnState),
         }
+    }
+
+    /// Whether it has events in a partition of whose commands it holds no position back.
+    fn changes_unheld(&self, txn: usize) -> bool {
+        let found = &self.txns[txn];
+        let written = found.partitions.iter().map(|place| &self.partitions[*place]).filter(|p| p.has_open(found.producer.id));
+        let mut governed = written.filter_map(|partition| partition.id.governed_by());
+        governed.any(|partition| {
+            let place = self.place(partition).ok();
+            !found.groups.iter().any(|group| place.is_some_and(|place| self.groups[*group].holds(found.producer.id, place)))
+        })
     }
 
     /// The decision is durable; its markers set out, each at its own pace.

@@ -100,6 +100,11 @@ impl Group {
         }
     }
 
+    /// Whether a transaction of this producer holds a position of the partition back.
+    pub(super) fn holds(&self, producer: u64, partition: usize) -> bool {
+        self.pending.iter().any(|(id, found, _)| (*id, *found) == (producer, partition))
+    }
+
     pub(super) fn settle(&mut self, producer: u64, commit: bool) {
         let (settled, pending) = std::mem::take(&mut self.pending).into_iter().partition(|(id, ..)| *id == producer);
         self.pending = pending;

@@ -130,6 +130,8 @@ pub struct ClusterStats {
     pub misdecided: u64,
     /// Transactions with records decided for commit without the position of any group.
     pub without_position: u64,
+    /// Transactions decided for commit that changed aggregates of a partition without holding a position of its commands back.
+    pub unheld: u64,
     /// Requests that arrived when nobody waited for them any more.
     pub late_requests: u64,
     pub rebalances: u64,
@@ -144,7 +146,7 @@ pub struct ClusterStats {
 
 impl ClusterStats {
     /// The counts with their names in reports.
-    pub fn by_name(&self) -> [(&'static str, u64); 13] {
+    pub fn by_name(&self) -> [(&'static str, u64); 14] {
         [
             ("transacciones confirmadas", self.committed),
             ("transacciones abortadas", self.aborted),
@@ -153,6 +155,7 @@ impl ClusterStats {
             ("transacciones abiertas que otro abortó", self.fenced_open),
             ("transacciones decididas por otro EndTxn", self.misdecided),
             ("transacciones confirmadas sin posición", self.without_position),
+            ("transacciones que no retuvieron lo que cambiaron", self.unheld),
             ("peticiones que llegaron tarde", self.late_requests),
             ("repartos de particiones", self.rebalances),
             ("sesiones perdidas", self.sessions_lost),
@@ -170,6 +173,7 @@ impl ClusterStats {
         self.fenced_open += other.fenced_open;
         self.misdecided += other.misdecided;
         self.without_position += other.without_position;
+        self.unheld += other.unheld;
         self.late_requests += other.late_requests;
         self.rebalances += other.rebalances;
         self.sessions_lost += other.sessions_lost;

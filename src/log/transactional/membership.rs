@@ -49,9 +49,9 @@ impl<M> Membership<M> {
         self.place(partition).is_ok()
     }
 
-    /// Whether a commit would be sent, be it of owned positions or of a timer.
+    /// Whether a commit would be sent, whatever is owned that it changes.
     pub fn can_commit(&self) -> bool {
-        self.metadata.is_some() && self.stand_in().is_some()
+        self.metadata.is_some() && !self.owned.is_empty() && !self.needs_positions()
     }
 
     pub(super) fn losses(&self) -> u64 {
@@ -145,8 +145,40 @@ impl<M> Membership<M> {
     }
 
     /// The position a transaction without any of its own carries: only with one does the broker check the generation.
-    pub(super) fn stand_in(&self) -> Option<(TopicPartition, Position)> {
+    fn stand_in(&self) -> Option<(TopicPartition, Position)> {
         self.owned.iter().find_map(|(partition, position)| Some((*partition, (*position)?)))
+    }
+
+    /// The positions of a transaction that writes to `written`: those it moves, and where the group stands in every other partition whose
+    /// aggregates it changes. Whoever takes a partition over waits for the transactions that hold a position of *that partition* back, and
+    /// for no other: without it, what this one changes there could be decided again by its next owner and both be committed (ADR 19).
+    ///
+    /// # Errors
+    /// `NotAssigned` when it changes what is not owned, or where the group stands is not known.
+    pub(super) fn positions_of(
+        &self,
+        mut moved: Vec<(TopicPartition, Position)>,
+        written: impl Iterator<Item = TopicPartition>,
+    ) -> Result<Vec<(TopicPartition, Position)>, LogError> {
+        if moved.is_empty() && plantado(Defecto::TemporizadorSinPosicion) {
+            return Ok(moved);
+        }
+        for partition in written.filter_map(TopicPartition::governed_by) {
+            if moved.iter().any(|(found, _)| *found == partition) || plantado(Defecto::PosicionSoloDeLoConsumido) {
+                continue;
+            }
+            let place = self.place(partition).map_err(|_| self.refused(format!("{partition} no es de este miembro")))?;
+            let stands = self.owned[place].1.ok_or_else(|| self.refused(format!("aún no se conoce la posición de {partition}")))?;
+            moved.push((partition, stands));
+        }
+        if moved.is_empty() {
+            moved.extend(self.stand_in());
+        }
+        Ok(moved)
+    }
+
+    fn refused(&self, what: String) -> LogError {
+        LogError::NotAssigned { group: self.group.clone(), what }
     }
 
     /// Refuses a commit that has no standing.
@@ -154,18 +186,17 @@ impl<M> Membership<M> {
     /// # Errors
     /// `NotAssigned`.
     pub fn check(&self, positions: &[(TopicPartition, Position)]) -> Result<(), LogError> {
-        let refused = |what: String| Err(LogError::NotAssigned { group: self.group.clone(), what });
         if self.metadata.is_none() {
-            return refused("no hay una asignación vigente".to_owned());
+            return Err(self.refused("no hay una asignación vigente".to_owned()));
         }
         if self.owned.is_empty() {
-            return refused("este miembro no tiene particiones".to_owned());
+            return Err(self.refused("este miembro no tiene particiones".to_owned()));
         }
         if let Some((foreign, _)) = positions.iter().find(|(partition, _)| !self.owns(*partition)) {
-            return refused(format!("{foreign} no es de este miembro"));
+            return Err(self.refused(format!("{foreign} no es de este miembro")));
         }
         if positions.is_empty() && self.stand_in().is_none() {
-            return refused("aún no se conocen las posiciones confirmadas".to_owned());
+            return Err(self.refused("aún no se conocen las posiciones confirmadas".to_owned()));
         }
         Ok(())
     }

@@ -111,7 +111,7 @@ impl Producer {
     /// # Errors
     /// `Fenced` for a token that is not the last claim's; `NotAssigned`; `Storage` when the producer is spent or busy. Nothing was sent.
     pub fn begin<M>(&mut self, transaction: Transaction, membership: Option<&Membership<M>>) -> Result<(), LogError> {
-        let Transaction { token, group, records, mut positions } = transaction;
+        let Transaction { token, group, records, positions } = transaction;
         if token.owner != self.owner || token.epoch != self.epoch {
             return Err(LogError::Fenced { owner: token.owner, held: token.epoch, found: self.epoch });
         }
@@ -126,12 +126,14 @@ impl Producer {
         {
             membership.check(&positions)?;
         }
-        if positions.is_empty() && !plantado(Defecto::TemporizadorSinPosicion) {
-            positions.extend(membership.and_then(Membership::stand_in));
-        }
+        let batches = batches(records);
+        let positions = match membership {
+            Some(membership) => membership.positions_of(positions, batches.iter().map(|batch| batch.partition))?,
+            None => positions,
+        };
         let stage = if self.life == Life::Worn { Call::Init } else { Call::Begin };
         self.course = Some(Course {
-            batches: batches(records),
+            batches,
             group,
             positions,
             losses: membership.map(Membership::losses),

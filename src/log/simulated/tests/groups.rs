@@ -102,6 +102,38 @@ fn the_client_refuses_what_the_broker_would_accept() {
     assert!(matches!(first.begin(&[(events(0), "ajeno")], &[(foreign, 1)]), Err(LogError::NotAssigned { .. })));
 }
 
+/// A node sleeps through its session between the positions of its transaction and its records, and wakes before anything expires. Who takes
+/// over a partition whose commands it had not consumed, and whose aggregates it is about to change, must not read it before that.
+#[test]
+fn whoever_takes_over_what_a_transaction_changes_waits_for_its_end() {
+    let world = World::with(ClusterOptions { transaction_timeout: 60 * SECOND, ..ClusterOptions::default() });
+    let mut first = world.node(1);
+    first.assigned();
+    first.begin(&[(events(0), "a"), (events(3), "b")], &[(commands(0), 1)]).expect("empieza");
+    first.steps(BEGIN + 2);
+    let (mut second, mut third) = (world.node(2), world.node(3));
+    let mut gained = Vec::new();
+    for _ in 0..160 {
+        world.wait(SECOND / 4);
+        for node in [&mut second, &mut third] {
+            match node.client.poll(usize::MAX, usize::MAX).expect("poll") {
+                Delivery::Idle => {}
+                Delivery::Assigned(partitions) => gained.extend(partitions),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    assert_eq!(gained, [], "una espera por la 0 y la otra por la 3");
+    assert!(world.log.stats().sessions_lost == 1 && world.log.stats().unstable_fetches > 0);
+    world.script.edit(|script| script.silent = true);
+    first.finish().expect("despierta y confirma: su generación se revisó con las posiciones");
+    assert_eq!((world.values(events(3)), world.position(commands(0))), (vec!["b".to_owned()], Some(1)));
+    gained.extend(second.assigned().into_iter().chain(third.assigned()));
+    gained.sort_unstable();
+    assert_eq!(gained, [0, 1, 2, 3].map(commands));
+    assert!(matches!(first.commit(&[], &[(commands(0), 2)]), Err(LogError::Aborted { .. })), "la siguiente, ya no");
+}
+
 #[test]
 fn a_rebalance_in_mid_epoch_that_takes_nothing_lets_it_commit() {
     let world = World::new();

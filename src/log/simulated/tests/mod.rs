@@ -41,6 +41,8 @@ struct Script {
     replication: VecDeque<Micros>,
     one_at_a_time: bool,
     failing_reads: u32,
+    /// No heartbeat goes out.
+    silent: bool,
 }
 
 #[derive(Clone, Default)]
@@ -85,6 +87,12 @@ impl Fates for Scripted {
         count
     }
 
+    fn beats(&mut self) -> bool {
+        let mut silent = false;
+        self.edit(|script| silent = script.silent);
+        !silent
+    }
+
     fn read_fails(&mut self) -> bool {
         let mut fails = false;
         self.edit(|script| {
@@ -103,8 +111,11 @@ struct World {
 
 impl World {
     fn new() -> Self {
+        Self::with(ClusterOptions { partitions: 4, heartbeat_interval: 0, ..ClusterOptions::default() })
+    }
+
+    fn with(options: ClusterOptions) -> Self {
         let script = Scripted::default();
-        let options = ClusterOptions { partitions: 4, heartbeat_interval: 0, ..ClusterOptions::default() };
         Self { log: SimulatedLog::new(options, Box::new(script.clone())), script }
     }
 

@@ -123,9 +123,7 @@ impl Writer {
             Call::Abort => self.abort(),
         };
         tracing::trace!(evento = "llamada", llamada = ?call, micros = start.elapsed().as_micros(), exito = result.is_ok(), "transacción");
-        // Any trouble since this client began may have left a request on its way.
-        let smooth = self.client.as_ref().is_some_and(|client| client.context().troubles.count() == 0);
-        Heard { result, smooth }
+        Heard { result, smooth: !self.had_trouble() }
     }
 
     fn with(&self, call: impl FnOnce(&BaseProducer<Context>) -> Result<(), CallError>) -> Result<u64, Failure> {
@@ -133,11 +131,21 @@ impl Writer {
         call(client).map(|()| 0).map_err(|error| failure(&error, &client.context().troubles))
     }
 
-    /// A client that had trouble is not asked again: a new one takes the id, which decides whatever the old one left open.
-    fn init(&mut self) -> Result<u64, Failure> {
+    /// Lets the client go without waiting for it.
+    fn discard(&mut self) {
         if let Some(old) = self.client.take() {
             let _ = thread::Builder::new().name("cierra-productor".to_owned()).spawn(move || drop(old));
         }
+    }
+
+    /// Any trouble since this client began may have left a request on its way.
+    fn had_trouble(&self) -> bool {
+        self.client.as_ref().is_none_or(|client| client.context().troubles.count() > 0)
+    }
+
+    /// A client that had trouble is not asked again: a new one takes the id, which decides whatever the old one left open.
+    fn init(&mut self) -> Result<u64, Failure> {
+        self.discard();
         let config = self.options.transactional(self.machine.owner());
         let client = BaseProducer::from_config_and_context(&config, Context::default())
             .map_err(|e| Failure { flags: Flags::default(), what: explain(&e) })?;
@@ -227,7 +235,14 @@ impl Writer {
     }
 
     /// The library waits for the reports of what it throws away, so somebody must take them meanwhile.
+    ///
+    /// One that had trouble is not asked: 2.12.1 ends the process when a partition's admission to the transaction is answered after its abort
+    /// is done (`txn_req_cnt > 0`). What it has open dies with the next claim, or of age.
     fn abort(&mut self) -> Result<u64, Failure> {
+        if self.had_trouble() || self.sent.failure.is_some() {
+            self.discard();
+            return Ok(0);
+        }
         let client = self.client.as_ref().ok_or_else(no_client)?;
         let done = AtomicBool::new(false);
         let result = thread::scope(|scope| {

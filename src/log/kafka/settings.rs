@@ -18,6 +18,8 @@ use super::super::{LogError, topology::Topology};
 pub const CALL: Duration = Duration::from_secs(30);
 /// Bytes of one fetch of a partition at most, and room for its largest record.
 const FETCH_BYTES: u32 = 4 << 20;
+/// How soon a partition whose queue was full is fetched again, ms: the library's second is what a return of 60,000 records waited for.
+const FULL_QUEUE_MS: &str = "10";
 
 /// An installation of Kafka, and this node in it.
 #[derive(Debug, Clone)]
@@ -76,6 +78,7 @@ impl KafkaOptions {
             // A reader that moves waits for the fetch under way.
             .set("fetch.wait.max.ms", "20")
             .set("fetch.error.backoff.ms", "10")
+            .set("fetch.queue.backoff.ms", FULL_QUEUE_MS)
             .set("fetch.message.max.bytes", FETCH_BYTES.to_string())
             .set("queued.min.messages", "20000")
             .set("queued.max.messages.kbytes", "16384");
@@ -107,6 +110,7 @@ impl KafkaOptions {
             .set("auto.offset.reset", "error")
             .set("fetch.wait.max.ms", "500")
             .set("fetch.error.backoff.ms", "10")
+            .set("fetch.queue.backoff.ms", FULL_QUEUE_MS)
             .set("fetch.message.max.bytes", "16384")
             .set("queued.min.messages", "100")
             .set("queued.max.messages.kbytes", "256");
@@ -128,6 +132,7 @@ impl KafkaOptions {
             // A missing or overtaken position stops the start with an explanation.
             .set("auto.offset.reset", "error")
             .set("fetch.wait.max.ms", "100")
+            .set("fetch.queue.backoff.ms", FULL_QUEUE_MS)
             .set("fetch.message.max.bytes", FETCH_BYTES.to_string())
             .set("queued.min.messages", "10000")
             .set("queued.max.messages.kbytes", "16384");

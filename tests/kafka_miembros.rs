@@ -212,6 +212,28 @@ fn after_a_claim_positions_are_those_of_the_group() {
     kafka_comun::forget(&options);
 }
 
+/// Found by the fault rig: whoever took over a partition that a transaction changed and had not consumed did not wait for it.
+#[test]
+fn what_a_transaction_changes_is_held_back_with_what_it_consumed() {
+    let options = kafka_comun::fresh(4);
+    let log = node(&options, "uno");
+    let mut member = join(&log);
+    assert!(matches!(next(&mut member), Delivery::Assigned(all) if all.len() == 4));
+    let token = log.claim("uno").expect("toma");
+    let events = TopicPartition::new(Topic::Eventos(Contexto::Facturacion), 1);
+    let transaction = Transaction {
+        token: token.clone(),
+        group: GROUP.to_owned(),
+        records: vec![(events, record("paso"))],
+        positions: vec![(commands(0), 5)],
+    };
+    log.commit(transaction).expect("confirma");
+    let positions = log.positions_of(GROUP, &[0, 1, 2].map(commands)).expect("posiciones");
+    assert_eq!(positions, [Some(5), Some(0), None], "la consumida, la de lo que cambió, y ninguna más");
+    drop((member, log));
+    kafka_comun::forget(&options);
+}
+
 #[test]
 fn marks_of_transactions_are_not_records_to_come() {
     let options = kafka_comun::fresh(4);

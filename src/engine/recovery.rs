@@ -153,10 +153,13 @@ impl Restore {
         let checkpoint = Checkpoint::new(ends.clone(), carried, consumed);
         let mut core = Core::new(emisor, Arc::clone(&codec), Arc::clone(&store), ownership.clone(), limits, checkpoint);
         adopt_catalogues(&*store, &ownership, &mut core)?;
-        adopt_snapshots(log, &codec, &cold, &mut core, &mut report)?;
-        let total = ends.iter().map(|(tp, end)| end - from.get(tp).copied().unwrap_or_default().min(*end)).sum();
-        let mut refold = Refold::since(remember_from);
         let begin = |tp: &TopicPartition| firsts.get(tp).max(from.get(tp)).copied().unwrap_or_default();
+        let snapshots = snapshots_of(log, &cold)?;
+        let to_fold = ends.iter().map(|(tp, end)| end - begin(tp).min(*end)).sum::<u64>();
+        let total = to_fold + snapshots.iter().map(|(_, marks)| marks.stable - marks.first).sum::<u64>();
+        let mut done = Done { count: 0, total, progress };
+        adopt_snapshots(log, &codec, &snapshots, &mut core, &mut report, &mut done)?;
+        let mut refold = Refold::since(remember_from);
         let mut ranges = ranges_to(&ends, begin);
         let folded = ranges.len();
         ranges.extend(ranges_to(&followed, |tp| firsts.get(tp).copied().unwrap_or_default()));
@@ -164,9 +167,7 @@ impl Restore {
             log.foresee(&ranges[place..]);
             read_range(log, *tp, *first, ends[tp], &mut |value| {
                 report.records += 1;
-                if report.records.is_multiple_of(4_096) {
-                    progress(report.records, total);
-                }
+                done.one_more();
                 match tp.topic {
                     Topic::Auditoria => core.refold_audit(&mut refold, value)?,
                     _ => core.refold(&mut refold, value)?,
@@ -181,8 +182,23 @@ impl Restore {
             read_range(log, *tp, *first, followed[tp], &mut |value| Ok(core.follow(value)?))?;
         }
         report.open_sagas = core.arm_open_sagas(open_sagas(&*store)?)?;
-        progress(report.records, report.records);
         Ok((core, followed, report))
+    }
+}
+
+/// Records read so far, of so many: positions, some of which hold marks of transactions and no record.
+struct Done<'a> {
+    count: u64,
+    total: u64,
+    progress: Progress<'a>,
+}
+
+impl Done<'_> {
+    fn one_more(&mut self) {
+        self.count += 1;
+        if self.count.is_multiple_of(4_096) {
+            (self.progress)(self.count, self.total);
+        }
     }
 }
 
@@ -255,22 +271,33 @@ pub(super) fn read_range(
     Ok(())
 }
 
+/// Where the snapshots of cold partitions are; documents have none.
+fn snapshots_of(log: &dyn Log, cold: &[(Contexto, u16)]) -> Result<Vec<(TopicPartition, Watermarks)>, LogError> {
+    let with_snapshots = cold.iter().filter(|(contexto, _)| *contexto != Contexto::Facturacion);
+    with_snapshots
+        .map(|(contexto, partition)| {
+            let tp = TopicPartition::new(Topic::Instantaneas(*contexto), *partition);
+            Ok((tp, log.watermarks(tp)?))
+        })
+        .collect()
+}
+
 /// Cold partitions: the newest readable snapshot of each aggregate. One that cannot be read is skipped with a warning: its events are
 /// folded.
 fn adopt_snapshots(
     log: &dyn Log,
     codec: &Codec,
-    cold: &[(Contexto, u16)],
+    snapshots: &[(TopicPartition, Watermarks)],
     core: &mut Core,
     report: &mut RecoveryReport,
+    done: &mut Done<'_>,
 ) -> Result<(), RecoveryError> {
-    for (contexto, partition) in cold.iter().filter(|(contexto, _)| *contexto != Contexto::Facturacion) {
-        let tp = TopicPartition::new(Topic::Instantaneas(*contexto), *partition);
-        let marks = log.watermarks(tp)?;
-        read_range(log, tp, marks.first, marks.stable, &mut |value| {
+    for (tp, marks) in snapshots {
+        read_range(log, *tp, marks.first, marks.stable, &mut |value| {
+            done.one_more();
             match codec.decode_snapshot(value) {
                 Ok(snapshot) => core.adopt_snapshot(snapshot)?,
-                Err(cause) => skip_snapshot(tp, &cause, report),
+                Err(cause) => skip_snapshot(*tp, &cause, report),
             }
             Ok(())
         })?;

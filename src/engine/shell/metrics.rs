@@ -24,6 +24,9 @@ pub struct EngineMetrics {
     pub restarts: IntCounter,
     pub panics: IntCounter,
     pub dlq: IntCounter,
+    /// Records of the log read by the last return, and those it had to read.
+    pub recovery_read: IntGauge,
+    pub recovery_target: IntGauge,
 }
 
 impl EngineMetrics {
@@ -65,8 +68,16 @@ impl EngineMetrics {
                 "Decisiones que fallaron y pusieron su agregado en cuarentena",
             )?,
             dlq: IntCounter::new("factumarket_dlq_records_total", "Registros enviados a dlq.*")?,
+            recovery_read: IntGauge::new(
+                "factumarket_recovery_read_records",
+                "Registros leídos en la última recuperación del estado",
+            )?,
+            recovery_target: IntGauge::new(
+                "factumarket_recovery_target_records",
+                "Registros por leer en la última recuperación del estado, con los leídos",
+            )?,
         };
-        let collectors: [Box<dyn Collector>; 15] = [
+        let collectors: [Box<dyn Collector>; 17] = [
             Box::new(metrics.commands.clone()),
             Box::new(metrics.invoices.clone()),
             Box::new(metrics.transactions.clone()),
@@ -82,6 +93,8 @@ impl EngineMetrics {
             Box::new(metrics.restarts.clone()),
             Box::new(metrics.panics.clone()),
             Box::new(metrics.dlq.clone()),
+            Box::new(metrics.recovery_read.clone()),
+            Box::new(metrics.recovery_target.clone()),
         ];
         collectors.into_iter().try_for_each(|collector| registry.register(collector))?;
         Ok(metrics)

@@ -12,5 +12,6 @@ pub mod intake;
 pub mod metrics;
 pub mod patience;
 pub mod processor;
+pub mod progress;
 pub mod replies;
 pub mod supervisor;

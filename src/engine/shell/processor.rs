@@ -79,6 +79,8 @@ pub enum News {
         total: u64,
     },
     Ready(RecoveryReport),
+    /// The log is not decided up to where it must be folded.
+    Held,
     /// The group has no partition for this node.
     Unneeded,
 }
@@ -226,20 +228,15 @@ impl Processor<'_> {
         let began = self.parts.clock.monotonic();
         let (now, news) = (self.parts.clock.now(), &mut *self.news);
         let restored = self.lane.restore(&*self.parts.log, now, &mut |done, total| news(News::Progress { done, total }))?;
-        if let Some(report) = restored {
-            let folding = (self.parts.clock.monotonic() - began).as_millis();
-            tracing::info!(
-                evento = "recuperado",
-                registros = report.records,
-                sagas = report.open_sagas,
-                ms = folding,
-                "estado al día"
-            );
-            self.seen = CoreStats::default();
-            (self.news)(News::Ready(report));
-            self.lane.decide(now)?;
-        }
-        Ok(())
+        let Some(report) = restored else {
+            (self.news)(News::Held);
+            return Ok(());
+        };
+        let folding = (self.parts.clock.monotonic() - began).as_millis();
+        tracing::info!(evento = "recuperado", registros = report.records, sagas = report.open_sagas, ms = folding, "estado al día");
+        self.seen = CoreStats::default();
+        (self.news)(News::Ready(report));
+        self.lane.decide(now)
     }
 
     fn follow(&mut self) -> Result<(), ProcessorError> {

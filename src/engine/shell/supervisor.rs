@@ -16,7 +16,8 @@ use tokio::sync::watch;
 
 use super::{
     patience::{Ending, Next, Patience},
-    processor::{self, News, ProcessorParts, Work},
+    processor::{self, ProcessorParts, Work},
+    progress::Reporter,
 };
 use crate::engine::{
     failures::ProcessorError,
@@ -107,20 +108,15 @@ fn start(myself: &ActorRef<Message>, state: &mut State) {
     let (sender, receiver) = channel();
     let parts = state.arguments.parts.clone();
     let (factory, fresh) = (Arc::clone(&state.arguments.store), std::mem::take(&mut state.fresh_store));
-    let (phase, for_thread, inbox) = (state.arguments.phase.clone(), myself.clone(), sender.clone());
+    let (for_thread, inbox) = (myself.clone(), sender.clone());
+    let mut reporter = Reporter::new(state.arguments.phase.clone(), Arc::clone(&parts.metrics), Arc::clone(&parts.clock));
     let spawned = thread::Builder::new().name("motor".to_owned()).spawn(move || {
         let panic_guard = PanicGuard { supervisor: for_thread, result: Mutex::new(None) };
         // Declared after the guard, so let go before it reports: whoever hears of the end finds the stores free.
         let mut parts = parts;
         let result = factory(fresh).map_err(ProcessorError::from).and_then(|store| {
             parts.lane.core.store = store;
-            processor::run(&parts, (inbox, receiver), &mut |news| {
-                phase.send_replace(match news {
-                    News::Progress { done, total } => Phase::Recovering { done, total },
-                    News::Ready(report) => Phase::Ready(report),
-                    News::Unneeded => Phase::Ready(RecoveryReport::default()),
-                });
-            })
+            processor::run(&parts, (inbox, receiver), &mut |news| reporter.tell(news))
         });
         *panic_guard.result.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
     });

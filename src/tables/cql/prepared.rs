@@ -52,11 +52,8 @@ fn whole_row<'a>(row: &'a Row, bucket: i64, value: fn(&Value) -> Bound) -> impl 
 impl Shared {
     /// The text that makes a write.
     pub(super) fn statement(&self, write: &Prepared) -> Result<&str, TablesError> {
-        let table = write.layout.table;
-        let missing =
-            || TablesError::Shape { table: table.name, what: "no se dijo cómo se guarda en la base de datos".to_owned() };
-        let texts = self.texts.get(table.name).ok_or_else(missing)?;
-        Ok(if matches!(write.write, Write::Delete { .. }) { &texts.delete } else { &texts.insert })
+        let known = self.known(write.layout.table)?;
+        Ok(if matches!(write.write, Write::Delete { .. }) { &known.delete } else { &known.insert })
     }
 
     /// Checks every write before any is sent.

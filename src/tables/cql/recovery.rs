@@ -118,8 +118,7 @@ impl Shared {
             }
             content.extend_from_slice(bytes);
         }
-        let table_of = |name: &str| self.layouts.get(name).map(|layout| layout.table);
-        Ok(signed.filter(|sum| journal::sum(&content) == *sum).and_then(|_| journal::decode(&content, table_of)))
+        Ok(signed.filter(|sum| journal::sum(&content) == *sum).and_then(|_| journal::decode(&content, |name| self.table_of(name))))
     }
 
     /// Closes a partition to earlier epochs, and finishes the batch that was written down last when some sink's position says that it was

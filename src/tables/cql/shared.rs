@@ -22,8 +22,9 @@ use crate::tables::{
 /// Whoever asks sooner after a refusal is given the same.
 const REFUSAL_LASTS: Duration = Duration::from_secs(1);
 
-/// The statements that write a row of a table and remove one.
-pub(super) struct Texts {
+/// A table that this process was told of: how it is kept, and the statements that write a row of it and remove one.
+pub(super) struct Known {
+    pub(super) layout: &'static Layout,
     pub(super) insert: String,
     pub(super) delete: String,
 }
@@ -36,9 +37,8 @@ pub(super) struct Shared {
     pub(super) options: CqlOptions,
     /// `keyspace.`
     pub(super) space: String,
-    pub(super) layouts: HashMap<&'static str, &'static Layout>,
     /// By table.
-    pub(super) texts: HashMap<&'static str, Texts>,
+    known: HashMap<&'static str, Known>,
     /// Versions written by this process: what is not newer is not sent.
     pub(super) versions: Mutex<Versions>,
     pub(super) known_buckets: Mutex<HashSet<(Place, i64)>>,
@@ -54,13 +54,15 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new(options: CqlOptions, layouts: &'static [Layout]) -> Self {
         let space = format!("{}.", options.keyspace);
-        let texts_of = |table| Texts { insert: ddl::insert(&space, table), delete: ddl::delete(&space, table) };
+        let known = |layout: &'static Layout| {
+            let table = layout.table;
+            (table.name, Known { layout, insert: ddl::insert(&space, table), delete: ddl::delete(&space, table) })
+        };
         Self {
             link: OnceCell::new(),
             declared: Mutex::default(),
-            texts: layouts.iter().map(|layout| (layout.table.name, texts_of(layout.table))).collect(),
+            known: layouts.iter().map(known).collect(),
             space,
-            layouts: layouts.iter().map(|layout| (layout.table.name, layout)).collect(),
             versions: Mutex::default(),
             known_buckets: Mutex::default(),
             refused: Mutex::default(),
@@ -141,12 +143,26 @@ impl Shared {
         self.known_buckets.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
+    /// The table of that name, when this process was told of it.
+    pub(super) fn table_of(&self, name: &str) -> Option<&'static Table> {
+        self.known.get(name).map(|known| known.layout.table)
+    }
+
+    pub(super) fn known(&self, table: &'static Table) -> Result<&Known, TablesError> {
+        self.known.get(table.name).ok_or_else(|| TablesError::Shape {
+            table: table.name,
+            what: "no se dijo cómo se guarda en la base de datos".to_owned(),
+        })
+    }
+
     pub(super) fn layout(&self, table: &'static Table) -> Result<&'static Layout, TablesError> {
-        let shape = |what: &str| TablesError::Shape { table: table.name, what: what.to_owned() };
-        let layout = self.layouts.get(table.name).copied().ok_or_else(|| shape("no se dijo cómo se guarda en la base de datos"))?;
+        let layout = self.known(table)?.layout;
         let of = |table: &'static Table| (table.partition, table.clustering, table.columns);
         let same = std::ptr::eq(layout.table, table) || of(layout.table) == of(table);
-        if same { Ok(layout) } else { Err(shape("se dijo cómo guardarla con otras columnas")) }
+        if same {
+            return Ok(layout);
+        }
+        Err(TablesError::Shape { table: table.name, what: "se dijo cómo guardarla con otras columnas".to_owned() })
     }
 
     pub(super) fn layouts_of(&self, tables: &[&'static Table]) -> Result<Vec<&'static Layout>, TablesError> {

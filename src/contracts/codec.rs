@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Boveda, CONGELADOS, CodecError, CommandEnvelope, EstadoAgregado, EventEnvelope, Huella, Instantanea, MAX_RECORD_BYTES,
-    RecordedEvent, RegistroAuditoria, RegistroDlq, Registry, RegistryError, Respuesta, Uso, VERSION,
+    MAX_STATE_BYTES, RecordedEvent, RegistroAuditoria, RegistroDlq, Registry, RegistryError, Respuesta, Uso, VERSION,
     esquemas::subjects,
     tipos::{Clase, Registro},
     wire::{self, Body, Reader, Sello, Wire, Writer},
@@ -199,7 +199,7 @@ impl Codec {
     /// # Errors
     /// Any [`CodecError`].
     pub fn decode_event_envelope<'a>(&'a self, bytes: &'a [u8]) -> Result<(EventEnvelope, EventBody<'a>), CodecError> {
-        let (registro, version, rest) = self.unframe(bytes)?;
+        let (registro, version, rest) = self.unframe(bytes, MAX_RECORD_BYTES)?;
         if !matches!(registro.clase(), Clase::Evento(_) | Clase::Cuarentena) {
             return Err(CodecError::UnexpectedRecord { expected: "un evento", found: registro.nombre() });
         }
@@ -223,12 +223,24 @@ impl Codec {
     /// # Errors
     /// `OutOfDomain` (also when the state is not of the kind its head says), `TooLarge`.
     pub fn encode_snapshot(&self, snapshot: &Instantanea) -> Result<Bytes, CodecError> {
+        self.encode_state_within(snapshot, MAX_RECORD_BYTES)
+    }
+
+    /// The same bytes for the local store, where a state need not fit a record.
+    ///
+    /// # Errors
+    /// As [`Self::encode_snapshot`], beyond [`MAX_STATE_BYTES`].
+    pub fn encode_state(&self, snapshot: &Instantanea) -> Result<Bytes, CodecError> {
+        self.encode_state_within(snapshot, MAX_STATE_BYTES)
+    }
+
+    fn encode_state_within(&self, snapshot: &Instantanea, max: usize) -> Result<Bytes, CodecError> {
         let tipo = tipo_de_estado(&snapshot.estado);
         if tipo != snapshot.aggregate_tipo {
             return Err(CodecError::OutOfDomain { what: "tipo de la instantánea", value: snapshot.aggregate_tipo.to_string() });
         }
         let sello = self.sello(|| titular_de_estado(&snapshot.estado));
-        self.encode(Registro::instantanea(tipo), |w| {
+        self.encode_within(Registro::instantanea(tipo), max, |w| {
             w.sello.clone_from(&sello);
             let mut sobre = wire::SobreInstantanea::from(snapshot);
             sobre.version_esquema = self.version_told(sobre.version_esquema, w);
@@ -240,7 +252,20 @@ impl Codec {
     /// # Errors
     /// Any [`CodecError`].
     pub fn decode_snapshot(&self, bytes: &[u8]) -> Result<Instantanea, CodecError> {
-        let (registro, mut r) = self.open(bytes)?;
+        self.decode_state_within(bytes, MAX_RECORD_BYTES)
+    }
+
+    /// Reads what [`Self::encode_state`] wrote: the local store's own, so it may ask for the memory that so many bytes take.
+    ///
+    /// # Errors
+    /// Any [`CodecError`].
+    pub fn decode_state(&self, bytes: &[u8]) -> Result<Instantanea, CodecError> {
+        self.decode_state_within(bytes, MAX_STATE_BYTES)
+    }
+
+    fn decode_state_within(&self, bytes: &[u8], max: usize) -> Result<Instantanea, CodecError> {
+        let (registro, r) = self.open_within(bytes, max)?;
+        let mut r = r.of_state();
         let Clase::Instantanea(tipo) = registro.clase() else {
             return Err(CodecError::UnexpectedRecord { expected: "una instantánea", found: registro.nombre() });
         };
@@ -303,14 +328,18 @@ impl Codec {
     }
 
     fn encode(&self, registro: Registro, write: impl Fn(&mut Writer)) -> Result<Bytes, CodecError> {
+        self.encode_within(registro, MAX_RECORD_BYTES, write)
+    }
+
+    fn encode_within(&self, registro: Registro, max: usize, write: impl Fn(&mut Writer)) -> Result<Bytes, CodecError> {
         if self.escribe < VERSION
             && let Some(id) = self.de_version.get(&(registro, self.escribe))
-            && let Ok(older) = encode_as(self.escribe, *id, &write)
+            && let Ok(older) = encode_as(self.escribe, *id, max, &write)
         {
             return Ok(older);
         }
         let id = self.ids.get(registro as usize).copied().ok_or(CodecError::NotOnWire(registro.nombre()))?;
-        encode_as(VERSION, id, write)
+        encode_as(VERSION, id, max, write)
     }
 
     fn decode<T: Wire>(&self, bytes: &[u8], expected: Registro) -> Result<T, CodecError> {
@@ -325,7 +354,11 @@ impl Codec {
 
     /// Checks size and frame; gives the record's type and a reader of its Avro bytes.
     fn open<'a>(&'a self, bytes: &'a [u8]) -> Result<(Registro, Reader<'a>), CodecError> {
-        let (registro, version, rest) = self.unframe(bytes)?;
+        self.open_within(bytes, MAX_RECORD_BYTES)
+    }
+
+    fn open_within<'a>(&'a self, bytes: &'a [u8], max: usize) -> Result<(Registro, Reader<'a>), CodecError> {
+        let (registro, version, rest) = self.unframe(bytes, max)?;
         Ok((registro, Reader::of_version(rest, version).with_keys(self.boveda.as_deref())))
     }
 
@@ -343,8 +376,8 @@ impl Codec {
         huella
     }
 
-    fn unframe<'a>(&self, bytes: &'a [u8]) -> Result<(Registro, u16, &'a [u8]), CodecError> {
-        check_size(bytes.len())?;
+    fn unframe<'a>(&self, bytes: &'a [u8], max: usize) -> Result<(Registro, u16, &'a [u8]), CodecError> {
+        check_size(bytes.len(), max)?;
         let (frame, rest) = bytes.split_at_checked(FRAME_BYTES).ok_or(CodecError::NotFramed)?;
         let [0, id @ ..] = frame else { return Err(CodecError::NotFramed) };
         let id = <[u8; 4]>::try_from(id).map(u32::from_be_bytes).map_err(|_| CodecError::NotFramed)?;
@@ -353,7 +386,7 @@ impl Codec {
     }
 }
 
-fn encode_as(version: u16, id: u32, write: impl Fn(&mut Writer)) -> Result<Bytes, CodecError> {
+fn encode_as(version: u16, id: u32, max: usize, write: impl Fn(&mut Writer)) -> Result<Bytes, CodecError> {
     WRITER.with_borrow_mut(|w| {
         w.clear_for(version);
         w.bytes.push(0);
@@ -362,8 +395,12 @@ fn encode_as(version: u16, id: u32, write: impl Fn(&mut Writer)) -> Result<Bytes
         if let Some(error) = w.take_error() {
             return Err(error);
         }
-        check_size(w.bytes.len())?;
-        Ok(Bytes::copy_from_slice(&w.bytes))
+        check_size(w.bytes.len(), max)?;
+        let encoded = Bytes::copy_from_slice(&w.bytes);
+        // What an extraordinary state took is not kept.
+        w.bytes.clear();
+        w.bytes.shrink_to(MAX_RECORD_BYTES);
+        Ok(encoded)
     })
 }
 
@@ -374,8 +411,8 @@ fn names_itself(registro: Registro) -> bool {
     registro == Registro::ReactivarCliente || !CONGELADOS.iter().any(|old| old.version == 1 && old.registro == registro)
 }
 
-fn check_size(bytes: usize) -> Result<(), CodecError> {
-    if bytes <= MAX_RECORD_BYTES { Ok(()) } else { Err(CodecError::TooLarge { bytes, max: MAX_RECORD_BYTES }) }
+fn check_size(bytes: usize, max: usize) -> Result<(), CodecError> {
+    if bytes <= max { Ok(()) } else { Err(CodecError::TooLarge { bytes, max }) }
 }
 
 /// The start of an emission as a program wrote it that did not say whose data it carries.

@@ -29,6 +29,8 @@ pub use tipos::{Clase, Registro};
 
 /// Largest record, framed: the same limit as the log's.
 pub const MAX_RECORD_BYTES: usize = 1 << 20;
+/// Largest state of an aggregate in the local store: an Inventario that remembers 4,096 confirmations of 1,000 lots each takes 120 MiB.
+pub const MAX_STATE_BYTES: usize = 192 << 20;
 
 /// Namespace of every schema.
 pub const NAMESPACE: &str = "co.factumarket.v1";

@@ -19,7 +19,7 @@ use crate::log::embedded::folder::{self, Folder, FolderError};
 const KIND: &str = "estado";
 const VERSION: u32 = 1;
 const MAX_KEY: usize = 4096;
-const MAX_VALUE: usize = 64 << 20;
+const MAX_VALUE: usize = 256 << 20;
 
 /// Why the store could not answer. The texts are for the user.
 #[derive(Debug, thiserror::Error)]
@@ -29,7 +29,7 @@ pub enum KvError {
     Corrupt { path: String },
     #[error("sin espacio en disco en {path}: libere espacio y vuelva a iniciar; lo confirmado está a salvo en el registro")]
     DiskFull { path: String },
-    /// Key or value beyond the limits: key 1 to 4,096 bytes, value up to 64 MiB.
+    /// Key or value beyond the limits: key 1 to 4,096 bytes, value up to 256 MiB.
     #[error("la clave o el valor no caben en el almacén local: {0}")]
     TooLarge(String),
     #[error("{0}")]

@@ -7,6 +7,10 @@ use crate::contracts::{Boveda, Clave, CodecError, EstadoClave, VERSION};
 /// Memory that one record may ask for while it is decoded. An honest record of 1 MiB takes about seven.
 const MEMORY_BUDGET: usize = 8 << 20;
 
+/// The same for a state, of what its bytes justify: a lot of 17 bytes takes 254.
+const MEMORY_OF_STATE: usize = 2 << 20;
+const MEMORY_A_BYTE_OF_STATE: usize = 32;
+
 /// What a kept text costs besides its bytes: two counts and rounding.
 const TEXT_OVERHEAD: usize = 24;
 
@@ -26,6 +30,11 @@ impl<'a> Reader<'a> {
     /// A record that this version of the contract wrote.
     pub fn of_version(bytes: &'a [u8], version: u16) -> Self {
         Self { rest: bytes, budget: MEMORY_BUDGET, version, boveda: None }
+    }
+
+    /// A state of ours, which may hold many small things.
+    pub fn of_state(self) -> Self {
+        Self { budget: MEMORY_OF_STATE + MEMORY_A_BYTE_OF_STATE * self.rest.len(), ..self }
     }
 
     /// Opens sealed personal data with these keys.

@@ -10,6 +10,8 @@ use crate::domain::valores::{Cantidad, CostoTotal, Decimal};
 
 /// Lots that one exit may take (`DemasiadosLotes`).
 pub const MAX_LOTES_POR_SALIDA: usize = 1_000;
+/// Lots with something left that an Inventario may have for an entry to add one more (`DemasiadosLotes`). What comes back is never refused.
+pub const MAX_LOTES_VIVOS: usize = 100_000;
 
 /// Which lots an exit may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,7 +13,7 @@ pub use contrato::*;
 pub use decidir::{DecisionInventario, decidir, explicar_salida};
 pub use estado::*;
 pub use evolucionar::{cerrar_devolucion, elidir_reserva, evolucionar};
-pub use fifo::{MAX_LOTES_POR_SALIDA, atribuir};
+pub use fifo::{MAX_LOTES_POR_SALIDA, MAX_LOTES_VIVOS, atribuir};
 pub use resumen::Resumen;
 
 use crate::domain::{

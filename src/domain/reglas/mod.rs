@@ -66,7 +66,7 @@ nombres! {
     CostoInvalido => "el costo no puede ser negativo",
     PrecisionExcedida => "demasiados dígitos o decimales",
     StockInsuficiente => "stock insuficiente",
-    DemasiadosLotes => "la salida tomaría demasiados lotes",
+    DemasiadosLotes => "la salida tomaría demasiados lotes, o el inventario tendría demasiados",
     ReservaCancelada => "la reserva ya fue liberada",
     ReservaInexistente => "la reserva no existe",
     ReservaYaConfirmada => "la reserva ya fue confirmada",

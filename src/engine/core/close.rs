@@ -51,6 +51,11 @@ pub struct Checkpoint {
     round: Option<Round>,
     /// Something was committed since the last round began.
     behind: bool,
+    /// Events since then, and what they weigh.
+    events: usize,
+    weight: u64,
+    /// Bytes of the rows that it wrote.
+    written: u64,
 }
 
 #[derive(Debug)]
@@ -66,7 +71,13 @@ struct Round {
 impl Checkpoint {
     /// `recovered`: where the log was folded up to; `carried`: see there; `consumed`: next positions of the command partitions.
     pub fn new(recovered: Positions, carried: Positions, consumed: Positions) -> Self {
-        Self { ends: recovered, carried, consumed, round: None, behind: false }
+        Self { ends: recovered, carried, consumed, ..Self::default() }
+    }
+
+    /// Whether another round is worth what it writes: the states that change all the time may be large, and a round for each epoch would
+    /// write them as often.
+    fn is_worth_a_round(&self) -> bool {
+        self.weight >= self.written || self.events >= ROUND_EVENTS
     }
 
     /// The row that says how far the store is, when everything is in it.
@@ -90,7 +101,7 @@ impl Core {
         let Epoch { mut events, mut replies, rejections, dead, remote, positions, touched, mut memories, inputs, .. } = epoch;
         let Spare { events: mut closed, replies: mut answers, mut reply_partitions, mut rows, mut index, mut ids, mut documents } =
             mem::take(&mut self.spare);
-        self.envelop(&mut events, &mut closed, &mut index, &mut ids);
+        self.checkpoint.weight += self.envelop(&mut events, &mut closed, &mut index, &mut ids);
         let remote = remote.into_iter().map(|message| self.envelop_remote(message, &events, &ids)).collect();
         for (partition, reply) in replies.drain(..).map(|reply| answer(reply, &closed, &index)) {
             reply_partitions.push(partition);
@@ -103,10 +114,15 @@ impl Core {
         }
         let snapshots = self.take_snapshots(&mut rows)?;
         self.stats.events += closed.len() as u64;
+        self.checkpoint.events += closed.len();
         self.checkpoint.behind |= !closed.is_empty() || !rejections.is_empty();
         self.checkpoint.consumed.extend(positions.iter().map(|(tp, position)| (*tp, *position)));
         let quota = self.flush_quota(closed.len());
-        rows.extend(self.checkpoint_step(number, quota)?.into_iter().map(ClosedRow::Ready));
+        let crowded = self.residents.len() > self.limits.max_active;
+        if crowded || self.checkpoint.is_worth_a_round() {
+            self.begin_round(number);
+        }
+        rows.extend(self.checkpoint_step(quota)?.into_iter().map(ClosedRow::Ready));
         self.passivate(touched.len() + FLUSH_MIN);
         self.number += 1;
         let dead =
@@ -144,15 +160,16 @@ impl Core {
         self.spare.rows = reused(epoch.rows);
     }
 
-    /// Gives the kept events their versions and envelopes, in order, into `closed`. For each event of the epoch, `index` gets how many kept
-    /// ones come before it, and `ids` its id if it is kept.
+    /// Gives the kept events their versions and envelopes, in order, into `closed`; what they weigh. For each event of the epoch, `index` gets
+    /// how many kept ones come before it, and `ids` its id if it is kept.
     fn envelop(
         &mut self,
         events: &mut [PendingEvent],
         closed: &mut Vec<ClosedEvent>,
         index: &mut Vec<u32>,
         ids: &mut Vec<Option<Uuid>>,
-    ) {
+    ) -> u64 {
+        let mut total = 0;
         for at in 0..events.len() {
             index.push(closed.len() as u32);
             let Some(evento) = events[at].evento.take() else {
@@ -164,7 +181,9 @@ impl Core {
             slot.version += 1;
             slot.kept -= 1;
             slot.events_since_snapshot += 1;
-            slot.bytes_since_snapshot = slot.bytes_since_snapshot.saturating_add(weight(&evento));
+            let weight = weight(&evento);
+            total += u64::from(weight);
+            slot.bytes_since_snapshot = slot.bytes_since_snapshot.saturating_add(weight);
             let id = event_id(pending.input.now, &pending.input.entrada, pending.ordinal);
             let causation_id = causation(events, ids, pending.cause, &pending.input);
             let sobre = envelope(pending, slot, id, causation_id, &self.service);
@@ -172,6 +191,7 @@ impl Core {
             ids.push(Some(id));
         }
         index.push(closed.len() as u32);
+        total
     }
 
     fn envelop_remote(
@@ -252,10 +272,14 @@ impl Core {
             let slot = &mut self.slots[place];
             slot.events_since_snapshot = 0;
             slot.bytes_since_snapshot = 0;
-            if let Some(value) = snapshot {
-                let to = TopicPartition::new(Topic::Instantaneas(target.tipo.contexto()), slot.partition);
-                snapshots.push(ClosedSnapshot { to, key: target.id, value });
+            let Some(value) = snapshot else { continue };
+            if value.len() > contracts::MAX_RECORD_BYTES {
+                // Who starts without a store folds its events, as it would without any snapshot.
+                tracing::debug!(evento = "instantanea_omitida", agregado = %target.id, bytes = value.len(), "no cabe en un registro");
+                continue;
             }
+            let to = TopicPartition::new(Topic::Instantaneas(target.tipo.contexto()), slot.partition);
+            snapshots.push(ClosedSnapshot { to, key: target.id, value });
         }
         Ok(snapshots)
     }
@@ -273,7 +297,7 @@ impl Core {
                     version_esquema: contracts::VERSION,
                     estado,
                 };
-                let encoded = self.codec.encode_snapshot(&snapshot);
+                let encoded = self.codec.encode_state(&snapshot);
                 Some(encoded.map_err(|cause| CoreError::Encode { what: format!("la instantánea de {}", slot.target.id), cause })?)
             }
         };
@@ -296,27 +320,36 @@ impl Core {
         in_time.min(events / FLUSH_EVENTS).max(FLUSH_MIN)
     }
 
-    /// Flushes up to `quota` dirty actors and, when a round is complete, its positions.
-    fn checkpoint_step(&mut self, number: u64, quota: usize) -> Result<Vec<StoreWrite>, CoreError> {
-        if self.checkpoint.round.is_none() && self.checkpoint.behind {
-            self.checkpoint.behind = false;
-            self.checkpoint.round =
-                Some(Round { began_with: number, size: self.dirty.len(), remaining: self.dirty.len(), ends: None });
+    /// Begins a round with the epoch of that number, if there is anything to write and none in course.
+    fn begin_round(&mut self, number: u64) {
+        let checkpoint = &mut self.checkpoint;
+        if checkpoint.round.is_some() || !checkpoint.behind {
+            return;
         }
+        checkpoint.behind = false;
+        (checkpoint.events, checkpoint.weight, checkpoint.written) = (0, 0, 0);
+        checkpoint.round = Some(Round { began_with: number, size: self.dirty.len(), remaining: self.dirty.len(), ends: None });
+    }
+
+    /// Flushes up to `quota` of the dirty actors of the round in course and, when it is complete, its positions.
+    fn checkpoint_step(&mut self, quota: usize) -> Result<Vec<StoreWrite>, CoreError> {
         let mut rows = Vec::new();
         let mut flushed = 0;
-        while flushed < quota
+        let due = self.checkpoint.round.as_ref().map_or(0, |round| round.remaining).min(quota);
+        while flushed < due
             && let Some(target) = self.dirty.pop_front()
         {
             flushed += 1;
             let Some(place) = self.slots.place(&target) else { continue };
-            rows.push(self.row_of(place)?.0);
+            let (row, snapshot) = self.row_of(place)?;
+            self.checkpoint.written += snapshot.map_or(0, |bytes| bytes.len() as u64);
+            rows.push(row);
             let slot = &mut self.slots[place];
             slot.dirty = false;
             slot.stored = true;
         }
         let Some(round) = &mut self.checkpoint.round else { return Ok(rows) };
-        round.remaining = round.remaining.saturating_sub(flushed);
+        round.remaining = if self.dirty.is_empty() { 0 } else { round.remaining - flushed };
         if round.remaining == 0
             && let Some(ends) = &round.ends
         {
@@ -336,12 +369,13 @@ impl Core {
     pub fn maintain(&mut self, quota: usize) -> Result<Vec<StoreWrite>, CoreError> {
         assert!(self.epoch.is_empty(), "el punto de control sólo avanza entre épocas");
         let committed = self.number - 1;
-        let mut rows = self.checkpoint_step(committed, quota)?;
+        self.begin_round(committed);
+        let mut rows = self.checkpoint_step(quota)?;
         if let Some(round) = &mut self.checkpoint.round
             && round.ends.is_none()
         {
             round.ends = Some(self.checkpoint.ends.clone());
-            rows.extend(self.checkpoint_step(committed, 0)?);
+            rows.extend(self.checkpoint_step(0)?);
         }
         Ok(rows)
     }

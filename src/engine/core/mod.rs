@@ -390,7 +390,7 @@ impl Core {
         match row.payload {
             Payload::Nothing => {}
             Payload::Snapshot(bytes) => {
-                let snapshot = self.codec.decode_snapshot(&bytes).map_err(unreadable)?;
+                let snapshot = self.codec.decode_state(&bytes).map_err(unreadable)?;
                 slot.snapshot_bytes = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
                 slot.restore(&mut self.replicas, snapshot.estado);
             }

@@ -4,6 +4,7 @@ mod azar;
 mod borradores;
 mod cuarentena;
 mod fallas;
+mod grandes;
 mod notas;
 mod notas_dos_nodos;
 mod notas_observadas;

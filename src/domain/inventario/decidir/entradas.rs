@@ -6,7 +6,8 @@ use super::{DecisionInventario, cabe_el_valor, cantidad_que_mueve, falla_de_cifr
 use crate::domain::{
     ContextoDecision, Rechazo,
     inventario::{
-        EventoInventario, Inventario, LoteConsumido, MotivoEntrada, Movimiento, Referencia, VALOR_MAXIMO_POR_ENTRADAS, costo, sumar,
+        EventoInventario, Inventario, LoteConsumido, MAX_LOTES_VIVOS, MotivoEntrada, Movimiento, Referencia,
+        VALOR_MAXIMO_POR_ENTRADAS, costo, sumar,
     },
     reglas::{Falla, Regla},
     valores::{Cantidad, CostoTotal, CostoUnitario, Decimal, Id},
@@ -39,6 +40,11 @@ pub(super) fn registrar(
     let mut fallas = Vec::new();
     if estado.is_none() {
         fallas.push(falla_sin_inventario(Regla::InventarioNoExiste, inventario_id));
+    }
+    if estado.is_some_and(|inventario| inventario.lotes.len() >= MAX_LOTES_VIVOS) {
+        let mensaje =
+            "el inventario ya tiene demasiados lotes con existencias: reúna en una entrada lo que ingresa a un mismo costo";
+        fallas.push(Falla::new(Regla::DemasiadosLotes, "/cantidad", mensaje).con("maximo", MAX_LOTES_VIVOS));
     }
     if entrada.fecha_caducidad.is_some_and(|caduca| caduca < entrada.fecha_ingreso) {
         let mensaje = "el lote caduca antes de su fecha de ingreso";

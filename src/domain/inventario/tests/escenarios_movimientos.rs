@@ -4,8 +4,8 @@ use super::mesa::*;
 use crate::domain::{
     facturacion::factura::LINEAS_MAX,
     inventario::{
-        ComandoInventario, EventoInventario, MAX_LOTES_POR_SALIDA, MotivoSalida, PoliticaRetorno, VALOR_MAXIMO,
-        VALOR_MAXIMO_POR_ENTRADAS,
+        ComandoInventario, EventoInventario, MAX_LOTES_POR_SALIDA, MAX_LOTES_VIVOS, MotivoSalida, PoliticaRetorno, PuestoLote,
+        Resumen, VALOR_MAXIMO, VALOR_MAXIMO_POR_ENTRADAS,
     },
     reglas::Regla,
     valores::Decimal,
@@ -176,6 +176,28 @@ fn una_salida_toma_mil_lotes_y_no_mil_uno() {
     assert_eq!(mesa.reglas(&salida(MotivoSalida::Ajuste, "1001")), [Regla::DemasiadosLotes]);
     assert_eq!(mesa.reglas(&reservar("r", "1000.5")), [Regla::DemasiadosLotes]);
     assert_eq!(mesa.hacer(&salida(MotivoSalida::Ajuste, "1000")).unwrap().reduccion().lotes.len(), 1000);
+}
+
+#[test]
+fn a_un_inventario_con_cien_mil_lotes_no_entra_otro_y_lo_devuelto_si() {
+    let mut mesa = Mesa::creada();
+    mesa.entra("1", "1", 1);
+    let vendido = mesa.vende("a", "1").reduccion().lotes.to_vec();
+    mesa.entra("1", "1", 1);
+    let inventario = mesa.estado.as_mut().unwrap();
+    let (puesto, lote) = inventario.lotes.iter().next().map(|(puesto, lote)| (*puesto, lote.clone())).unwrap();
+    for n in 1..MAX_LOTES_VIVOS as u64 {
+        inventario.lotes.insert(PuestoLote { secuencia: puesto.secuencia + n, ..puesto }, lote.clone());
+    }
+    inventario.siguiente_secuencia += MAX_LOTES_VIVOS as u64;
+    inventario.stock = cant("100000");
+    inventario.resumen = Resumen::de(&inventario.lotes, &inventario.confirmadas, &inventario.liberadas, &inventario.devueltas);
+    let rechazo = mesa.decidir(&entrada("1", "1", 1, None)).unwrap_err();
+    assert_eq!(rechazo.errores[0].regla, Regla::DemasiadosLotes);
+    assert_eq!(rechazo.errores[0].datos[0].1.as_str(), "100000");
+    assert!(mesa.decidir(&devolver("d", PoliticaRetorno::LoteNuevo, &vendido)).is_ok(), "lo que vuelve no se niega");
+    mesa.vende("b", "1");
+    assert!(mesa.decidir(&entrada("1", "1", 1, None)).is_ok());
 }
 
 #[test]

@@ -252,7 +252,8 @@ impl Codec {
     /// # Errors
     /// Any [`CodecError`].
     pub fn decode_snapshot(&self, bytes: &[u8]) -> Result<Instantanea, CodecError> {
-        self.decode_state_within(bytes, MAX_RECORD_BYTES)
+        let (registro, reader) = self.open(bytes)?;
+        read_snapshot(registro, reader)
     }
 
     /// Reads what [`Self::encode_state`] wrote: the local store's own, so it may ask for the memory that so many bytes take.
@@ -260,28 +261,8 @@ impl Codec {
     /// # Errors
     /// Any [`CodecError`].
     pub fn decode_state(&self, bytes: &[u8]) -> Result<Instantanea, CodecError> {
-        self.decode_state_within(bytes, MAX_STATE_BYTES)
-    }
-
-    fn decode_state_within(&self, bytes: &[u8], max: usize) -> Result<Instantanea, CodecError> {
-        let (registro, r) = self.open_within(bytes, max)?;
-        let mut r = r.of_state();
-        let Clase::Instantanea(tipo) = registro.clase() else {
-            return Err(CodecError::UnexpectedRecord { expected: "una instantánea", found: registro.nombre() });
-        };
-        let sobre = wire::SobreInstantanea::read(&mut r)?;
-        if sobre.aggregate_tipo != tipo {
-            return Err(CodecError::OutOfDomain { what: "tipo de la instantánea", value: sobre.aggregate_tipo.to_string() });
-        }
-        let estado = wire::read_estado(tipo, &mut r)?;
-        r.end()?;
-        Ok(Instantanea {
-            aggregate_tipo: tipo,
-            aggregate_id: sobre.aggregate_id,
-            aggregate_version: sobre.aggregate_version,
-            version_esquema: sobre.version_esquema,
-            estado,
-        })
+        let (registro, reader) = self.open_within(bytes, MAX_STATE_BYTES)?;
+        read_snapshot(registro, reader.of_store())
     }
 
     /// # Errors
@@ -384,6 +365,25 @@ impl Codec {
         let (registro, version) = self.registros.get(&id).copied().ok_or(CodecError::UnknownSchema(id))?;
         Ok((registro, version, rest))
     }
+}
+
+fn read_snapshot(registro: Registro, mut r: Reader<'_>) -> Result<Instantanea, CodecError> {
+    let Clase::Instantanea(tipo) = registro.clase() else {
+        return Err(CodecError::UnexpectedRecord { expected: "una instantánea", found: registro.nombre() });
+    };
+    let sobre = wire::SobreInstantanea::read(&mut r)?;
+    if sobre.aggregate_tipo != tipo {
+        return Err(CodecError::OutOfDomain { what: "tipo de la instantánea", value: sobre.aggregate_tipo.to_string() });
+    }
+    let estado = wire::read_estado(tipo, &mut r)?;
+    r.end()?;
+    Ok(Instantanea {
+        aggregate_tipo: tipo,
+        aggregate_id: sobre.aggregate_id,
+        aggregate_version: sobre.aggregate_version,
+        version_esquema: sobre.version_esquema,
+        estado,
+    })
 }
 
 fn encode_as(version: u16, id: u32, max: usize, write: impl Fn(&mut Writer)) -> Result<Bytes, CodecError> {

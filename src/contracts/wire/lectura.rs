@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use crate::contracts::{Boveda, Clave, CodecError, EstadoClave, VERSION};
 
-/// Memory that one record may ask for while it is decoded. An honest record of 1 MiB takes about seven.
-const MEMORY_BUDGET: usize = 8 << 20;
+/// Memory that one record may ask for while it is decoded. An honest one of 1 MiB takes about seven, and fifteen when it is all small lots.
+const MEMORY_BUDGET: usize = 16 << 20;
 
-/// The same for a state, of what its bytes justify: a lot of 17 bytes takes 254.
+/// The same for a state of the local store, of what its bytes justify: a lot of 17 bytes takes 254.
 const MEMORY_OF_STATE: usize = 2 << 20;
 const MEMORY_A_BYTE_OF_STATE: usize = 32;
 
@@ -32,8 +32,8 @@ impl<'a> Reader<'a> {
         Self { rest: bytes, budget: MEMORY_BUDGET, version, boveda: None }
     }
 
-    /// A state of ours, which may hold many small things.
-    pub fn of_state(self) -> Self {
+    /// What the local store keeps of ours, which may be many small things.
+    pub fn of_store(self) -> Self {
         Self { budget: MEMORY_OF_STATE + MEMORY_A_BYTE_OF_STATE * self.rest.len(), ..self }
     }
 

@@ -29,7 +29,8 @@ fn a_commit_waits_for_the_broker_and_for_nothing_else() {
     let options = kafka_comun::fresh(4);
     let log = KafkaLog::open(options.clone()).expect("registro");
     let commands = Topic::Comandos(Contexto::Facturacion);
-    let mut member = log.subscribe("procesador", &[commands]).expect("subscribe");
+    // Whoever writes the events of an aggregate owns its commands.
+    let mut member = log.subscribe("procesador", &Contexto::TODOS.map(Topic::Comandos)).expect("subscribe");
     let assigned = member.poll(1, 1, Duration::from_secs(30)).expect("poll");
     assert!(matches!(assigned, Delivery::Assigned(_)), "{assigned:?}");
     let token = log.claim("nodo").expect("claim");

@@ -57,14 +57,19 @@ fn textos(ajustes: &[String]) -> Vec<&str> {
     ajustes.iter().map(String::as_str).collect()
 }
 
-/// Sends it until it is answered; it must be done.
+/// Sends it until it is done. The node that decides may not know yet what the other has just made: that is refused, and asked for anew.
 fn hecho(url: &str, clave: &str, ruta: &str, cuerpo: Value) -> String {
-    let (agente, orden) = (agente(), orden("POST", &format!("/api/v1/{ruta}"), clave.to_owned(), cuerpo));
-    let limite = Instant::now() + PACIENCIA;
+    let (agente, mut orden) = (agente(), orden("POST", &format!("/api/v1/{ruta}"), clave.to_owned(), cuerpo));
+    let (limite, mut vez) = (Instant::now() + PACIENCIA, 0);
     loop {
         match enviar(&agente, url, &orden) {
             Desenlace::Hecha { id, .. } => return id,
             Desenlace::Desconocido if Instant::now() < limite => {}
+            Desenlace::Rechazada(422) if Instant::now() < limite => {
+                vez += 1;
+                orden.clave = format!("{clave}-{vez}");
+                thread::sleep(Duration::from_millis(50));
+            }
             otro => panic!("{ruta}: {otro:?}"),
         }
     }

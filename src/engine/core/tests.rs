@@ -280,18 +280,23 @@ fn product_with_stock(producto: &str, bodega: &Id) -> Vec<Comando> {
         }),
     ];
     for (n, cost) in [(1, 10), (2, 12)] {
-        commands.push(Comando::Inventario(ComandoInventario::RegistrarEntrada {
-            inventario_id: inventario.clone(),
-            movimiento_id: id(&format!("{producto}-e{n}")),
-            motivo: MotivoEntrada::Compra,
-            cantidad: Decimal::from(50),
-            costo_unitario: Decimal::from(cost),
-            fecha_ingreso: fecha_iso("2026-01-01").expect("fecha"),
-            fecha_caducidad: None,
-            referencia: None,
-        }));
+        commands.push(stock_entry(&inventario, &format!("{producto}-e{n}"), Decimal::from(50), Decimal::from(cost)));
     }
     commands
+}
+
+/// Goods that come in, bought.
+fn stock_entry(inventario: &Id, movimiento: &str, cantidad: Decimal, costo_unitario: Decimal) -> Comando {
+    Comando::Inventario(ComandoInventario::RegistrarEntrada {
+        inventario_id: inventario.clone(),
+        movimiento_id: id(movimiento),
+        motivo: MotivoEntrada::Compra,
+        cantidad,
+        costo_unitario,
+        fecha_ingreso: fecha_iso("2026-01-01").expect("fecha"),
+        fecha_caducidad: None,
+        referencia: None,
+    })
 }
 
 pub fn invoice(factura_id: &str, lines: &[(&str, i64)]) -> Comando {

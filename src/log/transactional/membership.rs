@@ -155,7 +155,7 @@ impl<M> Membership<M> {
     ///
     /// # Errors
     /// `NotAssigned` when it changes what is not owned, or where the group stands is not known.
-    pub(super) fn positions_of(
+    pub(super) fn held_back(
         &self,
         mut moved: Vec<(TopicPartition, Position)>,
         written: impl Iterator<Item = TopicPartition>,

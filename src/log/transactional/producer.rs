@@ -128,7 +128,7 @@ impl Producer {
         }
         let batches = batches(records);
         let positions = match membership {
-            Some(membership) => membership.positions_of(positions, batches.iter().map(|batch| batch.partition))?,
+            Some(membership) => membership.held_back(positions, batches.iter().map(|batch| batch.partition))?,
             None => positions,
         };
         let stage = if self.life == Life::Worn { Call::Init } else { Call::Begin };

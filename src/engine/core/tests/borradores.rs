@@ -42,12 +42,8 @@ fn issue(factura_id: &str, fecha_emision: Option<&str>) -> Comando {
 }
 
 fn entry(producto: &str, cantidad: i64) -> Comando {
-    let mut entrada = product_with_stock(producto, &id("PRINCIPAL")).remove(2);
-    if let Comando::Inventario(ComandoInventario::RegistrarEntrada { movimiento_id, cantidad: c, .. }) = &mut entrada {
-        *movimiento_id = id(&format!("{producto}-mas"));
-        *c = Decimal::from(cantidad);
-    }
-    entrada
+    let inventario = inventario_id(&id(producto), &id("PRINCIPAL"));
+    stock_entry(&inventario, &format!("{producto}-mas"), Decimal::from(cantidad), Decimal::from(10))
 }
 
 /// A node that has folded everything that another one recorded.

@@ -8,31 +8,7 @@ use crate::domain::{
 
 /// Goods that come in to `p1`.
 fn entry(movimiento: &str) -> Comando {
-    let mut commands = product_with_stock("p1", &id("PRINCIPAL"));
-    let Comando::Inventario(ComandoInventario::RegistrarEntrada {
-        inventario_id,
-        motivo,
-        cantidad,
-        costo_unitario,
-        fecha_ingreso,
-        fecha_caducidad,
-        referencia,
-        ..
-    }) = commands.remove(2)
-    else {
-        unreachable!("the third is an entry")
-    };
-    let movimiento_id = id(movimiento);
-    Comando::Inventario(ComandoInventario::RegistrarEntrada {
-        inventario_id,
-        movimiento_id,
-        motivo,
-        cantidad,
-        costo_unitario,
-        fecha_ingreso,
-        fecha_caducidad,
-        referencia,
-    })
+    stock_entry(&inventario_id(&id("p1"), &id("PRINCIPAL")), movimiento, Decimal::from(50), Decimal::from(10))
 }
 
 fn resolution(letter: &RegistroDlq, descartar: bool) -> Comando {

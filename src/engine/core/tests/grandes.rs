@@ -7,24 +7,12 @@ use crate::contracts::MAX_RECORD_BYTES;
 const LOTS: usize = 48_000;
 const AN_EPOCH: usize = 4_000;
 
-fn entry(n: usize) -> Comando {
-    Comando::Inventario(ComandoInventario::RegistrarEntrada {
-        inventario_id: inventario_id(&id("p1"), &id("PRINCIPAL")),
-        movimiento_id: id(&format!("lote-{n}")),
-        motivo: MotivoEntrada::Compra,
-        cantidad: Decimal::new(1_25, 2),
-        costo_unitario: Decimal::new(17_400_125 + (n as i64 % 977) * 1_000, 3),
-        fecha_ingreso: fecha_iso("2026-02-01").expect("fecha"),
-        fecha_caducidad: None,
-        referencia: None,
-    })
-}
-
 fn with_many_lots() -> Node {
     let mut node = Node::alone();
     for first in (0..LOTS).step_by(AN_EPOCH) {
         for n in first..first + AN_EPOCH {
-            node.give(&format!("e-{n}"), entry(n));
+            let cost = Decimal::new(17_400_125 + (n as i64 % 977) * 1_000, 3);
+            node.give(&format!("e-{n}"), stock_entry(&target().id, &format!("lote-{n}"), Decimal::new(1_25, 2), cost));
         }
         let epoch = node.core.close(NOW).expect("cerrar");
         assert!(epoch.snapshots.iter().all(|snapshot| snapshot.value.len() <= MAX_RECORD_BYTES), "lo que no cabe no se publica");

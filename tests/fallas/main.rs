@@ -148,7 +148,13 @@ fn ajustes(brokers: &str, prefijo: &str, esquemas: &str) -> Vec<String> {
 /// Again and again while what it needs is on its way back.
 fn orden(argumentos: &[&str], ajustes: &[String]) {
     let todos: Vec<&str> = argumentos.iter().copied().chain(ajustes.iter().map(String::as_str)).collect();
-    let salida = (0..10).map(|_| correr(&todos)).find(|salida| salida.codigo != SIN_SERVICIO).expect("el servicio vuelve");
+    let mut salida = correr(&todos);
+    for _ in 1..10 {
+        if salida.codigo != SIN_SERVICIO {
+            break;
+        }
+        salida = correr(&todos);
+    }
     assert_eq!(salida.codigo, 0, "{argumentos:?}: {}", salida.error);
 }
 
